@@ -1,0 +1,24 @@
+"""A tamper-evident, append-only event ledger for AI agents, inside your own PostgreSQL."""
+
+from agent_events import errors
+from agent_events._async import AsyncLedger
+from agent_events._sync import Ledger
+from agent_events.errors import LedgerError
+from agent_events.models import Event, EventInput, Finding, Receipt, TraceNode
+from agent_events.pool import open_async_pool, open_pool
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AsyncLedger",
+    "Event",
+    "EventInput",
+    "Finding",
+    "Ledger",
+    "LedgerError",
+    "Receipt",
+    "TraceNode",
+    "errors",
+    "open_async_pool",
+    "open_pool",
+]

@@ -1,0 +1,320 @@
+"""The client over an asynchronous connection. `_sync.py` is generated from this file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, Unpack
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
+
+from agent_events import errors
+from agent_events._queries import EMIT_OPTIONS, FIND_OPTIONS, bind, check_options
+from agent_events.models import (
+    ActorType,
+    Event,
+    EventFilter,
+    EventInput,
+    EventOptions,
+    Finding,
+    Id,
+    Json,
+    Outcome,
+    Receipt,
+    TraceNode,
+)
+
+
+class AsyncLedger:
+    """The ledger over your own psycopg connection.
+
+    Nothing here commits: what is emitted belongs to your transaction and is there, with its outbox
+    row, exactly when that commits. Methods are named as the SQL functions of the schema `ledger`,
+    and an argument that is None is left to `set_context` and the database's default; `tenant_id`
+    is then 'default'.
+
+    What the ledger refuses is raised as `errors.LedgerError`; like any error of PostgreSQL it
+    aborts the transaction (use `connection.transaction()` as a savepoint to go on). Other errors
+    are psycopg's.
+    """
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        self._connection = connection
+
+    async def emit_event(
+        self,
+        event_type: str,
+        payload: Json | None = None,
+        *,
+        tenant_id: str | None = None,
+        **options: Unpack[EventOptions],
+    ) -> Receipt:
+        """Append an event, and its outbox row, in the caller's transaction.
+
+        `event_type` is registered, e.g. 'deal.created', and `payload` matches its JSON Schema. The
+        options are those of `EventOptions`.
+        """
+        check_options(options, EMIT_OPTIONS)
+        rows = await self._rows(
+            "emit_event",
+            {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options},
+        )
+        return Receipt(*rows[0])
+
+    async def emit_events(
+        self, events: Iterable[EventInput], *, tenant_id: str | None = None
+    ) -> list[Receipt]:
+        """Append many events in one statement, all or none. Receipts come in input order."""
+        batch = [
+            {name: value for name, value in event.items() if value is not None} for event in events
+        ]
+        rows = await self._rows("emit_events", {"events": batch, "tenant_id": tenant_id})
+        return [Receipt(*row) for row in rows]
+
+    async def set_context(
+        self,
+        *,
+        tenant_id: str | None = None,
+        run_id: Id | None = None,
+        trace_id: Id | None = None,
+        correlation_id: Id | None = None,
+        causation_id: Id | None = None,
+        actor_type: ActorType | None = None,
+        actor_id: str | None = None,
+    ) -> None:
+        """Set what later calls of this transaction need not repeat; None leaves a setting as it is.
+
+        Raises `errors.InvalidArgument` on an autocommit connection that is in no transaction, where
+        the context would be gone before the next statement.
+        """
+        idle = self._connection.info.transaction_status == TransactionStatus.IDLE
+        if self._connection.autocommit and idle:
+            raise errors.InvalidArgument(
+                "set_context needs a transaction: the context lasts until its end",
+                hint="Use `with connection.transaction():` around it, or autocommit off.",
+            )
+        await self._rows(
+            "set_context",
+            {
+                "tenant_id": tenant_id,
+                "run_id": run_id,
+                "trace_id": trace_id,
+                "correlation_id": correlation_id,
+                "causation_id": causation_id,
+                "actor_type": actor_type,
+                "actor_id": actor_id,
+            },
+        )
+
+    async def start_run(
+        self,
+        agent_name: str,
+        *,
+        run_id: Id | None = None,
+        tenant_id: str | None = None,
+        parent_run_id: Id | None = None,
+        trace_id: Id | None = None,
+        correlation_id: Id | None = None,
+        payload: Json | None = None,
+        metadata: Json | None = None,
+    ) -> UUID:
+        """Start an agent run (emits run.started) and make it the context of this transaction.
+
+        Returns its id. In a later transaction say `set_context(run_id=...)`.
+        """
+        rows = await self._rows(
+            "start_run",
+            {
+                "agent_name": agent_name,
+                "run_id": run_id,
+                "tenant_id": tenant_id,
+                "parent_run_id": parent_run_id,
+                "trace_id": trace_id,
+                "correlation_id": correlation_id,
+                "payload": payload,
+                "metadata": metadata,
+            },
+        )
+        started: UUID = rows[0][0]
+        return started
+
+    async def finish_run(
+        self,
+        run_id: Id | None = None,
+        *,
+        outcome: Outcome | None = None,
+        payload: Json | None = None,
+        tenant_id: str | None = None,
+    ) -> Receipt:
+        """Finish a run, by default the context's.
+
+        Emits run.failed for the outcome 'failure', else run.completed; the default is 'success'.
+        """
+        rows = await self._rows(
+            "finish_run",
+            {"run_id": run_id, "outcome": outcome, "payload": payload, "tenant_id": tenant_id},
+        )
+        return Receipt(*rows[0])
+
+    async def get_event(self, id: Id, *, tenant_id: str | None = None) -> Event | None:
+        """Return the event, hot or archived, or None if there is none that the caller may see."""
+        rows = await self._rows("get_event", {"id": id, "tenant_id": tenant_id})
+        return Event(*rows[0]) if rows else None
+
+    async def find_events(
+        self,
+        *,
+        tenant_id: str | None = None,
+        after_id: Id | None = None,
+        page_size: int | None = None,
+        newest_first: bool | None = None,
+        **filters: Unpack[EventFilter],
+    ) -> list[Event]:
+        """Return one page of the events that match all of `EventFilter`.
+
+        `after_id` is the id of the previous page's last event; `page_size` defaults to 100 events
+        and `newest_first` to True.
+        """
+        check_options(filters, FIND_OPTIONS)
+        rows = await self._rows(
+            "find_events",
+            {
+                "tenant_id": tenant_id,
+                "after_id": after_id,
+                "page_size": page_size,
+                "newest_first": newest_first,
+                **filters,
+            },
+        )
+        return [Event(*row) for row in rows]
+
+    async def iter_events(
+        self,
+        *,
+        tenant_id: str | None = None,
+        page_size: int = 500,
+        newest_first: bool | None = None,
+        **filters: Unpack[EventFilter],
+    ) -> AsyncIterator[Event]:
+        """Yield every event that matches, reading page after page."""
+        after_id: UUID | None = None
+        while True:
+            page = await self.find_events(
+                tenant_id=tenant_id,
+                after_id=after_id,
+                page_size=page_size,
+                newest_first=newest_first,
+                **filters,
+            )
+            for event in page:
+                yield event
+            if len(page) < page_size:
+                return
+            after_id = page[-1].id
+
+    async def read_stream(
+        self,
+        aggregate_type: str,
+        aggregate_id: str,
+        *,
+        from_sequence: int | None = None,
+        page_size: int | None = None,
+        tenant_id: str | None = None,
+    ) -> list[Event]:
+        """Return up to `page_size` events (default 1000) of a stream in order.
+
+        They begin at `from_sequence` (default 1).
+        """
+        rows = await self._rows(
+            "read_stream",
+            {
+                "aggregate_type": aggregate_type,
+                "aggregate_id": aggregate_id,
+                "from_sequence": from_sequence,
+                "page_size": page_size,
+                "tenant_id": tenant_id,
+            },
+        )
+        return [Event(*row) for row in rows]
+
+    async def iter_stream(
+        self,
+        aggregate_type: str,
+        aggregate_id: str,
+        *,
+        from_sequence: int = 1,
+        page_size: int = 1000,
+        tenant_id: str | None = None,
+    ) -> AsyncIterator[Event]:
+        """Yield a stream in order, reading page after page."""
+        while True:
+            page = await self.read_stream(
+                aggregate_type,
+                aggregate_id,
+                from_sequence=from_sequence,
+                page_size=page_size,
+                tenant_id=tenant_id,
+            )
+            for event in page:
+                yield event
+            if len(page) < page_size:
+                return
+            from_sequence += page_size
+
+    async def trace(self, correlation_id: Id, *, tenant_id: str | None = None) -> list[TraceNode]:
+        """Return every event of a correlation as trees of causes and effects, depth-first."""
+        rows = await self._rows("trace", {"correlation_id": correlation_id, "tenant_id": tenant_id})
+        return [TraceNode(depth, Event(*event)) for depth, *event in rows]
+
+    async def register_event_type(
+        self,
+        event_type: str,
+        schema: Json,
+        *,
+        schema_version: int | None = None,
+        catalog: str | None = None,
+        description: str | None = None,
+        publish: bool | None = None,
+        compatibility: str | None = None,
+    ) -> int:
+        """Register the next version of an event type (JSON Schema 2020-12) and return its number.
+
+        An identical schema again is no new version. `compatibility` is 'backward' (the default) or
+        'none'; a change that is not backward compatible raises `errors.IncompatibleSchema`.
+        """
+        rows = await self._rows(
+            "register_event_type",
+            {
+                "event_type": event_type,
+                "schema": schema,
+                "schema_version": schema_version,
+                "catalog": catalog,
+                "description": description,
+                "publish": publish,
+                "compatibility": compatibility,
+            },
+        )
+        version: int = rows[0][0]
+        return version
+
+    async def doctor(self, *, deep: bool | None = None) -> list[Finding]:
+        """Return what is not as it should be, such as a missing guard, the worst first.
+
+        There is no error and no warning when all is well. `deep` checks every event and not only
+        the recent ones.
+        """
+        return [Finding(*row) for row in await self._rows("doctor", {"deep": deep})]
+
+    async def _rows(self, function: str, arguments: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        query, parameters = bind(function, arguments)
+        try:
+            async with self._connection.cursor(row_factory=tuple_row) as cursor:
+                await cursor.execute(query, parameters)
+                return await cursor.fetchall()
+        except psycopg.Error as error:
+            if refused := errors.translated(error):
+                raise refused from error
+            raise

@@ -1,0 +1,78 @@
+"""The SQL of the client, each text once.
+
+A call names only the arguments that were given, so that the database's defaults and the context
+apply. The text depends on nothing but their names: the same kind of call is the same prepared
+statement every time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from agent_events.models import Event, EventFilter, EventOptions, Finding, Receipt
+
+EMIT_OPTIONS = frozenset(EventOptions.__annotations__)
+FIND_OPTIONS = frozenset(EventFilter.__annotations__)
+JSON_PARAMETERS = frozenset(
+    {"payload", "proof", "metadata", "private", "headers", "schema", "events"}
+)
+
+_RECEIPT = ", ".join(field.name for field in fields(Receipt))
+_EVENT = ", ".join(field.name for field in fields(Event))
+_COLUMNS = {
+    "set_context": "set_context",
+    "register_event_type": "register_event_type",
+    "start_run": "start_run",
+    "finish_run": _RECEIPT,
+    "emit_event": _RECEIPT,
+    "emit_events": _RECEIPT,
+    "get_event": _EVENT,
+    "find_events": _EVENT,
+    "read_stream": _EVENT,
+    "trace": f"depth, {_EVENT}",
+    "doctor": ", ".join(field.name for field in fields(Finding)),
+}
+
+
+def bind(function: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the SQL text and the parameters of a call; an argument that is None is left out."""
+    given = {
+        name: Jsonb(value, to_json) if name in JSON_PARAMETERS else value
+        for name, value in arguments.items()
+        if value is not None
+    }
+    return _call(function, frozenset(given)), given
+
+
+@cache
+def _call(function: str, names: frozenset[str]) -> str:
+    arguments = ", ".join(f"{name} => %({name})s" for name in sorted(names))
+    return f"select {_COLUMNS[function]} from ledger.{function}({arguments})"
+
+
+def check_options(options: Mapping[str, Any], known: frozenset[str]) -> None:
+    """Refuse a keyword that is none, as Python does for spelled-out parameters."""
+    if not options.keys() <= known:
+        unknown = ", ".join(sorted(options.keys() - known))
+        raise TypeError(f"unexpected keyword argument: {unknown}")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form: {value!r}")
+
+
+to_json = json.JSONEncoder(
+    default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+).encode

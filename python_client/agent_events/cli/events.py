@@ -1,0 +1,252 @@
+"""`agent-events events`: find, show, tail and trace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext, suppress
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from time import sleep
+from typing import Any, get_args
+from uuid import UUID
+
+import click
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from agent_events import Event, Ledger, TraceNode
+from agent_events.cli._common import (
+    EXIT_REFUSED,
+    connect,
+    dsn_option,
+    err,
+    json_option,
+    out,
+    plain,
+    print_json,
+    time,
+)
+from agent_events.models import ActorType, Outcome
+
+LATE = timedelta(seconds=30)
+"""How much later than it was emitted an event may commit and still be seen by `tail --follow`."""
+
+WIDE = 10_000
+"""Columns for a tree, which would otherwise be cut at the terminal's edge, ids and all."""
+
+OUTCOME_STYLES = {"success": "green", "failure": "red", "partial": "yellow", "pending": "cyan"}
+
+FILTERS: tuple[tuple[tuple[str, ...], Any, str], ...] = (
+    (("--tenant-id",), str, "Whose ledger. Default: default"),
+    (("--aggregate-type",), str, "The stream's type, e.g. deal."),
+    (("--aggregate-id",), str, "The stream's id."),
+    (("--action-prefix",), str, "Start of the event type, e.g. deal."),
+    (("--actor-type",), click.Choice(get_args(ActorType)), "Who did it."),
+    (("--actor-id",), str, "Who did it."),
+    (("--outcome",), click.Choice(get_args(Outcome)), "How it ended."),
+    (("--correlation-id",), click.UUID, "What the event is part of."),
+    (("--run-id",), click.UUID, "The agent run."),
+    (("--trace-id",), click.UUID, "OpenTelemetry trace id, as a UUID."),
+    (("--deal-id",), click.UUID, "The deal."),
+)
+TIMES: tuple[tuple[tuple[str, ...], Any, str], ...] = (
+    (("--from", "from_time"), time, "Created at this time or later (ISO 8601)."),
+    (("--to", "to_time"), time, "Created before this time (ISO 8601)."),
+)
+
+
+def filter_options(
+    *options: tuple[tuple[str, ...], Any, str],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add these options and `--type`."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for names, kind, text in reversed(options):
+            function = click.option(*names, type=kind, help=text)(function)
+        return click.option(
+            "--type",
+            "event_types",
+            multiple=True,
+            callback=_list_or_none,
+            help="Any of these types.",
+        )(function)
+
+    return add
+
+
+def _list_or_none(
+    _: click.Context, __: click.Parameter, value: tuple[str, ...]
+) -> list[str] | None:
+    return list(value) or None
+
+
+@click.group("events")
+def command() -> None:
+    """Read the ledger."""
+
+
+@command.command()
+@filter_options(*FILTERS, *TIMES)
+@click.option("--after", "after_id", type=click.UUID, help="Last id of the page before.")
+@click.option(
+    "--limit", "page_size", default=100, type=click.IntRange(1, 10_000), show_default=True
+)
+@click.option("--oldest-first", is_flag=True, help="Default: newest first.")
+@dsn_option
+@json_option
+def find(
+    after_id: UUID | None,
+    page_size: int,
+    oldest_first: bool,
+    dsn: str | None,
+    as_json: bool,
+    **filters: Any,
+) -> None:
+    """List events that match every condition, one per line."""
+    with connect(dsn) as connection:
+        page = Ledger(connection).find_events(
+            after_id=after_id, page_size=page_size, newest_first=not oldest_first, **filters
+        )
+    for event in page:
+        print_event(event, as_json)
+    if len(page) == page_size:
+        err.print(f"more: --after {page[-1].id}", style="dim")
+
+
+@command.command()
+@click.argument("event_id", type=click.UUID)
+@click.option("--tenant-id", help="Whose ledger. Default: default")
+@dsn_option
+@json_option
+@click.pass_context
+def show(
+    ctx: click.Context, event_id: UUID, tenant_id: str | None, dsn: str | None, as_json: bool
+) -> None:
+    """Show everything about one event."""
+    with connect(dsn) as connection:
+        event = Ledger(connection).get_event(event_id, tenant_id=tenant_id)
+    if event is None:
+        err.print(f"no event {event_id} that you may see", style="red", markup=False)
+        ctx.exit(EXIT_REFUSED)
+    if as_json:
+        print_json(event)
+        return
+    for name, value in asdict(event).items():
+        if value is not None:
+            out.print(Text.assemble((f"{name:<15}", "bold"), _readable(value)))
+
+
+@command.command()
+@filter_options(*FILTERS)
+@click.option("-n", "count", default=10, type=click.IntRange(0, 10_000), show_default=True)
+@click.option("-f", "--follow", is_flag=True, help="Go on printing new events until Ctrl-C.")
+@click.option("--interval", default=1.0, show_default=True, help="Seconds between looks.")
+@dsn_option
+@json_option
+def tail(
+    count: int, follow: bool, interval: float, dsn: str | None, as_json: bool, **filters: Any
+) -> None:
+    """Print the last events, oldest first.
+
+    --follow asks again every --interval seconds. It shows each event once, also when it commits up
+    to 30 seconds after it was emitted; one that commits later still may not be shown.
+    """
+    until_interrupted = suppress(KeyboardInterrupt) if follow else nullcontext()
+    with until_interrupted, connect(dsn, autocommit=True) as connection:
+        ledger = Ledger(connection)
+        known = list(_window(ledger, filters)) if follow else []
+        if count:
+            for event in reversed(ledger.find_events(page_size=count, **filters)):
+                print_event(event, as_json)
+                known.append(event)
+        if follow:
+            for event in _new_events(ledger, filters, known, interval):
+                print_event(event, as_json)
+
+
+def _window(ledger: Ledger, filters: dict[str, Any]) -> Iterable[Event]:
+    """Return what exists and may be found again by the first look of `_new_events`."""
+    newest = ledger.find_events(page_size=1, **filters)
+    if not newest:
+        return []
+    return ledger.iter_events(from_time=newest[0].created_at - LATE, **filters)
+
+
+def _new_events(
+    ledger: Ledger, filters: dict[str, Any], known: list[Event], interval: float
+) -> Iterator[Event]:
+    seen = {event.id: event.created_at for event in known}
+    while True:
+        since = max(seen.values()) - LATE if seen else None
+        for event in ledger.iter_events(newest_first=False, from_time=since, **filters):
+            if event.id not in seen:
+                seen[event.id] = event.created_at
+                yield event
+        seen = {id_: at for id_, at in seen.items() if since is None or at >= since}
+        sleep(interval)
+
+
+@command.command()
+@click.argument("correlation_id", type=click.UUID)
+@click.option("--tenant-id", help="Whose ledger. Default: default")
+@dsn_option
+@json_option
+@click.pass_context
+def trace(
+    ctx: click.Context, correlation_id: UUID, tenant_id: str | None, dsn: str | None, as_json: bool
+) -> None:
+    """Draw what caused what within a correlation (or deal)."""
+    with connect(dsn) as connection:
+        nodes = Ledger(connection).trace(correlation_id, tenant_id=tenant_id)
+    if not nodes:
+        err.print(f"no event of {correlation_id} that you may see", style="red", markup=False)
+        ctx.exit(EXIT_REFUSED)
+    if as_json:
+        for node in nodes:
+            print_json({"depth": node.depth, **asdict(node.event)})
+        return
+    Console(width=WIDE).print(draw(correlation_id, nodes))
+
+
+def draw(correlation_id: UUID, nodes: list[TraceNode]) -> Tree:
+    """Build the tree; in depth-first order a node's parent is the last one a level up."""
+    root = Tree(f"correlation {correlation_id}")
+    branches = [root]
+    for node in nodes:
+        del branches[node.depth + 1 :]
+        branches.append(branches[-1].add(line(node.event)))
+    return root
+
+
+def print_event(event: Event, as_json: bool) -> None:
+    """Print an event on one line."""
+    if as_json:
+        print_json(event)
+    else:
+        out.print(line(event))
+
+
+def line(event: Event) -> Text:
+    """Say when, what, about what, by whom, how it ended, and the id."""
+    text = Text.assemble((_utc(event.created_at), "dim"), "  ", (event.event_type, "bold"))
+    if event.aggregate_id is not None:
+        text.append(f"  {event.aggregate_type}/{event.aggregate_id} #{event.sequence}", "cyan")
+    if event.actor_type is not None:
+        text.append(f"  {event.actor_type}:{event.actor_id}")
+    if event.outcome is not None:
+        text.append(f"  {event.outcome}", OUTCOME_STYLES[event.outcome])
+    return text.append(f"  {event.id}", "dim")
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%fZ")
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, datetime):
+        return _utc(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, indent=2)
+    return plain(value) if isinstance(value, bytes | UUID) else str(value)

@@ -1,0 +1,146 @@
+"""What the ledger refuses, as exceptions.
+
+LedgerError
+ +-- AppendOnlyViolation     LG001  something append-only was to be changed or removed
+ +-- UnknownEventType        LG002  the event type, or that version of it, is not registered
+ +-- InvalidPayload          LG003  the payload does not match its JSON Schema
+ +-- WrongExpectedSequence   LG004  the stream is not at the expected sequence
+ +-- TenantNotPermitted      LG005  the database role may not do that for this tenant
+ +-- UnknownRun              LG006  the run does not exist
+ +-- NoPartition             LG007  there is no partition for that time
+ +-- LegalHold               LG008  a legal hold forbids it
+ +-- InvalidArgument         LG009  an argument is missing, malformed or contradicts another
+ +-- LogDoesNotVerify        LG010  stored events or the log are not what was committed to
+ +-- IncompatibleSchema      LG011  the new schema version would break readers of the old one
+ +-- ClusterChanged          LG012  another cluster, a restore or a clock that went backwards
+
+The database raises them with these SQLSTATEs; the table in sql/README.md is the same list. Every
+other error of PostgreSQL or of the connection stays the `psycopg.Error` that it is.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import psycopg
+
+
+class LedgerError(Exception):
+    """Something the ledger refused. The psycopg error it came as is its `__cause__`.
+
+    `message` says what happened, `detail` where, `hint` what to do; the last two may be None.
+    """
+
+    code: ClassVar[str | None] = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: str | None = None,
+        hint: str | None = None,
+        sqlstate: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        self.hint = hint
+        self.sqlstate = sqlstate or self.code
+
+    def __str__(self) -> str:
+        lines = [self.message]
+        if self.detail:
+            lines.append(f"DETAIL: {self.detail}")
+        if self.hint:
+            lines.append(f"HINT: {self.hint}")
+        return "\n".join(lines)
+
+
+class AppendOnlyViolation(LedgerError):
+    """An event, or anything else append-only, was to be changed or removed."""
+
+    code = "LG001"
+
+
+class UnknownEventType(LedgerError):
+    """The event type, or that version of it, is not registered."""
+
+    code = "LG002"
+
+
+class InvalidPayload(LedgerError):
+    """The payload does not match its JSON Schema. `detail` lists `pointer: reason`."""
+
+    code = "LG003"
+
+
+class WrongExpectedSequence(LedgerError):
+    """The stream is not at the expected sequence: read it again, decide again, retry."""
+
+    code = "LG004"
+
+
+class TenantNotPermitted(LedgerError):
+    """The database role may not do that for this tenant. `hint` names the grant to ask for."""
+
+    code = "LG005"
+
+
+class UnknownRun(LedgerError):
+    """The run does not exist for this tenant."""
+
+    code = "LG006"
+
+
+class NoPartition(LedgerError):
+    """There is no partition for that time."""
+
+    code = "LG007"
+
+
+class LegalHold(LedgerError):
+    """A legal hold forbids it."""
+
+    code = "LG008"
+
+
+class InvalidArgument(LedgerError):
+    """An argument is missing, malformed or contradicts another."""
+
+    code = "LG009"
+
+
+class LogDoesNotVerify(LedgerError):
+    """Stored events, or the log over them, are not what was committed to."""
+
+    code = "LG010"
+
+
+class IncompatibleSchema(LedgerError):
+    """The new schema version would break readers of the old one."""
+
+    code = "LG011"
+
+
+class ClusterChanged(LedgerError):
+    """Another cluster, a restore, or a clock that went backwards under the log."""
+
+    code = "LG012"
+
+
+BY_SQLSTATE: dict[str, type[LedgerError]] = {
+    str(error.code): error for error in LedgerError.__subclasses__()
+}
+
+
+def translated(error: psycopg.Error) -> LedgerError | None:
+    """Return the LedgerError for a SQLSTATE of class LG, or None for any other error."""
+    state = error.diag.sqlstate
+    if state is None or not state.startswith("LG"):
+        return None
+    return BY_SQLSTATE.get(state, LedgerError)(
+        error.diag.message_primary or str(error),
+        detail=error.diag.message_detail,
+        hint=error.diag.message_hint,
+        sqlstate=state,
+    )

@@ -1,0 +1,106 @@
+"""Benchmarks of the ledger. They print ratios between things measured in turn in the same run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+from emit import CLIENTS, Plan, measure
+from profiling import profile
+from rich.console import Console
+from server import Bench, bench_database
+from stats import Ratio, ratio_table
+
+console = Console(width=None if sys.stdout.isatty() else 100)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Benchmarks that print ratios, medians of interleaved rounds."""
+
+
+@main.command()
+@click.option("--pg", "version", default=18, show_default=True, help="15, 16, 17 or 18.")
+@click.option("--dsn", help="A superuser's connection to another server; default: one of its own.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("/var/tmp"),
+    show_default=True,
+    help="Where its data directory is made. /dev/shm takes the disk out of the picture.",
+)
+@click.option("--quick", is_flag=True, help="What the goals are about only: about two minutes.")
+@click.option("--rounds", type=click.IntRange(1), help="Rounds per comparison. Default: 5.")
+@click.option("--seconds", type=click.IntRange(1), help="Length of a round. Default: 3, quick 1.")
+@click.option("--clients", multiple=True, type=int, help=f"Default: {CLIENTS}.")
+@click.option("--commit", multiple=True, type=click.Choice(["on", "off"]), help="Default: both.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(["streams", "batch", "validator"]),
+    help="Only these parts.",
+)
+@click.option("--profile", "is_profile", is_flag=True, help="Where the time of a call goes.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write results here.")
+def emit(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    quick: bool,
+    rounds: int | None,
+    seconds: int | None,
+    clients: tuple[int, ...],
+    commit: tuple[str, ...],
+    only: tuple[str, ...],
+    is_profile: bool,
+    json_file: Path | None,
+) -> None:
+    """emit_event against a bare pair of inserts, emit_events against COPY.
+
+    The baseline writes the same columns into tables with the same partitions and indexes, but
+    checks nothing, knows no tenants and hashes nothing: what any transactional outbox costs.
+    """
+    plan = Plan(
+        rounds=rounds or 5,
+        seconds=seconds or (1 if quick else 3),
+        clients=clients or ((2, 16) if quick else CLIENTS),
+        commits=commit or ("off", "on"),
+        parts=only or ("streams", "batch", "validator"),
+        is_quick=quick and not (clients or commit),
+    )
+    if version not in (16, 18) and "AGENT_EVENTS_PG_BINDIR" not in os.environ:
+        fetch = [str(Path(__file__).parents[1] / "pg_binaries"), str(version)]
+        os.environ["AGENT_EVENTS_PG_BINDIR"] = subprocess.check_output(fetch, text=True).strip()
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        if is_profile:
+            console.print(profile(bench, plan))
+            return
+        with console.status("measuring") as status:
+            results = measure(bench, plan, status.update)
+    console.print(ratio_table(results))
+    console.print(
+        "ratio: median of the rounds by the clock, and their quartiles;\n"
+        "cpu: the same by the server's CPU time, whatever else the machine does."
+    )
+    if json_file:
+        json_file.write_text(as_json(bench, plan, results))
+
+
+def as_json(bench: Bench, plan: Plan, results: list[Ratio]) -> str:
+    document = {
+        "server_version": bench.version,
+        "cpus": bench.cpus,
+        "rounds": plan.rounds,
+        "seconds": plan.seconds,
+        "results": [result.as_dict() for result in results],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+-- One statement for a batch in which every event is plain, as emit_event calls it; writes nothing and returns no row when one
+-- is not. The caller has checked the tenant and holds the locks of lock_streams(). Event n of the batch gets
+-- first_time + n microseconds, which orders every stream and makes the ids distinct. A window aggregate chains each stream.
+create or replace function ledger.emit_plain_events(tenant_id text, events jsonb, first_time timestamptz)
+returns table (id uuid, created_at timestamptz, sequence bigint, hash bytea, duplicate boolean)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  c_no_run constant uuid := '00000000-0000-0000-0000-000000000000';
+  v_random uuid := gen_random_uuid();
+  v_count int := jsonb_array_length(emit_plain_events.events);
+  v_run_id uuid := coalesce(ledger.setting('run_id')::uuid, c_no_run);
+  v_trace_id uuid := ledger.setting('trace_id')::uuid;
+  v_correlation_id uuid := ledger.setting('correlation_id')::uuid;
+  v_causation_id uuid := ledger.setting('causation_id')::uuid;
+  v_actor_type text := ledger.setting('actor_type');
+  v_actor_id text := ledger.setting('actor_id');
+begin
+  perform ledger.ensure_partition(t.at_time)
+  from (values
+    (emit_plain_events.first_time),
+    (emit_plain_events.first_time + v_count * interval '1 microsecond')
+  ) as t (at_time)
+  where not ledger.covered_period() @> t.at_time;
+
+  return query
+  with given as materialized (
+    select
+      e.*,
+      coalesce(e.payload, '{}') as full_payload,
+      lower(
+        coalesce(e.payload::text, '') || coalesce(e.metadata::text, '') || coalesce(e.proof::text, '')
+      ) as lower_text,
+      coalesce(e.run_id, v_run_id) as own_run_id,
+      coalesce(e.causation_id, v_causation_id) as own_causation_id,
+      coalesce(e.actor_type, v_actor_type) as own_actor_type,
+      coalesce(e.actor_id, v_actor_id) as own_actor_id,
+      emit_plain_events.first_time + e.ordinality * interval '1 microsecond' as created_at
+    from jsonb_populate_recordset(null::ledger.event_input, emit_plain_events.events) with ordinality as e
+  ),
+  runs as materialized (
+    select r.id, nullif(r.trace_id, c_no_run) as trace_id, nullif(r.correlation_id, c_no_run) as correlation_id
+    from ledger.agent_runs as r
+    where r.tenant_id = emit_plain_events.tenant_id and r.id in (select g.own_run_id from given as g)
+  ),
+  checked as materialized (
+    select
+      g.ordinality, g.event_type, g.full_payload, g.own_run_id, g.own_causation_id, g.deal_id, g.action_id,
+      g.aggregate_type, g.aggregate_id, g.own_actor_type, g.own_actor_id, g.outcome, g.proof, g.metadata, g.occurred_at,
+      g.headers, g.created_at,
+      ledger.event_id(g.created_at, v_random) as id,
+      t.current_version,
+      coalesce(g.publish, t.publish) as publish,
+      coalesce(g.trace_id, v_trace_id, r.trace_id, gen_random_uuid()) as trace_id,
+      coalesce(g.deal_id, g.correlation_id, v_correlation_id) as correlation_id,
+      r.correlation_id as run_correlation_id,
+      r.id is not null
+      and coalesce(g.schema_version, t.current_version) = t.current_version
+      and (t.predicate is null or g.full_payload @@ t.predicate)
+      and t.private_paths is null
+      and t.secret_paths is null
+      and num_nonnulls(g.private, g.subject_id) = 0
+      and g.expected_sequence is null
+      and g.idempotency_key is null
+      and (g.own_causation_id is null or coalesce(g.deal_id, g.correlation_id, v_correlation_id) is not null)
+      and not ledger.may_have_secrets(g.lower_text)
+      and ledger.arguments_hold(
+        g.full_payload, g.aggregate_type, g.aggregate_id, null, g.own_actor_type, g.own_actor_id, g.outcome, g.proof,
+        g.metadata, null, g.subject_id, g.occurred_at, null, g.headers
+      ) as is_plain
+    from given as g
+    left join ledger.event_types as t on t.event_type = g.event_type
+    left join runs as r on r.id = g.own_run_id
+  ),
+  placed as (
+    select
+      c.*,
+      coalesce(c.correlation_id, c.run_correlation_id, c.trace_id) as own_correlation_id,
+      s.sequence + row_number() over stream as sequence,
+      s.hash as head
+    from checked as c
+    left join ledger.streams as s
+      on s.tenant_id = emit_plain_events.tenant_id
+      and s.aggregate_type = c.aggregate_type
+      and s.aggregate_id = c.aggregate_id
+    where (select bool_and(c.is_plain) from checked as c)
+    window stream as (partition by c.aggregate_type, c.aggregate_id order by c.ordinality)
+  ),
+  linked as (
+    select
+      p.*,
+      ledger.link(
+        ledger.event_entry(
+          emit_plain_events.tenant_id, p.id, p.created_at, p.own_run_id, p.trace_id, p.own_correlation_id,
+          p.own_causation_id, p.event_type, p.current_version, p.full_payload, p.deal_id, p.action_id, p.aggregate_type,
+          p.aggregate_id, p.sequence, p.own_actor_type, p.own_actor_id, p.outcome, p.proof, p.metadata, p.occurred_at,
+          null
+        ),
+        p.head
+      ) over (
+        partition by p.aggregate_type, p.aggregate_id, case when p.aggregate_id is null then p.ordinality end
+        order by p.ordinality
+      ) as hash
+    from placed as p
+  ),
+  written as materialized (
+    select
+      l.*,
+      case when l.sequence is not null then coalesce(lag(l.hash) over stream, l.head) end as prev_hash,
+      lead(l.ordinality) over stream is null as is_last
+    from linked as l
+    window stream as (partition by l.aggregate_type, l.aggregate_id order by l.ordinality)
+  ),
+  insert_events as (
+    insert into ledger.agent_events (
+      tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type, schema_version, payload,
+      deal_id, action_id, aggregate_type, aggregate_id, sequence, actor_type, actor_id, outcome, proof, metadata,
+      occurred_at, prev_hash, hash
+    )
+    select
+      emit_plain_events.tenant_id, w.id, w.created_at, w.own_run_id, w.trace_id, w.own_correlation_id, w.own_causation_id,
+      w.event_type, w.current_version, w.full_payload, w.deal_id, w.action_id, w.aggregate_type, w.aggregate_id,
+      w.sequence, w.own_actor_type, w.own_actor_id, w.outcome, w.proof, w.metadata, w.occurred_at, w.prev_hash, w.hash
+    from written as w
+  ),
+  insert_outbox as (
+    insert into ledger.outbox (
+      tenant_id, id, aggregate_type, aggregate_id, event_type, schema_version, payload, trace_id, correlation_id,
+      created_at, headers
+    )
+    select
+      emit_plain_events.tenant_id, w.id, w.aggregate_type, w.aggregate_id, w.event_type, w.current_version,
+      w.full_payload, w.trace_id, w.own_correlation_id, w.created_at, w.headers
+    from written as w
+    where w.publish
+  ),
+  update_streams as (
+    update ledger.streams as s
+    set sequence = w.sequence, created_at = w.created_at, hash = w.hash, prev_hash = w.prev_hash
+    from written as w
+    where w.is_last
+      and s.tenant_id = emit_plain_events.tenant_id
+      and s.aggregate_type = w.aggregate_type
+      and s.aggregate_id = w.aggregate_id
+  )
+  select w.id, w.created_at, w.sequence, w.hash, false
+  from written as w
+  order by w.ordinality;
+end
+$$;
+
+comment on function ledger.emit_plain_events(text, jsonb, timestamptz) is
+  'Part of emit_events(): writes a batch in one statement when every event is plain, else writes nothing and returns no row.';

@@ -1,0 +1,23 @@
+-- One event by its id. The id holds the time, so that one partition is looked into and not all of
+-- them.
+create or replace function ledger.get_event(id uuid, tenant_id text default null)
+returns setof ledger.events
+language plpgsql
+stable
+rows 1
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(get_event.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_created_at timestamptz := ledger.event_time(get_event.id);
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  return query
+  select e.*
+  from ledger.events as e
+  where e.tenant_id = v_tenant_id and e.created_at = v_created_at and e.id = get_event.id;
+end
+$$;
+
+comment on function ledger.get_event(uuid, text) is
+  'The event with that id, no row when there is none.';

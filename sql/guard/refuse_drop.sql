@@ -1,0 +1,41 @@
+-- Event trigger at sql_drop: outside a maintenance window nothing of the ledger is dropped; inside one, by
+-- superusers only.
+create or replace function ledger_guard.refuse_drop()
+returns event_trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_object record;
+  v_window ledger_guard.maintenance_windows;
+begin
+  for v_object in
+    select d.object_type, d.object_identity
+    from pg_event_trigger_dropped_objects() as d
+    where d.address_names[1] in ('ledger', 'ledger_guard') and not d.is_temporary
+    limit 1
+  loop
+    select * into v_window from ledger_guard.current_window();
+    if v_window is null then
+      raise exception using
+        errcode = 'LG001',
+        message = format(
+          '%s is refused: it would drop %s %s', tg_tag, v_object.object_type, v_object.object_identity
+        ),
+        hint = 'Upgrades begin their transaction with: select ledger_guard.open_window(''upgrade'');';
+    end if;
+    if not v_window.by_superuser then
+      raise exception using
+        errcode = 'LG001',
+        message = format(
+          '%s is refused: only a superuser may drop %s %s',
+          tg_tag, v_object.object_type, v_object.object_identity
+        ),
+        hint = 'Run the upgrade as a superuser.';
+    end if;
+  end loop;
+end
+$$;
+
+comment on function ledger_guard.refuse_drop() is 'Event trigger function: LG001 for dropping objects of the ledger.';

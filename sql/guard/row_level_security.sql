@@ -1,0 +1,85 @@
+-- Who sees and writes which rows, also when a privilege was granted by mistake. FORCE: the owner obeys too, so that on
+-- the append-only tables not even ledger_owner inserts. Partitions carry no policies: nobody has privileges on them.
+-- Policies cost nothing measurable on emit. Safe to repeat.
+
+do $$
+declare
+  v_table regclass;
+begin
+  for v_table in select * from ledger_guard.unprotected_rows() loop
+    execute format('alter table %s enable row level security', v_table);
+    execute format('alter table %s force row level security', v_table);
+  end loop;
+end
+$$;
+
+-- ledger_append, the owner of the writing functions, is bound by its grants and by the guards.
+do $$
+declare
+  v_table text;
+begin
+  foreach v_table in array array[
+    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams', 'idempotency_keys',
+    'event_types', 'event_schemas', 'tenants', 'tenant_grants'
+  ] loop
+    execute format('drop policy if exists ledger_append on ledger.%I', v_table);
+    execute format('create policy ledger_append on ledger.%I to ledger_append using (true) with check (true)', v_table);
+  end loop;
+end
+$$;
+
+-- ledger_owner reads everything; it writes only what administrators decide.
+do $$
+declare
+  v_table text;
+begin
+  foreach v_table in array array[
+    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams', 'idempotency_keys',
+    'event_types', 'event_schemas'
+  ] loop
+    execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
+    execute format('create policy ledger_owner on ledger.%I for select to ledger_owner using (true)', v_table);
+  end loop;
+  foreach v_table in array array['tenants', 'tenant_grants'] loop
+    execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
+    execute format('create policy ledger_owner on ledger.%I to ledger_owner using (true) with check (true)', v_table);
+  end loop;
+end
+$$;
+
+-- Readers see the tenants they were granted. The sub-selects are uncorrelated, so each runs once per query.
+do $$
+declare
+  v_table text;
+begin
+  foreach v_table in array array[
+    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants'
+  ] loop
+    execute format('drop policy if exists ledger_reader on ledger.%I', v_table);
+    execute format(
+      $policy$
+        create policy ledger_reader on ledger.%I for select
+        to ledger_reader, ledger_auditor, ledger_operator, ledger_relay, ledger_consumer, ledger_privacy
+        using (
+          tenant_id = any((select ledger.permitted_tenants('read'))::text[])
+          or (select ledger.permitted_tenants('read')) = '{*}'
+        )
+      $policy$, v_table
+    );
+  end loop;
+end
+$$;
+
+-- Private data only for whom it was granted.
+drop policy if exists ledger_privacy on ledger.event_private;
+create policy ledger_privacy on ledger.event_private for select to ledger_privacy
+using (
+  tenant_id = any((select ledger.permitted_tenants('privacy'))::text[])
+  or (select ledger.permitted_tenants('privacy')) = '{*}'
+);
+
+-- The registry is shared by all tenants.
+drop policy if exists ledger_reader on ledger.event_types;
+create policy ledger_reader on ledger.event_types for select to public using (true);
+drop policy if exists ledger_reader on ledger.event_schemas;
+create policy ledger_reader on ledger.event_schemas for select to public using (true);

@@ -1,0 +1,202 @@
+-- agent-events: the whole ledger, in reading order. Each line below names one file that holds one object.
+--
+--   registry -> emit -> agent_events -> (log, relay, state: later rooms)
+--                |           |
+--                +-> outbox  +-> archive
+--
+-- Applications call ledger.emit_event(). It looks the event's type up in the registry, checks the payload, and writes the event
+-- and its outbox row in the caller's transaction. Nobody else can insert, and nobody can change or delete.
+--
+-- Install into a database with: psql -v ON_ERROR_STOP=1 -f sql/install.sql
+-- (`agent-events migrate` and `alembic upgrade head` run the same SQL, frozen in migrations/). It takes one transaction, needs
+-- no extension and no superuser: CREATEROLE and CREATE on the database are enough. Replaceable objects may be installed again.
+
+begin;
+set local check_function_bodies = off;
+set local client_min_messages = warning;
+
+-- schema: roles, the two schemas, tenants and who may act for them, and the context of a transaction.
+\ir schema/roles.sql
+\ir schema/schemas.sql
+\ir schema/tenants.sql
+\ir schema/tenant_grants.sql
+\ir schema/setting.sql
+\ir schema/set_context.sql
+\ir schema/caller.sql
+\ir schema/is_owner.sql
+\ir schema/permitted_tenants.sql
+\ir schema/acts_for.sql
+\ir schema/require_tenant.sql
+\ir schema/grant_access.sql
+\ir schema/revoke_access.sql
+\ir schema/set_tenant_policy.sql
+
+-- registry: event types and their JSON Schemas, each compiled into one jsonpath predicate at registration, so that checking a
+-- payload is one call into C. The explaining validator runs only after a no.
+\ir registry/event_types.sql
+\ir registry/event_schemas.sql
+\ir registry/schema_keywords.sql
+\ir registry/pointer_step.sql
+\ir registry/refuse_schema.sql
+\ir registry/is_schema_value.sql
+\ir registry/equality_schema.sql
+\ir registry/check_pattern.sql
+\ir registry/translate_pattern.sql
+\ir registry/check_schema_keyword.sql
+\ir registry/check_schema.sql
+\ir registry/expand_references.sql
+\ir registry/add_event_schema.sql
+\ir registry/check_registration.sql
+\ir registry/compile_array_keyword.sql
+\ir registry/compile_combination.sql
+\ir registry/compile_keyword.sql
+\ir registry/compile_node.sql
+\ir registry/compile_number_keyword.sql
+\ir registry/compile_object_keyword.sql
+\ir registry/compile_presence.sql
+\ir registry/compile_schema.sql
+\ir registry/compile_string_keyword.sql
+\ir registry/compile_type.sql
+\ir registry/compile_values.sql
+\ir registry/event_schema.sql
+\ir registry/explain_keyword.sql
+\ir registry/explain_payload.sql
+\ir registry/explain_value.sql
+\ir registry/find_event_type.sql
+\ir registry/incompatibilities.sql
+\ir registry/incompatible_parts.sql
+\ir registry/is_wider.sql
+\ir registry/marked_pointers.sql
+\ir registry/refuse_incompatible.sql
+\ir registry/refuse_payload.sql
+\ir registry/refuse_version.sql
+\ir registry/register_event_type.sql
+\ir registry/schemas_below.sql
+
+-- privacy: what is masked before it is stored, and what is kept apart so that it can be erased.
+\ir privacy/find_paths.sql
+\ir privacy/has_secret_keys.sql
+\ir privacy/mask.sql
+\ir privacy/mask_keys.sql
+\ir privacy/may_have_secrets.sql
+\ir privacy/secret_keys.sql
+\ir privacy/split_private.sql
+
+-- run: who did it. Every event belongs to a run; what happens outside any belongs to the tenant's ambient run.
+\ir run/agent_runs.sql
+
+-- event: the event itself. Ids carry their time, hashes chain each stream.
+\ir event/agent_events.sql
+\ir archive/agent_events_archive.sql
+\ir event/event_private.sql
+\ir event/streams.sql
+\ir event/idempotency_keys.sql
+\ir event/event_input.sql
+\ir event/event_id.sql
+\ir event/event_time.sql
+\ir event/event_entry.sql
+\ir event/event_hash.sql
+\ir event/private_hash.sql
+\ir event/is_proof.sql
+\ir event/arguments_hold.sql
+\ir event/refuse_arguments.sql
+\ir event/events.sql
+
+-- outbox: the message that leaves for each event, written with it, never updated.
+\ir outbox/outbox.sql
+
+-- partition: daily, weekly or monthly partitions, made ahead and, when one is missing all the same, on demand.
+\ir partition/partitions.sql
+\ir partition/partition_settings.sql
+\ir partition/initial_settings.sql
+\ir partition/covered_period.sql
+\ir partition/partition_bounds.sql
+\ir partition/create_partition.sql
+\ir partition/refresh_coverage.sql
+\ir partition/ensure_partition.sql
+\ir partition/ensure_partitions.sql
+
+-- emit: the hot path. emit_event and emit_events are what people call; the rest are their parts.
+\ir run/ensure_tenant.sql
+\ir event/require_run.sql
+\ir event/prepare_event.sql
+\ir event/correlation_of.sql
+\ir event/find_receipt.sql
+\ir event/keep_receipt.sql
+\ir event/begin_stream.sql
+\ir event/emit_event.sql
+\ir event/refuse_events.sql
+\ir event/lock_streams.sql
+\ir event/link_next.sql
+\ir event/link.sql
+\ir event/emit_plain_events.sql
+\ir event/emit_events.sql
+
+-- Runs and reads, built on the above.
+\ir run/find_run.sql
+\ir run/start_run.sql
+\ir run/finish_run.sql
+\ir run/agent_run_status.sql
+\ir event/require_page_size.sql
+\ir event/get_event.sql
+\ir event/find_events.sql
+\ir event/read_stream.sql
+\ir event/causation_order.sql
+\ir event/trace.sql
+\ir registry/event_type_coverage.sql
+
+-- guard: what refuses changes. Triggers on every table and partition, row-level security, and, where a superuser
+-- installs, event triggers against DDL that would take the guards away.
+\ir guard/maintenance_windows.sql
+\ir guard/maintenance_commands.sql
+\ir guard/protected_tables.sql
+\ir guard/guards_of.sql
+\ir guard/refuse_change.sql
+\ir guard/protect_table.sql
+\ir guard/is_protected.sql
+\ir guard/broken_guards.sql
+\ir guard/unprotected_rows.sql
+\ir guard/ownership_findings.sql
+\ir guard/current_window.sql
+\ir guard/open_window.sql
+\ir guard/check_window.sql
+\ir guard/close_window.sql
+\ir guard/window_guards.sql
+\ir guard/admit_partitions.sql
+\ir guard/refuse_ddl.sql
+\ir guard/refuse_detach.sql
+\ir guard/refuse_drop.sql
+\ir guard/refuse_rewrite.sql
+\ir guard/create_event_triggers.sql
+\ir guard/repair_event_triggers.sql
+\ir guard/repair_guards.sql
+\ir guard/broken_triggers.sql
+\ir guard/foreign_code.sql
+\ir guard/guards.sql
+\ir guard/row_level_security.sql
+
+-- monitor: doctor() says what is not as it should be.
+\ir monitor/broken_rules.sql
+\ir monitor/check_events.sql
+\ir monitor/check_grants.sql
+\ir monitor/check_guards.sql
+\ir monitor/check_outbox.sql
+\ir monitor/check_partitions.sql
+\ir monitor/check_roles.sql
+\ir monitor/doctor.sql
+
+-- Who owns what and who may do what, in one page.
+\ir grants.sql
+
+-- catalog: the event types that ship.
+\ir catalog/agent_platform.sql
+\ir catalog/audit.sql
+\ir catalog/ledger.sql
+\ir catalog/llm.sql
+\ir catalog/trading.sql
+
+-- The first partitions; then the event triggers, which from here on refuse changes outside maintenance windows.
+\ir partition/first_partitions.sql
+\ir guard/event_triggers.sql
+
+commit;

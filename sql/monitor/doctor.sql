@@ -1,0 +1,28 @@
+-- Is everything in place? One row per finding, the worst first; none of severity error or warning when all is well.
+-- Looks at the catalog and at recent events; deep => true reads every event. Changes nothing, locks nothing.
+create or replace function ledger.doctor(deep boolean default false)
+returns table (severity text, kind text, object text, detail text, hint text)
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select f.severity, f.kind, f.object, f.detail, f.hint
+  from (
+    select * from ledger.check_guards()
+    union all
+    select * from ledger.check_roles()
+    union all
+    select * from ledger.check_grants()
+    union all
+    select * from ledger.check_partitions()
+    union all
+    select * from ledger.check_events(doctor.deep)
+    union all
+    select * from ledger.check_outbox(doctor.deep)
+  ) as f
+  order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
+$$;
+
+comment on function ledger.doctor(boolean) is
+  'What is wrong with guards, roles, privileges, partitions and events; deep => true checks every event.';

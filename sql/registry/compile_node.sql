@@ -1,0 +1,25 @@
+-- One schema as a predicate over subject, a jsonpath that stands for exactly one value. NULL when it
+-- checks nothing.
+create or replace function ledger.compile_node(schema jsonb, subject text)
+returns text
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if compile_node.schema = 'false' then
+    return '1 == 0';
+  end if;
+  return (
+    select string_agg(p.predicate, ' && ' order by k.rank)
+    from ledger.schema_keywords() as k
+    cross join lateral ledger.compile_keyword(
+      k.keyword, k.applies_to, compile_node.schema, compile_node.subject
+    ) as p (predicate)
+    where k.rank is not null and jsonb_typeof(compile_node.schema) = 'object' and compile_node.schema ? k.keyword
+  );
+end
+$$;
+
+comment on function ledger.compile_node(jsonb, text) is 'Part of compile_schema(): one (sub)schema as a jsonpath predicate over subject.';

@@ -1,0 +1,204 @@
+"""A migrated database per test: the template is built once per run and cloned for each test.
+
+AGENT_EVENTS_TEST_PG     major version of the embedded server (default 18)
+AGENT_EVENTS_PG_BINDIR   the folder of its programs, where they are not the bundled ones
+AGENT_EVENTS_TEST_DSN    a superuser's connection string to a server somebody else runs, instead
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pytest_postgresql import factories
+
+from agent_events import embedded
+from agent_events._resources import sql_dir
+
+SERVER_DSN = "AGENT_EVENTS_TEST_DSN"
+TEMPLATE = "AGENT_EVENTS_TEST_TEMPLATE"
+VERSION = int(os.environ.get("AGENT_EVENTS_TEST_PG", embedded.DEFAULT_VERSION))
+DATABASE = f"ledger_test_{os.getpid()}_"
+
+Connect = Callable[..., psycopg.Connection[Any]]
+LoginRole = Callable[..., str]
+cluster_key = pytest.StashKey["Cluster"]()
+
+
+class Cluster:
+    """The server and the template database of this run; the workers of xdist share them."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.template = f"ledger_template_{os.getpid()}"
+        if SERVER_DSN not in os.environ:
+            self.folder = new_folder()
+            os.environ[SERVER_DSN] = start_server(self.folder / "pg")
+        os.environ[TEMPLATE] = self.template
+
+    def build_template(self) -> None:
+        administer(f"create database {self.template}")
+        install(make_conninfo(os.environ[SERVER_DSN], dbname=self.template))
+
+    def close(self) -> None:
+        if self.folder is None:
+            administer(f"drop database if exists {self.template} with (force)")
+            return
+        embedded.stop_server(self.folder / "pg", VERSION)
+        shutil.rmtree(self.folder)
+        del os.environ[SERVER_DSN]
+
+
+def administer(statement: str) -> None:
+    with psycopg.connect(os.environ[SERVER_DSN], autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def new_folder() -> Path:
+    """A folder in memory, where there is such a place, that the server's own user can enter."""
+    memory = Path("/dev/shm")
+    parent = memory if os.access(memory, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="agent-events-test-", dir=parent))
+    folder.chmod(0o755)
+    return folder
+
+
+def start_server(data: Path) -> str:
+    settings = {"max_connections": 200, "max_locks_per_transaction": 256}
+    return make_conninfo(**embedded.ensure_server(data, VERSION, fast=True, settings=settings))
+
+
+def install(dsn: str) -> None:
+    """Install sql/ as it stands; that upgrading gives the same has tests of its own."""
+    psql = embedded.client_program("psql")
+    contents = sql_dir() / "install.sql"
+    command = [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", dsn, "-f", contents]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise pytest.UsageError(f"sql/install.sql does not install:\n{done.stderr}")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    config = session.config
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the server is stopped then
+    config.stash[cluster_key] = Cluster()
+    config.stash[cluster_key].build_template()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if cluster := config.stash.get(cluster_key, None):
+        cluster.close()
+
+
+@pytest.fixture(scope="session")
+def template() -> SimpleNamespace:
+    """The migrated database, as pytest-postgresql wants it described."""
+    server = conninfo_to_dict(os.environ[SERVER_DSN])
+    return SimpleNamespace(
+        host=server.get("host"),
+        port=server.get("port", 5432),
+        user=server.get("user"),
+        password=server.get("password"),
+        options="",
+        maintenance_dbname=server.get("dbname", "postgres"),
+        template_dbname=os.environ[TEMPLATE],
+    )
+
+
+postgresql_noproc = factories.postgresql_noproc(depends_on="template", dbname=DATABASE)
+postgresql = factories.postgresql("postgresql_noproc")
+
+
+@pytest.fixture
+def pg(postgresql: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """A superuser's autocommit connection to a fresh clone of the migrated database."""
+    postgresql.autocommit = True
+    return postgresql
+
+
+@pytest.fixture
+def dsn(pg: psycopg.Connection[Any]) -> str:
+    """The connection string of `pg`'s database, for a superuser."""
+    return make_conninfo(os.environ[SERVER_DSN], dbname=pg.info.dbname)
+
+
+@pytest.fixture
+def connect(dsn: str, login_role: LoginRole) -> Iterator[Connect]:  # noqa: ARG001
+    """More connections to the test's database: `connect(user="app")`; autocommit unless told.
+
+    Depends on `login_role` so that the connections are closed before the roles are dropped.
+    """
+    connections: list[psycopg.Connection[Any]] = []
+
+    def open_connection(**parameters: Any) -> psycopg.Connection[Any]:
+        connection = psycopg.connect(dsn, **({"autocommit": True} | parameters))
+        connections.append(connection)
+        return connection
+
+    yield open_connection
+    for connection in connections:
+        connection.close()
+
+
+@pytest.fixture
+def login_role(dsn: str) -> Iterator[LoginRole]:
+    """Login roles of the test's own, with access: `login_role("app", {"acme": ["write"]})`.
+
+    Roles belong to the cluster, so the name gets a random suffix; the full name is returned.
+    """
+    roles: list[str] = []
+
+    def create_role(
+        name: str, grants: Mapping[str, Sequence[str]] | None = None, options: str = ""
+    ) -> str:
+        role = f"{name}_{secrets.token_hex(4)}"
+        with psycopg.connect(dsn) as admin:
+            statement = sql.SQL("create role {} login " + options)
+            admin.execute(statement.format(sql.Identifier(role)))
+            for tenant_id, privileges in (grants or {}).items():
+                grant = "select ledger.grant_access(%s, %s, %s)"
+                admin.execute(grant, [role, tenant_id, list(privileges)])
+        roles.append(role)
+        return role
+
+    yield create_role
+    drop = sql.SQL("drop owned by {0} cascade; drop role {0}")
+    with psycopg.connect(dsn) as admin:
+        for role in reversed(roles):
+            admin.execute(drop.format(sql.Identifier(role)))
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """Where a test may start servers of its own; they are stopped afterwards."""
+    folder = new_folder()
+    yield folder
+    for running in list(folder.rglob("postmaster.pid")):
+        embedded.stop_server(running.parent, VERSION)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def other_server(server_folder: Path) -> Callable[[], str]:
+    """Start another, empty server of the same version: a superuser's connection string."""
+    return lambda: start_server(server_folder / secrets.token_hex(4))
+
+
+@pytest.fixture(scope="session")
+def server_version() -> int:
+    """Major version of the embedded server's programs."""
+    return VERSION

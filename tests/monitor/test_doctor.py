@@ -1,0 +1,240 @@
+"""doctor() is silent on a healthy ledger, and names what is wrong with another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+AnyConnection = psycopg.Connection[Any]
+Findings = Callable[..., set[tuple[str, str, str]]]
+Window = Callable[[str], None]
+
+FORGED = """
+    set session_replication_role = replica;
+    insert into ledger.agent_events (
+      tenant_id, id, created_at, run_id, trace_id, correlation_id, event_type, schema_version,
+      payload, actor_type, outcome, proof, aggregate_type, hash
+    )
+    values (
+      'default', gen_random_uuid(), now(), gen_random_uuid(), gen_random_uuid(),
+      gen_random_uuid(), 'a.b', 1, '{}', 'ghost', 'maybe', '{"type": "rumour"}', 'deal', '\\x00'
+    );
+    reset session_replication_role;
+"""
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_fresh_ledger_is_healthy(findings: Findings, deep: bool) -> None:
+    assert findings(deep) == set()
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_used_ledger_is_healthy(pg: AnyConnection, findings: Findings, deep: bool) -> None:
+    pg.execute("select ledger.set_tenant_policy('default', 'open')")
+    pg.execute("select ledger.start_run('agent')")
+    for number in range(3):
+        pg.execute(
+            "select ledger.emit_event('test.happened', aggregate_type => 'deal',"
+            " aggregate_id => '1', outcome => 'success', actor_type => 'agent',"
+            """ proof => '{"type": "none"}', private => '{"a": 1}', publish => %s)""",
+            [number > 0],
+        )
+    assert findings(deep) == set()
+
+
+def test_a_clean_report_without_event_triggers_says_so(pg: AnyConnection) -> None:
+    for name in ["ddl", "detach", "drop", "rewrite"]:
+        pg.execute(f"drop event trigger ledger_guard_{name}")
+    report = pg.execute("select severity, kind from ledger.doctor() where object = 'ledger'")
+    assert report.fetchall() == [("info", "event triggers")]
+
+
+def test_disabled_event_trigger(pg: AnyConnection, findings: Findings) -> None:
+    pg.execute("alter event trigger ledger_guard_drop disable")
+    assert findings() == {("error", "event trigger", "ledger_guard_drop")}
+
+
+def test_missing_event_trigger(pg: AnyConnection, findings: Findings) -> None:
+    pg.execute("drop event trigger ledger_guard_ddl")
+    assert findings() == {("error", "event trigger", "ledger_guard_ddl")}
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind", "object_name"),
+    [
+        ("alter table {t} disable trigger {g}", "guard disabled", "{t}: {g}"),
+        ("alter table {t} enable trigger {g}", "guard demoted", "{t}: {g}"),
+        ("alter table {t} enable replica trigger {g}", "guard demoted", "{t}: {g}"),
+        ("drop trigger {g} on {t}", "guard missing", "{t}: {g}"),
+        ("alter table {t} no force row level security", "guard disabled", "{t}: row-level"),
+        ("alter table {t} disable row level security", "guard disabled", "{t}: row-level security"),
+        ("create rule r as on update to {t} do instead nothing", "guard foreign rule", "{t}: r"),
+        (
+            (
+                "create or replace trigger {g} before update on {t} for each statement"
+                " execute function ledger_guard.refuse_change();"
+                " alter table {t} enable always trigger {g}"
+            ),
+            "guard altered",
+            "{t}: {g}",
+        ),
+        (
+            (
+                "create or replace trigger {g} before update or delete or truncate on {t}"
+                " for each statement when (false) execute function ledger_guard.refuse_change();"
+                " alter table {t} enable always trigger {g}"
+            ),
+            "guard altered",
+            "{t}: {g}",
+        ),
+        (
+            (
+                "create trigger mine after insert on {t} for each row"
+                " execute function suppress_redundant_updates_trigger()"
+            ),
+            "guard foreign trigger",
+            "{t}: mine",
+        ),
+        ("create policy mine on {t} using (true)", "foreign policy", "{t}: mine"),
+        ("alter table {t} owner to postgres", "owner", "table {t}"),
+        ("grant update on {t} to ledger_reader", "write privilege", "table {t}"),
+        ("grant select on {t} to public", "granted to PUBLIC", "table {t}"),
+        ("grant execute on function ledger.is_owner() to public", "granted to PUBLIC", "function"),
+        ("alter function ledger.acts_for(text, text) reset all", "search_path", "ledger.acts_for"),
+    ],
+)
+def test_tampering_is_found(
+    findings: Findings, window: Window, statement: str, kind: str, object_name: str
+) -> None:
+    names = {"t": "ledger.agent_runs", "g": "ledger_guard_statement"}
+    window(statement.format(**names))
+    found = findings()
+    assert len(found) == 1, found
+    severity, found_kind, found_object = found.pop()
+    assert severity in ("error", "warning")
+    assert found_kind == kind
+    assert found_object.startswith(object_name.format(**names))
+
+
+def test_foreign_code_is_found(findings: Findings, window: Window) -> None:
+    """It would run as ledger_append with every event."""
+    window(
+        "create function public.f() returns text immutable language plpgsql"
+        " as 'begin return null; end';"
+        "alter table ledger.agent_events alter outcome set default public.f()"
+    )
+    assert ("error", "guard foreign code") in {finding[:2] for finding in findings()}
+
+
+def test_partition_guard_is_missing(findings: Findings, window: Window, partition: str) -> None:
+    window(f"drop trigger ledger_guard_partition on {partition}")
+    assert findings() == {("error", "guard missing", f"{partition}: ledger_guard_partition")}
+
+
+def test_partition_made_by_hand(findings: Findings, window: Window) -> None:
+    window(
+        "create table ledger.by_hand partition of ledger.agent_events"
+        " for values from ('2001-01-01') to ('2001-02-01')"
+    )
+    assert findings() == {
+        ("error", "guard missing", "ledger.by_hand: ledger_guard_partition"),
+        ("error", "guard missing", "ledger.by_hand: ledger_guard_partition_row"),
+        ("error", "owner", "table ledger.by_hand"),
+        ("warning", "partition not in manifest", "ledger.by_hand"),
+    }
+
+
+def test_default_partition(findings: Findings, window: Window) -> None:
+    window("create table ledger.rest partition of ledger.agent_events default")
+    window("alter table ledger.rest owner to ledger_owner")
+    window("select ledger.protect_table('ledger.rest')")
+    assert findings() == {
+        ("warning", "default partition", "ledger.rest"),
+        ("warning", "partition not in manifest", "ledger.rest"),
+    }
+
+
+def test_detached_partition(findings: Findings, window: Window, partition: str) -> None:
+    window(f"alter table ledger.agent_events detach partition {partition}")
+    name = partition.removeprefix("ledger.")
+    assert findings() == {
+        ("error", "partition astray", name),
+        ("warning", "partition missing", "agent_events"),
+    }
+
+
+def test_missing_partitions(pg: AnyConnection, findings: Findings) -> None:
+    pg.execute("update ledger.partition_settings set premake = 12")
+    assert {finding[:2] for finding in findings()} == {("warning", "partition missing")}
+    pg.execute("select ledger.ensure_partitions()")
+    assert findings() == set()
+
+
+@pytest.mark.parametrize("role", ["ledger_append", "ledger_guard"])
+def test_member_of_a_role_without_members(
+    pg: AnyConnection, findings: Findings, login_role: Callable[..., str], role: str
+) -> None:
+    name = login_role("intruder")
+    pg.execute(f"grant {role} to {name}")
+    assert findings(role=name) == {("error", f"member of {role}", name)}
+
+
+def test_createrole_on_15(
+    findings: Findings, login_role: Callable[..., str], server_version: int
+) -> None:
+    name = login_role("creator", options="createrole")
+    expected = {("warning", "CREATEROLE", name)} if server_version < 16 else set()
+    assert findings(role=name) == expected
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_forged_event(pg: AnyConnection, findings: Findings, window: Window, deep: bool) -> None:
+    pg.execute("select ledger.set_tenant_policy('default', 'open')")
+    window("alter table ledger.agent_events disable trigger ledger_guard_insert;" + FORGED)
+    window("alter table ledger.agent_events enable always trigger ledger_guard_insert")
+    kinds = {kind for _, kind, _ in findings(deep)}
+    rules = ["actor_type", "aggregate", "hash", "id", "outcome", "proof", "run"]
+    assert kinds == {f"event {rule}" for rule in rules}
+
+
+def test_changed_event(
+    pg: AnyConnection, findings: Findings, window: Window, partition: str
+) -> None:
+    pg.execute("select ledger.set_tenant_policy('default', 'open')")
+    pg.execute("select ledger.emit_event('test.happened')")
+    window(
+        f"alter table {partition} disable trigger all;"
+        f"""update {partition} set payload = '{{"a": 2}}';"""
+    )
+    pg.execute("select ledger.repair_guards()")
+    assert {kind for _, kind, _ in findings()} == {"event hash"}
+
+
+def test_message_without_event(pg: AnyConnection, findings: Findings) -> None:
+    """A superuser passes row-level security; the outbox has no insert trigger, for speed."""
+    pg.execute("select ledger.set_tenant_policy('default', 'open')")
+    pg.execute("select ledger.emit_event('test.happened')")
+    pg.execute(
+        "insert into ledger.outbox select (jsonb_populate_record("
+        " o, jsonb_build_object('id', gen_random_uuid()))).* from ledger.outbox as o"
+    )
+    assert {kind for _, kind, _ in findings()} == {"outbox orphan"}
+
+
+def test_operators_and_auditors_may_look(
+    connect: Callable[..., AnyConnection], login_role: Callable[..., str]
+) -> None:
+    for privilege in ["operate", "audit"]:
+        role = login_role("looker", {"acme": [privilege]})
+        connect(user=role).execute("select * from ledger.doctor()")
+
+
+def test_the_worst_comes_first(pg: AnyConnection) -> None:
+    pg.execute("drop event trigger ledger_guard_ddl")
+    pg.execute("update ledger.partition_settings set premake = 12")
+    rows = pg.execute("select severity from ledger.doctor()").fetchall()
+    assert next(severity for (severity,) in rows) == "error"
+    assert rows == sorted(rows, key=lambda row: ["error", "warning", "info"].index(row[0]))
