@@ -12,16 +12,18 @@ from agent_events import dsn, migrate
 
 # The version table stands in the schema that the first revision makes, so the schema comes first.
 # A second deploy waits for the lock, then finds the first one's version and has nothing left to do.
+# An installation blocks nobody and may wait for one in another database that has the roles locked.
 OPENING = """\
 do $$
 begin
   perform pg_advisory_xact_lock(hashtextextended('agent_events.migrate', 0));
   if to_regnamespace('ledger') is null then
     create schema ledger;
+  else
+    set local lock_timeout = '{lock_timeout}';
   end if;
 end
 $$;
-set local lock_timeout = '{lock_timeout}';
 """
 
 # Whoever may upgrade the ledger next may also write its version.

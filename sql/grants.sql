@@ -3,13 +3,15 @@
 grant create on schema ledger to ledger_append;
 grant create on schema ledger_guard to ledger_guard;
 
--- What writes runs as ledger_append, the only role with INSERT; what watches belongs to ledger_guard; the rest to ledger_owner.
+-- What writes runs as ledger_append, the only role with INSERT; what watches belongs to
+-- ledger_guard; the rest to ledger_owner.
 do $$
 declare
   c_append constant text[] := array[
-    'emit_event', 'emit_events', 'emit_plain_events', 'lock_streams', 'prepare_event', 'require_run', 'begin_stream',
-    'find_receipt', 'keep_receipt', 'correlation_of', 'find_event_type', 'ensure_tenant', 'find_run', 'start_run',
-    'finish_run', 'register_event_type', 'refuse_payload'
+    'emit_event', 'emit_events', 'emit_plain_events', 'lock_keys', 'lock_streams', 'prepare_event',
+    'require_run', 'begin_stream', 'find_receipt', 'keep_receipt', 'correlation_of',
+    'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
+    'register_event_type', 'refuse_payload'
   ];
   v_object record;
 begin
@@ -23,7 +25,9 @@ begin
         case n.nspname when 'ledger' then 'ledger_owner' else 'ledger_guard' end as wanted
       from pg_class as c
       join pg_namespace as n on n.oid = c.relnamespace
-      where n.nspname in ('ledger', 'ledger_guard') and c.relkind in ('r', 'p', 'v') and c.relname <> 'alembic_version'
+      where n.nspname in ('ledger', 'ledger_guard')
+        and c.relkind in ('r', 'p', 'v')
+        and c.relname <> 'alembic_version'
       union all
       select
         'type',
@@ -39,7 +43,11 @@ begin
         case p.prokind when 'a' then 'aggregate' else 'function' end,
         p.oid::regprocedure::text,
         p.proowner,
-        case when n.nspname = 'ledger_guard' then 'ledger_guard' when p.proname = any(c_append) then 'ledger_append' else 'ledger_owner' end
+        case
+          when n.nspname = 'ledger_guard' then 'ledger_guard'
+          when p.proname = any(c_append) then 'ledger_append'
+          else 'ledger_owner'
+        end
       from pg_proc as p
       join pg_namespace as n on n.oid = p.pronamespace
       where n.nspname in ('ledger', 'ledger_guard')
@@ -56,8 +64,8 @@ revoke all on all routines in schema ledger, ledger_guard from public;
 
 -- Schemas.
 grant usage on schema ledger to
-  ledger_append, ledger_guard, ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
-  ledger_auditor, ledger_registrar;
+  ledger_append, ledger_guard, ledger_writer, ledger_reader, ledger_relay, ledger_consumer,
+  ledger_operator, ledger_privacy, ledger_auditor, ledger_registrar;
 grant usage on schema ledger_guard to ledger_owner, ledger_append, ledger_operator;
 
 -- The owning roles use each other's parts; nobody else can become them.
@@ -66,8 +74,8 @@ grant execute on all routines in schema ledger_guard to ledger_owner;
 grant select on all tables in schema ledger to ledger_guard;
 grant select on all tables in schema ledger_guard to ledger_owner;
 grant select, insert on
-  ledger.agent_events, ledger.outbox, ledger.agent_runs, ledger.event_private, ledger.streams, ledger.idempotency_keys,
-  ledger.tenants, ledger.event_schemas, ledger.event_types
+  ledger.agent_events, ledger.outbox, ledger.agent_runs, ledger.event_private, ledger.streams,
+  ledger.idempotency_keys, ledger.tenants, ledger.event_schemas, ledger.event_types
 to ledger_append;
 grant update on ledger.streams, ledger.event_types to ledger_append;
 grant select on
@@ -76,23 +84,26 @@ to ledger_append;
 
 -- Everybody who may use the ledger at all.
 grant execute on function
-  ledger.setting, ledger.caller, ledger.is_owner, ledger.permitted_tenants, ledger.acts_for, ledger.require_tenant,
-  ledger.set_context, ledger.event_id, ledger.event_time, ledger.event_entry, ledger.event_hash, ledger.private_hash,
-  ledger.event_schema
+  ledger.setting, ledger.caller, ledger.is_owner, ledger.permitted_tenants, ledger.acts_for,
+  ledger.require_tenant, ledger.set_context, ledger.event_id, ledger.event_time, ledger.event_entry,
+  ledger.event_hash, ledger.private_hash, ledger.event_schema
 to
-  ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy, ledger_auditor,
-  ledger_registrar;
+  ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
+  ledger_auditor, ledger_registrar;
 grant select on ledger.event_types, ledger.event_schemas to
-  ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy, ledger_auditor,
-  ledger_registrar;
+  ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
+  ledger_auditor, ledger_registrar;
 
 -- Writers: nothing but functions.
-grant execute on function ledger.emit_event, ledger.emit_events, ledger.start_run, ledger.finish_run to ledger_writer;
+grant execute on function
+  ledger.emit_event, ledger.emit_events, ledger.start_run, ledger.finish_run
+to ledger_writer;
 
 -- Readers: the parents, through row-level security.
 grant select on
-  ledger.agent_events, ledger.agent_events_archive, ledger.events, ledger.outbox, ledger.agent_runs, ledger.agent_run_status,
-  ledger.streams, ledger.tenants, ledger.event_type_coverage
+  ledger.agent_events, ledger.agent_events_archive, ledger.events, ledger.outbox,
+  ledger.agent_runs, ledger.agent_run_status, ledger.streams, ledger.tenants,
+  ledger.event_type_coverage
 to ledger_reader, ledger_auditor;
 grant execute on function
   ledger.get_event, ledger.find_events, ledger.read_stream, ledger.trace, ledger.causation_order,
@@ -105,7 +116,8 @@ grant execute on function ledger.doctor to ledger_operator, ledger_auditor;
 grant execute on function ledger.ensure_partitions, ledger.ensure_partition to ledger_operator;
 grant execute on function ledger.ensure_partition to ledger_append;
 
--- The installer was in the owning roles for this transaction only; a member of ledger_owner it stays, to upgrade and administer.
+-- The installer was in the owning roles for this transaction only; a member of ledger_owner it
+-- stays, to upgrade and administer.
 do $$
 begin
   if not (select r.rolsuper from pg_roles as r where r.rolname = current_user) then

@@ -1,21 +1,25 @@
--- agent-events: the whole ledger, in reading order. Each line below names one file that holds one object.
+-- agent-events: the whole ledger, in reading order. Each line below names one file that holds one
+-- object.
 --
 --   registry -> emit -> agent_events -> (log, relay, state: later rooms)
 --                |           |
 --                +-> outbox  +-> archive
 --
--- Applications call ledger.emit_event(). It looks the event's type up in the registry, checks the payload, and writes the event
--- and its outbox row in the caller's transaction. Nobody else can insert, and nobody can change or delete.
+-- Applications call ledger.emit_event(). It looks the event's type up in the registry, checks the
+-- payload, and writes the event and its outbox row in the caller's transaction. Nobody else can
+-- insert, and nobody can change or delete.
 --
 -- Install into a database with: psql -v ON_ERROR_STOP=1 -f sql/install.sql
--- (`agent-events migrate` and `alembic upgrade head` run the same SQL, frozen in migrations/). It takes one transaction, needs
--- no extension and no superuser: CREATEROLE and CREATE on the database are enough. Replaceable objects may be installed again.
+-- (`agent-events migrate` and `alembic upgrade head` run the same SQL, frozen in migrations/.) It
+-- takes one transaction, needs no extension and no superuser: CREATEROLE and CREATE on the database
+-- are enough. Replaceable objects may be installed again.
 
 begin;
 set local check_function_bodies = off;
 set local client_min_messages = warning;
 
--- schema: roles, the two schemas, tenants and who may act for them, and the context of a transaction.
+-- schema: roles, the two schemas, tenants and who may act for them, and the context of a
+-- transaction.
 \ir schema/roles.sql
 \ir schema/schemas.sql
 \ir schema/tenants.sql
@@ -31,8 +35,9 @@ set local client_min_messages = warning;
 \ir schema/revoke_access.sql
 \ir schema/set_tenant_policy.sql
 
--- registry: event types and their JSON Schemas, each compiled into one jsonpath predicate at registration, so that checking a
--- payload is one call into C. The explaining validator runs only after a no.
+-- registry: event types and their JSON Schemas, each compiled into one jsonpath predicate at
+-- registration, so that checking a payload is one call into C. The explaining validator runs only
+-- after a no.
 \ir registry/event_types.sql
 \ir registry/event_schemas.sql
 \ir registry/schema_keywords.sql
@@ -82,7 +87,8 @@ set local client_min_messages = warning;
 \ir privacy/secret_keys.sql
 \ir privacy/split_private.sql
 
--- run: who did it. Every event belongs to a run; what happens outside any belongs to the tenant's ambient run.
+-- run: who did it. Every event belongs to a run; what happens outside any belongs to the tenant's
+-- ambient run.
 \ir run/agent_runs.sql
 
 -- event: the event itself. Ids carry their time, hashes chain each stream.
@@ -91,6 +97,7 @@ set local client_min_messages = warning;
 \ir event/event_private.sql
 \ir event/streams.sql
 \ir event/idempotency_keys.sql
+\ir event/receipt.sql
 \ir event/event_input.sql
 \ir event/event_id.sql
 \ir event/event_time.sql
@@ -105,7 +112,8 @@ set local client_min_messages = warning;
 -- outbox: the message that leaves for each event, written with it, never updated.
 \ir outbox/outbox.sql
 
--- partition: daily, weekly or monthly partitions, made ahead and, when one is missing all the same, on demand.
+-- partition: daily, weekly or monthly partitions, made ahead and, when one is missing all the same,
+-- on demand.
 \ir partition/partitions.sql
 \ir partition/partition_settings.sql
 \ir partition/initial_settings.sql
@@ -126,6 +134,7 @@ set local client_min_messages = warning;
 \ir event/begin_stream.sql
 \ir event/emit_event.sql
 \ir event/refuse_events.sql
+\ir event/lock_keys.sql
 \ir event/lock_streams.sql
 \ir event/link_next.sql
 \ir event/link.sql
@@ -145,8 +154,8 @@ set local client_min_messages = warning;
 \ir event/trace.sql
 \ir registry/event_type_coverage.sql
 
--- guard: what refuses changes. Triggers on every table and partition, row-level security, and, where a superuser
--- installs, event triggers against DDL that would take the guards away.
+-- guard: what refuses changes. Triggers on every table and partition, row-level security, and,
+-- where a superuser installs, event triggers against DDL that would take the guards away.
 \ir guard/maintenance_windows.sql
 \ir guard/maintenance_commands.sql
 \ir guard/protected_tables.sql
@@ -154,8 +163,10 @@ set local client_min_messages = warning;
 \ir guard/refuse_change.sql
 \ir guard/protect_table.sql
 \ir guard/is_protected.sql
-\ir guard/broken_guards.sql
 \ir guard/unprotected_rows.sql
+\ir guard/foreign_code.sql
+\ir guard/broken_triggers.sql
+\ir guard/broken_guards.sql
 \ir guard/ownership_findings.sql
 \ir guard/current_window.sql
 \ir guard/open_window.sql
@@ -163,6 +174,7 @@ set local client_min_messages = warning;
 \ir guard/close_window.sql
 \ir guard/window_guards.sql
 \ir guard/admit_partitions.sql
+\ir guard/is_covered_period.sql
 \ir guard/refuse_ddl.sql
 \ir guard/refuse_detach.sql
 \ir guard/refuse_drop.sql
@@ -170,8 +182,6 @@ set local client_min_messages = warning;
 \ir guard/create_event_triggers.sql
 \ir guard/repair_event_triggers.sql
 \ir guard/repair_guards.sql
-\ir guard/broken_triggers.sql
-\ir guard/foreign_code.sql
 \ir guard/guards.sql
 \ir guard/row_level_security.sql
 
@@ -195,7 +205,8 @@ set local client_min_messages = warning;
 \ir catalog/llm.sql
 \ir catalog/trading.sql
 
--- The first partitions; then the event triggers, which from here on refuse changes outside maintenance windows.
+-- The first partitions; then the event triggers, which from here on refuse changes outside
+-- maintenance windows.
 \ir partition/first_partitions.sql
 \ir guard/event_triggers.sql
 

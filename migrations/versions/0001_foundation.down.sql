@@ -7,9 +7,9 @@ set local check_function_bodies = off;
 set local client_min_messages = warning;
 
 -- from sql/schema/roles.sql
--- Roles are shared by every database of the cluster, so each is made only where it is missing. The installer (a superuser,
--- or any role with CREATEROLE) joins the three owning roles for the length of this transaction's work; grants.sql takes
--- ledger_append and ledger_guard back.
+-- Roles are shared by every database of the cluster, so each is made only where it is missing. The
+-- installer (a superuser, or any role with CREATEROLE) joins the three owning roles for the length
+-- of this transaction's work; grants.sql takes ledger_append and ledger_guard back.
 do $$
 declare
   v_role text;

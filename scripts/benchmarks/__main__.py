@@ -103,4 +103,4 @@ def as_json(bench: Bench, plan: Plan, results: list[Ratio]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/bench")

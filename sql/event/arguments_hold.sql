@@ -1,9 +1,9 @@
--- The rules of an event's own fields, as one expression that the planner inlines into emit_event's and emit_events' one
--- lookup; refuse_arguments() names the one that is broken.
+-- The rules of an event's own fields, as one expression that the planner inlines into emit_event's
+-- and emit_events' one lookup; refuse_arguments() names the one that is broken.
 create or replace function ledger.arguments_hold(
-  payload jsonb, aggregate_type text, aggregate_id text, expected_sequence bigint, actor_type text, actor_id text,
-  outcome text, proof jsonb, metadata jsonb, private jsonb, subject_id text, occurred_at timestamptz, idempotency_key text,
-  headers jsonb
+  payload jsonb, aggregate_type text, aggregate_id text, expected_sequence bigint,
+  actor_type text, actor_id text, outcome text, proof jsonb, metadata jsonb, private jsonb,
+  subject_id text, occurred_at timestamptz, idempotency_key text, headers jsonb
 )
 returns boolean
 language sql
@@ -13,7 +13,9 @@ return jsonb_typeof(payload) = 'object'
   and pg_column_size(payload) <= 8388608
   and case
     when aggregate_type is null then aggregate_id is null and expected_sequence is null
-    else coalesce(length(aggregate_type) between 1 and 100 and length(aggregate_id) between 1 and 255, false)
+    else coalesce(
+      length(aggregate_type) between 1 and 255 and length(aggregate_id) between 1 and 255, false
+    )
   end
   and coalesce(actor_type in ('user', 'agent', 'system', 'webhook'), true)
   and coalesce(length(actor_id) between 1 and 255, true)
@@ -26,5 +28,7 @@ return jsonb_typeof(payload) = 'object'
   and coalesce(length(idempotency_key) between 1 and 255, true)
   and coalesce(jsonb_typeof(headers) = 'object' and pg_column_size(headers) <= 1048576, true);
 
-comment on function ledger.arguments_hold(jsonb, text, text, bigint, text, text, text, jsonb, jsonb, jsonb, text, timestamptz, text, jsonb) is
+comment on function ledger.arguments_hold(
+  jsonb, text, text, bigint, text, text, text, jsonb, jsonb, jsonb, text, timestamptz, text, jsonb
+) is
   'Whether the arguments of emit_event() keep the rules for an event''s own fields.';

@@ -17,7 +17,7 @@ declare
   v_next_sibling int[];
   v_depths int[];
   v_places int[];
-  v_stack int[] := '{1}';
+  v_stack int[] := array[1];
   v_level int := 1;
   v_event int;
 begin
@@ -74,4 +74,5 @@ end
 $$;
 
 comment on function ledger.causation_order(text, uuid) is
-  'Part of trace(): depth and place of each event of a correlation in its trees of causes and effects.';
+  'Part of trace(): depth and place of each event of a correlation in its trees of causes and '
+  'effects.';

@@ -14,4 +14,4 @@ begin atomic
 end;
 
 comment on function ledger.correlation_of(text, uuid) is
-'Part of emit_event(): the correlation that an event takes over from its cause.';
+  'Part of emit_event(): the correlation that an event takes over from its cause.';

@@ -1,8 +1,9 @@
--- The batch: same meaning as emit_event for each element, all or nothing, receipts in input order. Locks each stream once, in
--- the order of their keys, so that batches do not deadlock each other. When every event is plain, one statement writes
--- them all; otherwise emit_event writes them one by one.
+-- The batch: same meaning as emit_event for each element, all or nothing, receipts in input order.
+-- Locks each stream once, in the order of their keys, so that batches do not deadlock each other.
+-- When every event is plain, one statement writes them all; otherwise emit_event writes them one by
+-- one.
 create or replace function ledger.emit_events(events jsonb, tenant_id text default null)
-returns table (id uuid, created_at timestamptz, sequence bigint, hash bytea, duplicate boolean)
+returns setof ledger.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
@@ -14,7 +15,13 @@ declare
 begin
   perform ledger.require_tenant(v_tenant_id, 'write');
   perform ledger.refuse_events(emit_events.events);
-  v_first_time := ledger.lock_streams(v_tenant_id, emit_events.events);
+  if emit_events.events = '[]' then
+    return;
+  end if;
+
+  -- The order of emit_event: a new tenant, keys, streams.
+  perform ledger.ensure_tenant(v_tenant_id);
+  v_first_time := ledger.lock_streams(v_tenant_id, ledger.lock_keys(v_tenant_id, emit_events.events));
   return query select * from ledger.emit_plain_events(v_tenant_id, emit_events.events, v_first_time);
   if not found then
     return query
@@ -31,4 +38,5 @@ end
 $$;
 
 comment on function ledger.emit_events(jsonb, text) is
-  'Writes a batch of events, all or nothing: a JSON array of objects whose keys are emit_event()''s parameters (but tenant_id). Returns one receipt each, in input order.';
+  'Writes a batch of events, all or nothing: a JSON array of objects whose keys are '
+  'emit_event()''s parameters (but tenant_id). Returns one receipt each, in input order.';

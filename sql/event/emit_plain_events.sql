@@ -1,25 +1,39 @@
--- One statement for a batch in which every event is plain, as emit_event calls it; writes nothing and returns no row when one
--- is not. The caller has checked the tenant and holds the locks of lock_streams(). Event n of the batch gets
--- first_time + n microseconds, which orders every stream and makes the ids distinct. A window aggregate chains each stream.
-create or replace function ledger.emit_plain_events(tenant_id text, events jsonb, first_time timestamptz)
-returns table (id uuid, created_at timestamptz, sequence bigint, hash bytea, duplicate boolean)
+-- One statement for a batch in which every event is plain, as emit_event calls it; writes nothing
+-- and returns no row when one is not. The caller has checked the tenant and holds the locks of
+-- lock_streams(). Event n of the batch gets first_time + n microseconds, which orders every stream
+-- and makes the ids distinct. A window aggregate chains each stream.
+create or replace function ledger.emit_plain_events(
+  tenant_id text,
+  events jsonb,
+  first_time timestamptz
+)
+returns setof ledger.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
-  c_no_run constant uuid := '00000000-0000-0000-0000-000000000000';
   v_random uuid := gen_random_uuid();
   v_count int := jsonb_array_length(emit_plain_events.events);
-  v_run_id uuid := coalesce(ledger.setting('run_id')::uuid, c_no_run);
-  v_trace_id uuid := ledger.setting('trace_id')::uuid;
-  v_correlation_id uuid := ledger.setting('correlation_id')::uuid;
-  v_causation_id uuid := ledger.setting('causation_id')::uuid;
-  v_actor_type text := ledger.setting('actor_type');
-  v_actor_id text := ledger.setting('actor_id');
+  v_run_id uuid := uuid '00000000-0000-0000-0000-000000000000';
+  v_trace_id uuid;
+  v_correlation_id uuid;
+  v_causation_id uuid;
+  v_actor_type text;
+  v_actor_id text;
 begin
+  if current_setting('ledger.context', true) = 'on' then
+    v_run_id := coalesce(ledger.setting('run_id')::uuid, v_run_id);
+    v_trace_id := ledger.setting('trace_id')::uuid;
+    v_correlation_id := ledger.setting('correlation_id')::uuid;
+    v_causation_id := ledger.setting('causation_id')::uuid;
+    v_actor_type := ledger.setting('actor_type');
+    v_actor_id := ledger.setting('actor_id');
+  end if;
+
   perform ledger.ensure_partition(t.at_time)
   from (values
     (emit_plain_events.first_time),
@@ -32,8 +46,10 @@ begin
     select
       e.*,
       coalesce(e.payload, '{}') as full_payload,
+      coalesce(e.payload::text, '{}') as payload_text,
       lower(
-        coalesce(e.payload::text, '') || coalesce(e.metadata::text, '') || coalesce(e.proof::text, '')
+        coalesce(e.payload::text, '') || coalesce(e.metadata::text, '')
+        || coalesce(e.proof::text, '')
       ) as lower_text,
       coalesce(e.run_id, v_run_id) as own_run_id,
       coalesce(e.causation_id, v_causation_id) as own_causation_id,
@@ -43,13 +59,13 @@ begin
     from jsonb_populate_recordset(null::ledger.event_input, emit_plain_events.events) with ordinality as e
   ),
   runs as materialized (
-    select r.id, nullif(r.trace_id, c_no_run) as trace_id, nullif(r.correlation_id, c_no_run) as correlation_id
+    select r.id, r.trace_id, r.correlation_id
     from ledger.agent_runs as r
     where r.tenant_id = emit_plain_events.tenant_id and r.id in (select g.own_run_id from given as g)
   ),
   checked as materialized (
     select
-      g.ordinality, g.event_type, g.full_payload, g.own_run_id, g.own_causation_id, g.deal_id, g.action_id,
+      g.ordinality, g.event_type, g.full_payload, g.payload_text, g.own_run_id, g.own_causation_id, g.deal_id, g.action_id,
       g.aggregate_type, g.aggregate_id, g.own_actor_type, g.own_actor_id, g.outcome, g.proof, g.metadata, g.occurred_at,
       g.headers, g.created_at,
       ledger.event_id(g.created_at, v_random) as id,
@@ -60,7 +76,7 @@ begin
       r.correlation_id as run_correlation_id,
       r.id is not null
       and coalesce(g.schema_version, t.current_version) = t.current_version
-      and (t.predicate is null or g.full_payload @@ t.predicate)
+      and g.full_payload @@ t.predicate
       and t.private_paths is null
       and t.secret_paths is null
       and num_nonnulls(g.private, g.subject_id) = 0
@@ -87,7 +103,7 @@ begin
       on s.tenant_id = emit_plain_events.tenant_id
       and s.aggregate_type = c.aggregate_type
       and s.aggregate_id = c.aggregate_id
-    where (select bool_and(c.is_plain) from checked as c)
+    where (select bool_and(c.is_plain is true) from checked as c)
     window stream as (partition by c.aggregate_type, c.aggregate_id order by c.ordinality)
   ),
   linked as (
@@ -96,7 +112,7 @@ begin
       ledger.link(
         ledger.event_entry(
           emit_plain_events.tenant_id, p.id, p.created_at, p.own_run_id, p.trace_id, p.own_correlation_id,
-          p.own_causation_id, p.event_type, p.current_version, p.full_payload, p.deal_id, p.action_id, p.aggregate_type,
+          p.own_causation_id, p.event_type, p.current_version, p.payload_text, p.deal_id, p.action_id, p.aggregate_type,
           p.aggregate_id, p.sequence, p.own_actor_type, p.own_actor_id, p.outcome, p.proof, p.metadata, p.occurred_at,
           null
         ),
@@ -154,4 +170,5 @@ end
 $$;
 
 comment on function ledger.emit_plain_events(text, jsonb, timestamptz) is
-  'Part of emit_events(): writes a batch in one statement when every event is plain, else writes nothing and returns no row.';
+  'Part of emit_events(): writes a batch in one statement when every event is plain, else '
+  'writes nothing and returns no row.';

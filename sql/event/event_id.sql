@@ -15,10 +15,7 @@ strict
 parallel safe
 as $$
 declare
-  v_epoch float8 := date_part('epoch', created_at);
-  v_time bigint := (
-    floor(v_epoch)::bigint * 1000000 + ((v_epoch - floor(v_epoch)) * 1e6)::bigint
-  ) * 512 / 125;
+  v_time bigint := (extract(epoch from created_at) * 1000000)::bigint * 512 / 125;
 begin
   return encode(
     overlay(
@@ -30,4 +27,5 @@ end
 $$;
 
 comment on function ledger.event_id(timestamptz, uuid) is
-  'UUIDv7 for that time (1970 or later) and a random UUID (version 4); event_time() reads the time back.';
+  'UUIDv7 for that time (1970 or later) and a random UUID (version 4); event_time() reads the '
+  'time back.';

@@ -1,4 +1,5 @@
--- An element of emit_events(): the parameters of emit_event() but for tenant_id, which is one for the batch.
+-- An element of emit_events(): the parameters of emit_event() but for tenant_id, which is one for
+-- the batch.
 create type ledger.event_input as (
   event_type text,
   payload jsonb,
@@ -25,4 +26,6 @@ create type ledger.event_input as (
   headers jsonb
 );
 
-comment on type ledger.event_input is 'An element of the array that ledger.emit_events() takes: the parameters of ledger.emit_event() but for tenant_id.';
+comment on type ledger.event_input is
+  'An element of the array that ledger.emit_events() takes: the parameters of '
+  'ledger.emit_event() but for tenant_id.';

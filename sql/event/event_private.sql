@@ -1,4 +1,5 @@
--- What must be erasable stands here; the event commits to it by private_hash. The only event data that may ever be deleted.
+-- What must be erasable stands here; the event commits to it by private_hash. The only event data
+-- that may ever be deleted.
 create table ledger.event_private (
   tenant_id text collate "C" not null,
   event_id uuid not null,
@@ -8,7 +9,11 @@ create table ledger.event_private (
   primary key (tenant_id, event_id)
 );
 
-create index event_private_subject on ledger.event_private (tenant_id, subject_id) where subject_id is not null;
+create index event_private_subject on ledger.event_private (tenant_id, subject_id)
+where subject_id is not null;
 
-comment on table ledger.event_private is 'Private data of events and its salt. SHA-256("agent-events/private/v1" 0x00 || salt || private::text) = the event''s private_hash.';
-comment on column ledger.event_private.subject_id is 'The person the data is about, for subject reports and erasure.';
+comment on table ledger.event_private is
+  'Private data of events and its salt. SHA-256("agent-events/private/v1" 0x00 || salt || '
+  'private::text) = the event''s private_hash.';
+comment on column ledger.event_private.subject_id is
+  'The person the data is about, for subject reports and erasure.';

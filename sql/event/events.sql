@@ -8,5 +8,6 @@ union all
 select e.*, 'archive'::text as tier from ledger.agent_events_archive as e;
 
 comment on view ledger.events is
-  'The events that you may read, hot and archived: select * from ledger.events where aggregate_type = ''deal'' order by created_at desc limit 20.';
+  'The events that you may read, hot and archived: select * from ledger.events where '
+  'aggregate_type = ''deal'' order by created_at desc limit 20.';
 comment on column ledger.events.tier is 'Where the event is kept now: hot or archive.';

@@ -8,4 +8,6 @@ create table ledger.idempotency_keys (
 
 create index idempotency_keys_created_at on ledger.idempotency_keys (tenant_id, created_at);
 
-comment on table ledger.idempotency_keys is 'Which event an idempotency key stands for; a retry with the same key gets that event''s receipt.';
+comment on table ledger.idempotency_keys is
+  'Which event an idempotency key stands for; a retry with the same key gets that event''s '
+  'receipt.';

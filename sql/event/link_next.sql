@@ -1,4 +1,5 @@
--- Transition function of the aggregate link(); plpgsql, because a SQL function is not inlined there and costs twice as much.
+-- Transition function of the aggregate link(); plpgsql, because a SQL function is not inlined there
+-- and costs twice as much.
 create or replace function ledger.link_next(previous bytea, entry bytea, head bytea)
 returns bytea
 language plpgsql
@@ -10,4 +11,5 @@ begin
 end
 $$;
 
-comment on function ledger.link_next(bytea, bytea, bytea) is 'Transition function of the aggregate ledger.link().';
+comment on function ledger.link_next(bytea, bytea, bytea) is
+  'Transition function of the aggregate ledger.link().';

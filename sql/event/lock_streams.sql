@@ -1,18 +1,28 @@
--- Locks the heads of all streams that a batch appends to, in the order of their keys, making the missing ones (sequence 0), and
--- returns a time for its first event: now, or later when a head is ahead of the clock.
+-- Locks the heads of all streams that a batch appends to, in the order of their keys, making the
+-- missing ones (sequence 0), and returns a time for its first event: now, or later when a head is
+-- ahead of the clock.
 create or replace function ledger.lock_streams(tenant_id text, events jsonb)
 returns timestamptz
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_last timestamptz;
 begin
   insert into ledger.streams (tenant_id, aggregate_type, aggregate_id, sequence, created_at)
   select distinct lock_streams.tenant_id, e.aggregate_type, e.aggregate_id, 0, timestamptz '-infinity'
-  from jsonb_populate_recordset(null::ledger.event_input, lock_streams.events) as e
-  where length(e.aggregate_type) between 1 and 100 and length(e.aggregate_id) between 1 and 255
+  from jsonb_to_recordset(lock_streams.events) as e (aggregate_type text, aggregate_id text)
+  where length(e.aggregate_type) between 1 and 255 and length(e.aggregate_id) between 1 and 255
+    and not exists (
+      select
+      from ledger.streams as s
+      where s.tenant_id = lock_streams.tenant_id
+        and s.aggregate_type = e.aggregate_type
+        and s.aggregate_id = e.aggregate_id
+    )
   order by e.aggregate_type, e.aggregate_id
   on conflict do nothing;
 
@@ -23,7 +33,7 @@ begin
     where s.tenant_id = lock_streams.tenant_id
       and (s.aggregate_type, s.aggregate_id) in (
         select e.aggregate_type, e.aggregate_id
-        from jsonb_populate_recordset(null::ledger.event_input, lock_streams.events) as e
+        from jsonb_to_recordset(lock_streams.events) as e (aggregate_type text, aggregate_id text)
       )
     order by s.aggregate_type, s.aggregate_id
     for update
@@ -33,4 +43,5 @@ end
 $$;
 
 comment on function ledger.lock_streams(text, jsonb) is
-  'Part of emit_events(): locks the streams of a batch in key order and returns a time later than all their heads.';
+  'Part of emit_events(): locks the streams of a batch in key order and returns a time later '
+  'than all their heads.';

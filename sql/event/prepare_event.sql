@@ -1,9 +1,8 @@
--- What a plain event does not need: says what is wrong with an event, makes a new tenant's ambient run, finds an older schema
--- version, masks secrets and takes private data out of the payload.
+-- What a plain event does not need: says what is wrong with an event, makes a new tenant's ambient
+-- run, finds an older schema version, masks secrets and takes private data out of the payload.
 create or replace function ledger.prepare_event(
   event_type text,
   tenant_id text,
-  run_id uuid,
   inout schema_version int,
   inout payload jsonb,
   inout proof jsonb,
@@ -22,8 +21,6 @@ declare
   v_type record;
   v_private_fields jsonb;
 begin
-  perform ledger.require_tenant(tenant_id, 'write');
-  perform ledger.require_run(tenant_id, run_id);
   select * into v_type from ledger.find_event_type(event_type, schema_version, tenant_id);
   if not coalesce(payload @@ v_type.predicate, v_type.predicate is null) then
     perform ledger.refuse_payload(event_type, v_type.schema_version, payload);
@@ -54,5 +51,6 @@ begin
 end
 $$;
 
-comment on function ledger.prepare_event(text, text, uuid, int, jsonb, jsonb, jsonb, jsonb, text) is
-  'Part of emit_event(): checks tenant, run, type and payload of an event that is not plain, masks it and splits private data off.';
+comment on function ledger.prepare_event(text, text, int, jsonb, jsonb, jsonb, jsonb, text) is
+  'Part of emit_event(): checks tenant, run, type and payload of an event that is not plain, '
+  'masks it and splits private data off.';

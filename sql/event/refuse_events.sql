@@ -1,4 +1,5 @@
--- A batch must be an array of objects with known keys: a misspelt key would otherwise be lost without a word.
+-- A batch must be an array of objects with known keys: a misspelt key would otherwise be lost
+-- without a word.
 create or replace function ledger.refuse_events(events jsonb)
 returns void
 language plpgsql
@@ -38,4 +39,5 @@ begin
 end
 $$;
 
-comment on function ledger.refuse_events(jsonb) is 'Part of emit_events(): LG009 unless events is an array of objects with known keys.';
+comment on function ledger.refuse_events(jsonb) is
+  'Part of emit_events(): LG009 unless events is an array of objects with known keys.';

@@ -1,5 +1,6 @@
--- The head of each stream: one UPDATE here locks the stream and yields sequence, prev_hash and hash at once.
--- Half-empty pages keep those updates HOT. A stream whose first event is still being written is at sequence 0.
+-- The head of each stream: one UPDATE here locks the stream and yields sequence, prev_hash and hash
+-- at once. Half-empty pages keep those updates HOT. A stream whose first event is still being
+-- written is at sequence 0.
 create table ledger.streams (
   tenant_id text collate "C" not null,
   aggregate_type text collate "C" not null,
@@ -11,5 +12,7 @@ create table ledger.streams (
   primary key (tenant_id, aggregate_type, aggregate_id)
 ) with (fillfactor = 50);
 
-comment on column ledger.streams.prev_hash is 'hash before the last event: what that event carries as prev_hash.';
-comment on table ledger.streams is 'Head of each stream: sequence, created_at and hash of its last event.';
+comment on column ledger.streams.prev_hash is
+  'hash before the last event: what that event carries as prev_hash.';
+comment on table ledger.streams is
+  'Head of each stream: sequence, created_at and hash of its last event.';

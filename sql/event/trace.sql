@@ -45,4 +45,5 @@ as $$
 $$;
 
 comment on function ledger.trace(uuid, text) is
-  'The events of a correlation (or deal) as a tree of causes and effects, depth first; depth 0 = root, an event whose cause is not part of the correlation.';
+  'The events of a correlation (or deal) as a tree of causes and effects, depth first; depth 0 '
+  '= root, an event whose cause is not part of the correlation.';

@@ -1,5 +1,6 @@
--- In a maintenance window: a table that was just attached must be empty, because rows that come in by ATTACH are forged
--- history. Remembers it, so that events written to it in the same transaction are no surprise.
+-- In a maintenance window: a table that was just attached must be empty, because rows that come in
+-- by ATTACH are forged history. Remembers it, so that events written to it in the same transaction
+-- are no surprise.
 create or replace function ledger_guard.admit_partitions()
 returns void
 language plpgsql
@@ -34,4 +35,5 @@ begin
 end
 $$;
 
-comment on function ledger_guard.admit_partitions() is 'Raises LG001 when a maintenance window attached a table that holds rows.';
+comment on function ledger_guard.admit_partitions() is
+  'Raises LG001 when a maintenance window attached a table that holds rows.';

@@ -1,4 +1,5 @@
--- Everything that keeps the ledger's tables append-only and does not, and whatever could work around it.
+-- Everything that keeps the ledger's tables append-only and does not, and whatever could work
+-- around it.
 create or replace function ledger_guard.broken_guards()
 returns table (target regclass, guard text, problem text)
 language sql
@@ -17,4 +18,5 @@ as $$
 $$;
 
 comment on function ledger_guard.broken_guards() is
-  'Guards that are missing, altered, disabled or demoted, and foreign triggers, rules and code on the ledger''s tables.';
+  'Guards that are missing, altered, disabled or demoted, and foreign triggers, rules and code '
+  'on the ledger''s tables.';

@@ -1,5 +1,6 @@
--- Guard triggers that do not do their work, and triggers on protected tables that are not the ledger's.
--- 'demoted': fires only in sessions with session_replication_role = origin (a data-only restore does that).
+-- Guard triggers that do not do their work, and triggers on protected tables that are not the
+-- ledger's. 'demoted': fires only in sessions with session_replication_role = origin (a data-only
+-- restore does that).
 create or replace function ledger_guard.broken_triggers()
 returns table (target regclass, guard text, problem text)
 language sql
@@ -47,4 +48,5 @@ as $$
 $$;
 
 comment on function ledger_guard.broken_triggers() is
-  'Guard triggers that are missing, altered, disabled or demoted, and foreign triggers on protected tables.';
+  'Guard triggers that are missing, altered, disabled or demoted, and foreign triggers on '
+  'protected tables.';

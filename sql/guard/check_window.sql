@@ -1,5 +1,6 @@
--- Raises LG001 when the transaction has broken a guard that was whole when its window opened, or (at_commit) left a
--- partition detached or a table renamed. A partition that was just attached may still wait for its guards, until commit.
+-- Raises LG001 when the transaction has broken a guard that was whole when its window opened, or
+-- (at_commit) left a partition detached or a table renamed. A partition that was just attached may
+-- still wait for its guards, until commit.
 create or replace function ledger_guard.check_window(at_commit boolean)
 returns void
 language plpgsql
@@ -46,4 +47,5 @@ end
 $$;
 
 comment on function ledger_guard.check_window(boolean) is
-  'Raises LG001 when the current maintenance window leaves the ledger less guarded than it found it.';
+  'Raises LG001 when the current maintenance window leaves the ledger less guarded than it '
+  'found it.';

@@ -1,5 +1,6 @@
--- Runs at commit, once for the window and once for each command in it; only the last one has work to do. (A command is
--- checked again even after SET CONSTRAINTS ... IMMEDIATE, which would else end the check early.)
+-- Runs at commit, once for the window and once for each command in it; only the last one has work
+-- to do. (A command is checked again even after SET CONSTRAINTS ... IMMEDIATE, which would else end
+-- the check early.)
 create or replace function ledger_guard.close_window()
 returns trigger
 language plpgsql

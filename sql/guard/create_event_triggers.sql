@@ -1,6 +1,7 @@
--- The event triggers, where they are missing. They refuse what an owner of the tables could do otherwise: DROP, DETACH,
--- DISABLE TRIGGER, rewrites, foreign triggers and policies, replaced functions. They fire for the listed commands only and
--- pass over whatever is not the ledger's. The caller must be a superuser.
+-- The event triggers, where they are missing. They refuse what an owner of the tables could do
+-- otherwise: DROP, DETACH, DISABLE TRIGGER, rewrites, foreign triggers and policies, replaced
+-- functions. They fire for the listed commands only and pass over whatever is not the ledger's. The
+-- caller must be a superuser.
 create or replace function ledger_guard.create_event_triggers()
 returns void
 language plpgsql

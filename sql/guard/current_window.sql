@@ -13,4 +13,5 @@ as $$
     and w.opened_at = transaction_timestamp()
 $$;
 
-comment on function ledger_guard.current_window() is 'The maintenance window that the current transaction has open.';
+comment on function ledger_guard.current_window() is
+  'The maintenance window that the current transaction has open.';

@@ -1,5 +1,6 @@
--- Defaults, constraints, indexes, policies and column types of the ledger's tables that use functions, operators or types which
--- are not built in: such code would run as ledger_append with every event. The policies' own function is the exception.
+-- Defaults, constraints, indexes, policies and column types of the ledger's tables that use
+-- functions, operators or types which are not built in: such code would run as ledger_append with
+-- every event. The policies' own function is the exception.
 create or replace function ledger_guard.foreign_code()
 returns table (target regclass, part text)
 language sql
@@ -35,4 +36,5 @@ as $$
     )
 $$;
 
-comment on function ledger_guard.foreign_code() is 'Parts of the ledger''s tables that run code which is not built in.';
+comment on function ledger_guard.foreign_code() is
+  'Parts of the ledger''s tables that run code which is not built in.';

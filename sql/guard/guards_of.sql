@@ -1,5 +1,5 @@
--- The guards that a table must carry; the one place that says so. protect_table() creates them, findings() compares them.
--- A table that is not named here is taken for a partition.
+-- The guards that a table must carry; the one place that says so. protect_table() creates them,
+-- findings() compares them. A table that is not named here is taken for a partition.
 --   Row guards also hold when the table hangs below a foreign parent, whose statements do not fire the table's own
 --   statement triggers. Statement guards also hold for TRUNCATE and for statements that hit no row.
 --   Inserts reach a partition through its parent and do not fire the partition's statement guard: it refuses every direct one.
@@ -47,4 +47,5 @@ as $$
   where not exists (select from wanted)
 $$;
 
-comment on function ledger_guard.guards_of(regclass) is 'The guard triggers that a table of the ledger must carry.';
+comment on function ledger_guard.guards_of(regclass) is
+  'The guard triggers that a table of the ledger must carry.';

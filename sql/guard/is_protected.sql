@@ -1,5 +1,6 @@
--- Whether an object belongs to the ledger: it stands in one of its schemas, belongs to one of its owning roles (so that
--- a table just moved to another schema is still recognised), or hangs below one of its tables. Temporary tables do not.
+-- Whether an object belongs to the ledger: it stands in one of its schemas, belongs to one of its
+-- owning roles (so that a table just moved to another schema is still recognised), or hangs below
+-- one of its tables. Temporary tables do not.
 create or replace function ledger_guard.is_protected(classid oid, objid oid, schema_name text)
 returns boolean
 language plpgsql
@@ -49,4 +50,5 @@ begin
 end
 $$;
 
-comment on function ledger_guard.is_protected(oid, oid, text) is 'Whether a catalog object belongs to the ledger.';
+comment on function ledger_guard.is_protected(oid, oid, text) is
+  'Whether a catalog object belongs to the ledger.';

@@ -1,4 +1,5 @@
--- What was changed in a maintenance window, command by command. Recorded where event triggers exist.
+-- What was changed in a maintenance window, command by command. Recorded where event triggers
+-- exist.
 create table ledger_guard.maintenance_commands (
   xact_id xid8 not null,
   opened_at timestamptz not null,
@@ -9,4 +10,5 @@ create table ledger_guard.maintenance_commands (
   primary key (xact_id, opened_at, ordinal)
 );
 
-comment on table ledger_guard.maintenance_commands is 'DDL commands on objects of the ledger, per maintenance window.';
+comment on table ledger_guard.maintenance_commands is
+  'DDL commands on objects of the ledger, per maintenance window.';

@@ -1,5 +1,6 @@
--- Every transaction that was allowed to change the ledger's objects, and what it started from. Only written by
--- open_window(). The pair identifies the transaction even in a restored copy, whose transaction ids begin anew.
+-- Every transaction that was allowed to change the ledger's objects, and what it started from. Only
+-- written by open_window(). The pair identifies the transaction even in a restored copy, whose
+-- transaction ids begin anew.
 create table ledger_guard.maintenance_windows (
   xact_id xid8 not null default pg_current_xact_id(),
   opened_at timestamptz not null default transaction_timestamp(),
@@ -16,4 +17,5 @@ comment on table ledger_guard.maintenance_windows is
 comment on column ledger_guard.maintenance_windows.broken_guards is
   'Guards that were already broken when the window opened; it may not leave others behind.';
 comment on column ledger_guard.maintenance_windows.protected is
-  'Protected tables and attached partitions that the window has seen; each must be in its place at commit.';
+  'Protected tables and attached partitions that the window has seen; each must be in its place '
+  'at commit.';

@@ -1,6 +1,7 @@
--- Lets the current transaction change objects of the ledger where event triggers refuse that otherwise: 'partition'
--- (the ledger's own functions), 'upgrade', 'repair', 'uninstall'. Recorded; at commit nothing may be less guarded than
--- it was before. Only members of ledger_owner may call it; where event triggers exist, only a superuser upgrades or uninstalls.
+-- Lets the current transaction change objects of the ledger where event triggers refuse that
+-- otherwise: 'partition' (the ledger's own functions), 'upgrade', 'repair', 'uninstall'. Recorded;
+-- at commit nothing may be less guarded than it was before. Only members of ledger_owner may call
+-- it; where event triggers exist, only a superuser upgrades or uninstalls.
 create or replace function ledger_guard.open_window(purpose text)
 returns void
 language plpgsql
@@ -36,4 +37,5 @@ end
 $$;
 
 comment on function ledger_guard.open_window(text) is
-  'Allows changes to objects of the ledger for the rest of the transaction (purpose: partition, upgrade, repair, uninstall).';
+  'Allows changes to objects of the ledger for the rest of the transaction (purpose: partition, '
+  'upgrade, repair, uninstall).';

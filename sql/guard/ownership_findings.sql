@@ -36,4 +36,5 @@ as $$
   where pg_get_userbyid(o.owner) <> all(string_to_array(w.wanted, ' or '))
 $$;
 
-comment on function ledger_guard.ownership_findings() is 'Objects of the ledger whose owner is not the ledger''s.';
+comment on function ledger_guard.ownership_findings() is
+  'Objects of the ledger whose owner is not the ledger''s.';

@@ -1,5 +1,6 @@
--- Puts the guards on a table of the ledger or on a partition; call it on a new partition before it is attached. Safe to
--- repeat. Locks the table against writers (SHARE ROW EXCLUSIVE) until the transaction ends.
+-- Puts the guards on a table of the ledger or on a partition; call it on a new partition before it
+-- is attached. Safe to repeat. Locks the table against writers (SHARE ROW EXCLUSIVE) until the
+-- transaction ends.
 create or replace function ledger.protect_table(target regclass)
 returns void
 language plpgsql
@@ -20,4 +21,5 @@ end
 $$;
 
 comment on function ledger.protect_table(regclass) is
-  'Puts the guard triggers on a table or partition of the ledger. Call it on a partition before attaching it.';
+  'Puts the guard triggers on a table or partition of the ledger. Call it on a partition before '
+  'attaching it.';

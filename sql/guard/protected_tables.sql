@@ -1,4 +1,5 @@
--- Every table that must carry guards: the listed ones and whatever hangs below the three partitioned ones.
+-- Every table that must carry guards: the listed ones and whatever hangs below the three
+-- partitioned ones.
 create or replace view ledger_guard.protected_tables as
 select c.oid::regclass as target, null::regclass as parent
 from unnest(array[
@@ -14,4 +15,5 @@ join pg_catalog.pg_class as c on c.oid = i.inhparent
 where c.relnamespace = pg_catalog.to_regnamespace('ledger')
   and c.relname in ('agent_events', 'agent_events_archive', 'outbox');
 
-comment on view ledger_guard.protected_tables is 'Tables and partitions that must carry guard triggers.';
+comment on view ledger_guard.protected_tables is
+  'Tables and partitions that must carry guard triggers.';

@@ -1,4 +1,5 @@
--- What every guard trigger runs. Refuses whatever fired it; the trigger's events and condition say what is refused.
+-- What every guard trigger runs. Refuses whatever fired it; the trigger's events and condition say
+-- what is refused.
 create or replace function ledger_guard.refuse_change()
 returns trigger
 language plpgsql
@@ -16,4 +17,5 @@ begin
 end
 $$;
 
-comment on function ledger_guard.refuse_change() is 'Trigger function of every guard: raises LG001.';
+comment on function ledger_guard.refuse_change() is
+  'Trigger function of every guard: raises LG001.';

@@ -11,7 +11,7 @@ declare
   v_window ledger_guard.maintenance_windows;
 begin
   for v_command in
-    select c.command_tag, c.object_identity
+    select c.command_tag, c.object_identity, c.classid, c.objid
     from pg_event_trigger_ddl_commands() as c
     where ledger_guard.is_protected(c.classid, c.objid, c.schema_name)
   loop
@@ -28,6 +28,7 @@ begin
     end if;
     exit when v_window.purpose = 'uninstall';
     if not v_window.by_superuser
+      and not ledger_guard.is_covered_period(v_command.classid, v_command.objid)
       and v_command.command_tag not in ('CREATE TABLE', 'CREATE INDEX', 'CREATE TRIGGER', 'ALTER TABLE')
     then
       raise exception using

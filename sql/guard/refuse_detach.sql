@@ -1,6 +1,7 @@
--- Event trigger at ddl_command_start: DETACH PARTITION ... CONCURRENTLY commits its first half before ddl_command_end
--- could refuse it. It never runs inside a function or block, so current_query() is the statement itself. It is let
--- through only when it plainly names a table that is not the ledger's; keywords cannot be written in any other way.
+-- Event trigger at ddl_command_start: DETACH PARTITION ... CONCURRENTLY commits its first half
+-- before ddl_command_end could refuse it. It never runs inside a function or block, so
+-- current_query() is the statement itself. It is let through only when it plainly names a table
+-- that is not the ledger's; keywords cannot be written in any other way.
 create or replace function ledger_guard.refuse_detach()
 returns event_trigger
 language plpgsql
@@ -29,4 +30,5 @@ begin
 end
 $$;
 
-comment on function ledger_guard.refuse_detach() is 'Event trigger function: LG001 for detaching partitions of the ledger concurrently.';
+comment on function ledger_guard.refuse_detach() is
+  'Event trigger function: LG001 for detaching partitions of the ledger concurrently.';

@@ -1,5 +1,5 @@
--- Event trigger at sql_drop: outside a maintenance window nothing of the ledger is dropped; inside one, by
--- superusers only.
+-- Event trigger at sql_drop: outside a maintenance window nothing of the ledger is dropped; inside
+-- one, by superusers only.
 create or replace function ledger_guard.refuse_drop()
 returns event_trigger
 language plpgsql
@@ -38,4 +38,5 @@ begin
 end
 $$;
 
-comment on function ledger_guard.refuse_drop() is 'Event trigger function: LG001 for dropping objects of the ledger.';
+comment on function ledger_guard.refuse_drop() is
+  'Event trigger function: LG001 for dropping objects of the ledger.';

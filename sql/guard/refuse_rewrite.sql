@@ -1,4 +1,5 @@
--- Event trigger at table_rewrite: ALTER TABLE ... USING could change every row without firing a trigger.
+-- Event trigger at table_rewrite: ALTER TABLE ... USING could change every row without firing a
+-- trigger.
 create or replace function ledger_guard.refuse_rewrite()
 returns event_trigger
 language plpgsql
@@ -17,4 +18,5 @@ begin
 end
 $$;
 
-comment on function ledger_guard.refuse_rewrite() is 'Event trigger function: LG001 for rewriting a table of the ledger.';
+comment on function ledger_guard.refuse_rewrite() is
+  'Event trigger function: LG001 for rewriting a table of the ledger.';

@@ -1,4 +1,5 @@
--- For repair_guards() called by a superuser: creates missing event triggers and enables disabled or demoted ones.
+-- For repair_guards() called by a superuser: creates missing event triggers and enables disabled or
+-- demoted ones.
 create or replace function ledger_guard.repair_event_triggers()
 returns int
 language plpgsql

@@ -1,5 +1,6 @@
--- Re-creates and enables every guard that broken_guards() finds, and as a superuser the commit checks and event triggers.
--- Foreign triggers and rules are left for a person to judge. Runs as the caller: a member of ledger_owner or a superuser.
+-- Re-creates and enables every guard that broken_guards() finds, and as a superuser the commit
+-- checks and event triggers. Foreign triggers and rules are left for a person to judge. Runs as the
+-- caller: a member of ledger_owner or a superuser.
 create or replace function ledger.repair_guards()
 returns int
 language plpgsql
@@ -38,4 +39,5 @@ end
 $$;
 
 comment on function ledger.repair_guards() is
-  'Re-creates and enables every guard that doctor() finds missing, altered, disabled or demoted; returns how many it mended.';
+  'Re-creates and enables every guard that doctor() finds missing, altered, disabled or '
+  'demoted; returns how many it mended.';

@@ -1,6 +1,7 @@
--- Who sees and writes which rows, also when a privilege was granted by mistake. FORCE: the owner obeys too, so that on
--- the append-only tables not even ledger_owner inserts. Partitions carry no policies: nobody has privileges on them.
--- Policies cost nothing measurable on emit. Safe to repeat.
+-- Who sees and writes which rows, also when a privilege was granted by mistake. FORCE: the owner
+-- obeys too, so that on the append-only tables not even ledger_owner inserts. Partitions carry no
+-- policies: nobody has privileges on them. Policies cost nothing measurable on emit. Safe to
+-- repeat.
 
 do $$
 declare
@@ -47,7 +48,8 @@ begin
 end
 $$;
 
--- Readers see the tenants they were granted. The sub-selects are uncorrelated, so each runs once per query.
+-- Readers see the tenants they were granted. The sub-selects are uncorrelated, so each runs once
+-- per query.
 do $$
 declare
   v_table text;

@@ -15,4 +15,5 @@ as $$
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;
 
-comment on function ledger_guard.unprotected_rows() is 'Tables without (forced) row-level security.';
+comment on function ledger_guard.unprotected_rows() is
+  'Tables without (forced) row-level security.';

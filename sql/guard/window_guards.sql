@@ -1,4 +1,5 @@
--- The commit check of maintenance windows. An uninstalling window has none: a table with a pending check cannot be dropped.
+-- The commit check of maintenance windows. An uninstalling window has none: a table with a pending
+-- check cannot be dropped.
 create constraint trigger close_window
 after insert on ledger_guard.maintenance_windows
 deferrable initially deferred

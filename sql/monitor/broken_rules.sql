@@ -37,7 +37,7 @@ as $$
       'hash',
       e.hash <> ledger.event_hash(ledger.event_entry(
         e.tenant_id, e.id, e.created_at, e.run_id, e.trace_id, e.correlation_id, e.causation_id, e.event_type, e.schema_version,
-        e.payload, e.deal_id, e.action_id, e.aggregate_type, e.aggregate_id, e.sequence, e.actor_type, e.actor_id, e.outcome,
+        e.payload::text, e.deal_id, e.action_id, e.aggregate_type, e.aggregate_id, e.sequence, e.actor_type, e.actor_id, e.outcome,
         e.proof, e.metadata, e.occurred_at, e.private_hash
       ), e.prev_hash),
       'hash is not the hash of its fields: the row was changed or forged.'
@@ -46,4 +46,5 @@ as $$
   where r.is_broken
 $$;
 
-comment on function ledger.broken_rules(ledger.agent_events) is 'The rules of emit_event() that an event breaks.';
+comment on function ledger.broken_rules(ledger.agent_events) is
+  'The rules of emit_event() that an event breaks.';

@@ -1,5 +1,6 @@
--- doctor(): the rules that emit_event() checks, checked again for the last 1,000 events of each tenant until 10,000 are looked
--- at; deep => true looks at all, hot and archived. A finding names one event and counts those that break the same rule.
+-- doctor(): the rules that emit_event() checks, checked again for the last 1,000 events of each
+-- tenant until 10,000 are looked at; deep => true looks at all, hot and archived. A finding names
+-- one event and counts those that break the same rule.
 create or replace function ledger.check_events(deep boolean default false)
 returns table (severity text, kind text, object text, detail text, hint text)
 language sql
@@ -41,4 +42,5 @@ as $$
   group by l.tenant_id, l.rule, l.detail
 $$;
 
-comment on function ledger.check_events(boolean) is 'The part of doctor() about events; deep => true looks at every event.';
+comment on function ledger.check_events(boolean) is
+  'The part of doctor() about events; deep => true looks at every event.';

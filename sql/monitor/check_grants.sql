@@ -41,4 +41,5 @@ as $$
   group by c.oid, a.grantee
 $$;
 
-comment on function ledger.check_grants() is 'The part of doctor() about privileges that the ledger did not grant.';
+comment on function ledger.check_grants() is
+  'The part of doctor() about privileges that the ledger did not grant.';

@@ -40,4 +40,5 @@ as $$
   where not exists (select from pg_event_trigger as e where e.evtname like 'ledger\_guard%')
 $$;
 
-comment on function ledger.check_guards() is 'The part of doctor() about guards and row-level security.';
+comment on function ledger.check_guards() is
+  'The part of doctor() about guards and row-level security.';

@@ -1,5 +1,6 @@
--- doctor(): messages in the outbox whose event does not exist. (An event without a message is no finding: publish => false.)
--- The last 1,000 messages of each tenant until 10,000 are looked at; deep => true looks at all.
+-- doctor(): messages in the outbox whose event does not exist. (An event without a message is no
+-- finding: publish => false.) The last 1,000 messages of each tenant until 10,000 are looked at;
+-- deep => true looks at all.
 create or replace function ledger.check_outbox(deep boolean default false)
 returns table (severity text, kind text, object text, detail text, hint text)
 language sql
@@ -33,4 +34,5 @@ as $$
   group by m.tenant_id
 $$;
 
-comment on function ledger.check_outbox(boolean) is 'The part of doctor() about the outbox; deep => true looks at every message.';
+comment on function ledger.check_outbox(boolean) is
+  'The part of doctor() about the outbox; deep => true looks at every message.';

@@ -1,5 +1,6 @@
--- Is everything in place? One row per finding, the worst first; none of severity error or warning when all is well.
--- Looks at the catalog and at recent events; deep => true reads every event. Changes nothing, locks nothing.
+-- Is everything in place? One row per finding, the worst first; none of severity error or warning
+-- when all is well. Looks at the catalog and at recent events; deep => true reads every event.
+-- Changes nothing, locks nothing.
 create or replace function ledger.doctor(deep boolean default false)
 returns table (severity text, kind text, object text, detail text, hint text)
 language sql
@@ -25,4 +26,5 @@ as $$
 $$;
 
 comment on function ledger.doctor(boolean) is
-  'What is wrong with guards, roles, privileges, partitions and events; deep => true checks every event.';
+  'What is wrong with guards, roles, privileges, partitions and events; deep => true checks '
+  'every event.';

@@ -1,4 +1,5 @@
--- The message that goes out for an event: written in the same transaction, never updated. Delivery state is kept per relay.
+-- The message that goes out for an event: written in the same transaction, never updated. Delivery
+-- state is kept per relay.
 create table ledger.outbox (
   tenant_id text collate "C" not null,
   id uuid not null,
@@ -14,5 +15,8 @@ create table ledger.outbox (
   primary key (tenant_id, created_at, id)
 ) partition by range (created_at);
 
-comment on table ledger.outbox is 'Transactional outbox, append-only: one row per published event, id = the event''s id. CDC tools may read its inserts.';
-comment on column ledger.outbox.headers is 'Message headers as the caller gave them, e.g. {"traceparent": "..."}; not hashed.';
+comment on table ledger.outbox is
+  'Transactional outbox, append-only: one row per published event, id = the event''s id. CDC '
+  'tools may read its inserts.';
+comment on column ledger.outbox.headers is
+  'Message headers as the caller gave them, e.g. {"traceparent": "..."}; not hashed.';

@@ -9,4 +9,4 @@ parallel safe
 return 'empty'::tstzrange;
 
 comment on function ledger.covered_period() is
-'The time that partitions exist for without a gap; rewritten by ledger.refresh_coverage().';
+  'The time that partitions exist for without a gap; rewritten by ledger.refresh_coverage().';

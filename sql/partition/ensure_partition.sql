@@ -57,4 +57,5 @@ end
 $$;
 
 comment on function ledger.ensure_partition(timestamptz) is
-  'Makes the partitions that hold events of that time, unless they are there; LG007 for a time that cannot have one.';
+  'Makes the partitions that hold events of that time, unless they are there; LG007 for a time '
+  'that cannot have one.';

@@ -22,4 +22,5 @@ end
 $$;
 
 comment on function ledger.ensure_partitions() is
-  'Makes the current partitions and partition_settings.premake intervals ahead; returns how many tables were made. Schedule it daily.';
+  'Makes the current partitions and partition_settings.premake intervals ahead; returns how '
+  'many tables were made. Schedule it daily.';

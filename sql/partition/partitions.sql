@@ -10,4 +10,5 @@ create table ledger.partitions (
   unique (parent_name, from_time)
 );
 
-comment on table ledger.partitions is 'Every partition ever made: bounds (UTC midnight), and where it is now.';
+comment on table ledger.partitions is
+  'Every partition ever made: bounds (UTC midnight), and where it is now.';

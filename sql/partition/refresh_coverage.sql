@@ -58,4 +58,4 @@ end
 $$;
 
 comment on function ledger.refresh_coverage() is
-'Recomputes the covered time from the manifest; whatever makes or moves partitions calls it.';
+  'Recomputes the covered time from the manifest; whatever makes or moves partitions calls it.';

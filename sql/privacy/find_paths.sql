@@ -1,5 +1,5 @@
--- The paths in a document that a JSON pointer leads to: one, none, or many when "*" stands for every
--- item of an array.
+-- The paths in a document that a JSON pointer leads to: one, none, or many when "*" stands for
+-- every item of an array.
 create or replace function ledger.find_paths(doc jsonb, pointer text)
 returns setof text[]
 language plpgsql

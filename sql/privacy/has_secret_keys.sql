@@ -1,6 +1,6 @@
--- Whether a document, given as jsonb::text, has a key that is on the deny list (secret_keys()), at any
--- depth. The quick look comes first. In jsonb::text an unescaped quote, colon and blank after a name can
--- only be the end of a key: no value is taken for one.
+-- Whether a document, given as jsonb::text, has a key that is on the deny list (secret_keys()), at
+-- any depth. The quick look comes first. In jsonb::text an unescaped quote, colon and blank after a
+-- name can only be the end of a key: no value is taken for one.
 create or replace function ledger.has_secret_keys(doc_text text)
 returns boolean
 language plpgsql
@@ -24,4 +24,5 @@ end
 $$;
 
 comment on function ledger.has_secret_keys(text) is
-  'Whether a jsonb::text has a key that is on the deny list, at any depth: then mask() changes it, unless it is masked already.';
+  'Whether a jsonb::text has a key that is on the deny list, at any depth: then mask() changes '
+  'it, unless it is masked already.';

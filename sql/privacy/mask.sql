@@ -1,5 +1,5 @@
--- The document with every secret replaced by "***": values under keys of the deny list, at any depth,
--- and the fields that secret_paths names (JSON pointers, "*" = every item of an array).
+-- The document with every secret replaced by "***": values under keys of the deny list, at any
+-- depth, and the fields that secret_paths names (JSON pointers, "*" = every item of an array).
 create or replace function ledger.mask(doc jsonb, secret_paths text[] default null)
 returns jsonb
 language plpgsql
@@ -30,4 +30,5 @@ end
 $$;
 
 comment on function ledger.mask(jsonb, text[]) is
-  'The document with secrets replaced by "***": keys on the deny list (secret_keys()) at any depth, and the fields that secret_paths names.';
+  'The document with secrets replaced by "***": keys on the deny list (secret_keys()) at any '
+  'depth, and the fields that secret_paths names.';

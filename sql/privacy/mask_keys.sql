@@ -25,4 +25,5 @@ begin
 end
 $$;
 
-comment on function ledger.mask_keys(jsonb) is 'Part of mask(): masks the keys that are on the deny list, at any depth.';
+comment on function ledger.mask_keys(jsonb) is
+  'Part of mask(): masks the keys that are on the deny list, at any depth.';

@@ -1,6 +1,6 @@
 -- Takes the fields that private_paths names (JSON pointers, "*" = every item of an array) out of a
--- payload. private maps the pointer of each to its value; an item of an array leaves null behind, so
--- that the others keep their index.
+-- payload. private maps the pointer of each to its value; an item of an array leaves null behind,
+-- so that the others keep their index.
 create or replace function ledger.split_private(
   payload jsonb,
   private_paths text[],
@@ -38,4 +38,5 @@ end
 $$;
 
 comment on function ledger.split_private(jsonb, text[]) is
-  'A payload without its private fields, and those fields as an object of JSON pointer -> value ({} when it has none).';
+  'A payload without its private fields, and those fields as an object of JSON pointer -> value '
+  '({} when it has none).';

@@ -23,4 +23,5 @@ begin
 end
 $$;
 
-comment on function ledger.check_pattern(text, text) is 'Part of check_schema(): raises LG009 for a pattern that is not supported.';
+comment on function ledger.check_pattern(text, text) is
+  'Part of check_schema(): raises LG009 for a pattern that is not supported.';

@@ -39,4 +39,5 @@ end
 $$;
 
 comment on function ledger.check_registration(text, jsonb, int, text, text) is
-  'Part of register_event_type(): LG005 unless the caller may register, LG009 when an argument is malformed.';
+  'Part of register_event_type(): LG005 unless the caller may register, LG009 when an argument '
+  'is malformed.';

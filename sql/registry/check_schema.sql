@@ -1,4 +1,5 @@
--- Refuses (LG009) a schema that says something the validator does not support: nothing is ever ignored.
+-- Refuses (LG009) a schema that says something the validator does not support: nothing is ever
+-- ignored.
 create or replace function ledger.check_schema(schema jsonb, pointer text default '')
 returns void
 language plpgsql
@@ -15,6 +16,9 @@ begin
   elsif coalesce(jsonb_typeof(check_schema.schema), 'null') <> 'object' then
     perform ledger.refuse_schema(check_schema.pointer, 'a schema must be an object, true or false');
   end if;
+  if regexp_count(check_schema.pointer, '/') > 100 then
+    perform ledger.refuse_schema(check_schema.pointer, 'it is nested more than 100 steps deep');
+  end if;
   for v_keyword, v_value in select * from jsonb_each(check_schema.schema) loop
     select k.value_kind into v_kind from ledger.schema_keywords() as k where k.keyword = v_keyword;
     if found then
@@ -29,4 +33,5 @@ end
 $$;
 
 comment on function ledger.check_schema(jsonb, text) is
-  'Raises LG009, with the JSON pointer, for a schema with an unsupported keyword or a malformed value.';
+  'Raises LG009, with the JSON pointer, for a schema with an unsupported keyword or a malformed '
+  'value.';

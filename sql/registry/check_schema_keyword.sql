@@ -1,4 +1,5 @@
--- Refuses a keyword whose value is malformed or not supported; looks into the schemas that it holds.
+-- Refuses a keyword whose value is malformed or not supported; looks into the schemas that it
+-- holds.
 create or replace function ledger.check_schema_keyword(
   keyword text,
   value_kind text,

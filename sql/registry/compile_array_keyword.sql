@@ -31,4 +31,5 @@ end
 $$;
 
 comment on function ledger.compile_array_keyword(text, jsonb, text) is
-  'Part of compile_schema(): the keywords "minItems", "maxItems", "prefixItems", "items" and "contains".';
+  'Part of compile_schema(): the keywords "minItems", "maxItems", "prefixItems", "items" and '
+  '"contains".';

@@ -39,4 +39,5 @@ end
 $$;
 
 comment on function ledger.compile_combination(text, jsonb, text) is
-  'Part of compile_schema(): the keywords "allOf", "anyOf", "oneOf", "not" and "if" with "then" and "else".';
+  'Part of compile_schema(): the keywords "allOf", "anyOf", "oneOf", "not" and "if" with "then" '
+  'and "else".';

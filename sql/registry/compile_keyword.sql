@@ -6,20 +6,14 @@ create or replace function ledger.compile_keyword(
   subject text
 )
 returns text
-language sql
+language plpgsql
 immutable
 parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
-select case
-  when applies_to is null
-    or schema ->> 'type' = applies_to
-    or (schema ->> 'type' = 'integer' and applies_to = 'number')
-    then p.predicate
-  else format('(%s.type() != "%s" || %s)', subject, applies_to, p.predicate)
-end
-from (
-  select case
+declare
+  v_type text := schema ->> 'type';
+  v_predicate text := case
     when keyword = 'type' then ledger.compile_type(schema -> keyword, subject)
     when keyword in ('const', 'enum') then ledger.compile_values(keyword, schema, subject)
     when applies_to is null then ledger.compile_combination(keyword, schema, subject)
@@ -27,9 +21,13 @@ from (
     when applies_to = 'string' then ledger.compile_string_keyword(keyword, schema -> keyword, subject)
     when applies_to = 'array' then ledger.compile_array_keyword(keyword, schema, subject)
     when applies_to = 'object' then ledger.compile_object_keyword(keyword, schema, subject)
-  end
-) as p (predicate)
-where p.predicate is not null
+  end;
+begin
+  if applies_to is null or v_type = applies_to or (v_type = 'integer' and applies_to = 'number') then
+    return v_predicate;
+  end if;
+  return '(' || subject || '.type() != "' || applies_to || '" || ' || v_predicate || ')';
+end
 $$;
 
 comment on function ledger.compile_keyword(text, text, jsonb, text) is

@@ -14,4 +14,5 @@ return case keyword
 end;
 
 comment on function ledger.compile_number_keyword(text, jsonb, text) is
-  'Part of compile_schema(): "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf".';
+  'Part of compile_schema(): "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", '
+  '"multipleOf".';

@@ -10,4 +10,5 @@ select '!((' || string_agg(format('exists(%s.%s)', subject, to_json(k)), ' && ')
 from jsonb_array_elements_text(keys) as k
 $$;
 
-comment on function ledger.compile_presence(jsonb, text) is 'Part of compile_schema(): true when every key is present.';
+comment on function ledger.compile_presence(jsonb, text) is
+  'Part of compile_schema(): true when every key is present.';

@@ -1,7 +1,7 @@
--- JSON Schema (2020-12) -> jsonpath predicate for "payload @@ predicate", which runs in C. Strict mode:
--- nothing is unwrapped. In strict mode a missing key makes a predicate unknown; each piece below is
--- written so that it yields true or false wherever the value that it looks at exists. NULL when the
--- schema checks nothing. The checks that a keyword makes: compile_keyword().
+-- JSON Schema (2020-12) -> jsonpath predicate for "payload @@ predicate", which runs in C. Strict
+-- mode: nothing is unwrapped. In strict mode a missing key makes a predicate unknown; each piece
+-- below is written so that it yields true or false wherever the value that it looks at exists. NULL
+-- when the schema checks nothing. The checks that a keyword makes: compile_keyword().
 create or replace function ledger.compile_schema(schema jsonb)
 returns jsonpath
 language plpgsql
@@ -15,12 +15,10 @@ begin
   v_predicate := ledger.compile_node(
     ledger.expand_references(compile_schema.schema, compile_schema.schema -> '$defs'), '$'
   );
-  if length(v_predicate) > 200000 then
-    perform ledger.refuse_schema('', 'the schema makes more than 200,000 characters of jsonpath');
-  end if;
   return ('strict ' || v_predicate)::jsonpath;
 end
 $$;
 
 comment on function ledger.compile_schema(jsonb) is
-  'A JSON Schema as a jsonpath predicate: payload @@ ledger.compile_schema(schema). NULL = everything is valid. LG009 when unsupported.';
+  'A JSON Schema as a jsonpath predicate: payload @@ ledger.compile_schema(schema). NULL = '
+  'everything is valid. LG009 when unsupported.';

@@ -1,6 +1,6 @@
--- Keywords about strings. jsonpath knows no length, so that is a regular expression: m characters can be
--- matched or m + 1 cannot. (The obvious ^.{0,m}$ costs three times as much.) A repetition count ends at
--- 255.
+-- Keywords about strings. jsonpath knows no length, so that is a regular expression: m characters
+-- can be matched or m + 1 cannot. (The obvious ^.{0,m}$ costs three times as much.) A repetition
+-- count ends at 255.
 create or replace function ledger.compile_string_keyword(keyword text, value jsonb, subject text)
 returns text
 language sql

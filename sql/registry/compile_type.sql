@@ -18,4 +18,5 @@ cross join lateral (
 ) as p (p)
 $$;
 
-comment on function ledger.compile_type(jsonb, text) is 'Part of compile_schema(): the keyword "type".';
+comment on function ledger.compile_type(jsonb, text) is
+  'Part of compile_schema(): the keyword "type".';

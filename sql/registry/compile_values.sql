@@ -1,5 +1,5 @@
--- "const" and "enum". Values are grouped by type, because comparing unlike types is unknown. An object
--- or array is equal when a schema that allows just its parts says so.
+-- "const" and "enum". Values are grouped by type, because comparing unlike types is unknown. An
+-- object or array is equal when a schema that allows just its parts says so.
 create or replace function ledger.compile_values(keyword text, schema jsonb, subject text)
 returns text
 language sql
@@ -29,4 +29,5 @@ from (
 ) as g
 $$;
 
-comment on function ledger.compile_values(text, jsonb, text) is 'Part of compile_schema(): the keywords "const" and "enum".';
+comment on function ledger.compile_values(text, jsonb, text) is
+  'Part of compile_schema(): the keywords "const" and "enum".';

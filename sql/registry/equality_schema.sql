@@ -27,4 +27,5 @@ select case jsonb_typeof(value)
 end
 $$;
 
-comment on function ledger.equality_schema(jsonb) is 'Part of compile_schema(): a schema that only the given object or array matches.';
+comment on function ledger.equality_schema(jsonb) is
+  'Part of compile_schema(): a schema that only the given object or array matches.';

@@ -3,7 +3,6 @@ create or replace function ledger.event_schema(event_type text, schema_version i
 returns jsonb
 language sql
 stable
-security definer
 set search_path = pg_catalog, pg_temp
 as $$
 select s.schema
@@ -15,4 +14,5 @@ where t.event_type = event_schema.event_type
 $$;
 
 comment on function ledger.event_schema(text, int) is
-  'The JSON Schema of an event type''s version (default: the current one); NULL when it is not registered.';
+  'The JSON Schema of an event type''s version (default: the current one); NULL when it is not '
+  'registered.';

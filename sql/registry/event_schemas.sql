@@ -12,4 +12,6 @@ create table ledger.event_schemas (
   primary key (event_type, schema_version)
 );
 
-comment on table ledger.event_schemas is 'JSON Schema (2020-12) of every version of every event type. A version never changes once registered.';
+comment on table ledger.event_schemas is
+  'JSON Schema (2020-12) of every version of every event type. A version never changes once '
+  'registered.';

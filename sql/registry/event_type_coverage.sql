@@ -25,6 +25,9 @@ from ledger.event_types as t
 full join seen as s on s.event_type = t.event_type;
 
 comment on view ledger.event_type_coverage is
-  'Every event type, whether it is registered, whether and how often it has been emitted, first and last time, for the tenants you may read.';
-comment on column ledger.event_type_coverage.is_registered is 'False for a type that was emitted without being registered (tenant policy "open").';
-comment on column ledger.event_type_coverage.is_seen is 'Whether any event of the type is there; false = a gap in the audit trail.';
+  'Every event type, whether it is registered, whether and how often it has been emitted, first '
+  'and last time, for the tenants you may read.';
+comment on column ledger.event_type_coverage.is_registered is
+  'False for a type that was emitted without being registered (tenant policy "open").';
+comment on column ledger.event_type_coverage.is_seen is
+  'Whether any event of the type is there; false = a gap in the audit trail.';

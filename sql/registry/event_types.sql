@@ -1,7 +1,8 @@
--- The event types. The rules of the current version stand here a second time, so that emit_event needs
--- one lookup; register_event_type() is the only writer of both.
+-- The event types. The rules of the current version stand here a second time, so that emit_event
+-- needs one lookup; register_event_type() is the only writer of both.
 create table ledger.event_types (
-  event_type varchar(100) collate "C" primary key check (event_type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'),
+  event_type varchar(100) collate "C" primary key
+  check (event_type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'),
   catalog text not null default 'custom',
   description text,
   publish boolean not null default true,
@@ -12,8 +13,17 @@ create table ledger.event_types (
   created_at timestamptz not null default clock_timestamp()
 );
 
-comment on table ledger.event_types is 'Registered event types, with the rules of their current schema version.';
-comment on column ledger.event_types.publish is 'Whether events of this type also get an outbox row; emit_event(publish => ...) overrides it per call.';
-comment on column ledger.event_types.predicate is 'The JSON Schema of the current version as a jsonpath predicate (payload @@ predicate); NULL checks nothing.';
-comment on column ledger.event_types.private_paths is 'JSON pointers of the fields marked "x-private" in the current version ("*" = every array element); NULL when none.';
-comment on column ledger.event_types.secret_paths is 'JSON pointers of the fields marked "x-secret" in the current version ("*" = every array element); NULL when none.';
+comment on table ledger.event_types is
+  'Registered event types, with the rules of their current schema version.';
+comment on column ledger.event_types.publish is
+  'Whether events of this type also get an outbox row; emit_event(publish => ...) overrides it '
+  'per call.';
+comment on column ledger.event_types.predicate is
+  'The JSON Schema of the current version as a jsonpath predicate (payload @@ predicate); NULL '
+  'checks nothing.';
+comment on column ledger.event_types.private_paths is
+  'JSON pointers of the fields marked "x-private" in the current version ("*" = every array '
+  'element); NULL when none.';
+comment on column ledger.event_types.secret_paths is
+  'JSON pointers of the fields marked "x-secret" in the current version ("*" = every array '
+  'element); NULL when none.';

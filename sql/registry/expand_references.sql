@@ -1,5 +1,5 @@
--- The schema with every "$ref" replaced by what it refers to and without "$defs", so that nothing else
--- needs to know references. Refuses a reference that leads nowhere or into itself.
+-- The schema with every "$ref" replaced by what it refers to and without "$defs", so that nothing
+-- else needs to know references. Refuses a reference that leads nowhere or into itself.
 create or replace function ledger.expand_references(
   schema jsonb,
   definitions jsonb,
@@ -56,4 +56,5 @@ end
 $$;
 
 comment on function ledger.expand_references(jsonb, jsonb, text[]) is
-  'A schema with every "$ref" replaced by the definition it refers to; LG009 for one that is recursive or leads nowhere.';
+  'A schema with every "$ref" replaced by the definition it refers to; LG009 for one that is '
+  'recursive or leads nowhere.';

@@ -1,5 +1,5 @@
--- Why a value does not satisfy a keyword, in words. Never quotes the value: it may be private, and error
--- messages are logged.
+-- Why a value does not satisfy a keyword, in words. Never quotes the value: it may be private, and
+-- error messages are logged.
 create or replace function ledger.explain_keyword(keyword text, value jsonb, schema jsonb)
 returns table (step text, reason text)
 language plpgsql

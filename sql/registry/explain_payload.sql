@@ -1,5 +1,5 @@
--- Why a payload is refused: a row per failing constraint, none when the payload is valid. The slow path:
--- runs only after a no.
+-- Why a payload is refused: a row per failing constraint, none when the payload is valid. The slow
+-- path: runs only after a no.
 create or replace function ledger.explain_payload(payload jsonb, schema jsonb)
 returns table (pointer text, reason text)
 language plpgsql
@@ -16,4 +16,5 @@ end
 $$;
 
 comment on function ledger.explain_payload(jsonb, jsonb) is
-  'What in the payload does not match the schema: JSON pointer and reason, a row each; no row when it is valid.';
+  'What in the payload does not match the schema: JSON pointer and reason, a row each; no row '
+  'when it is valid.';

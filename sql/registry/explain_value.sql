@@ -1,5 +1,5 @@
--- Tries each keyword of one schema on one value. What holds other schemas is explained by looking into
--- them.
+-- Tries each keyword of one schema on one value. What holds other schemas is explained by looking
+-- into them.
 create or replace function ledger.explain_value(value jsonb, schema jsonb, base text)
 returns table (pointer text, reason text)
 language plpgsql
@@ -39,4 +39,5 @@ begin
 end
 $$;
 
-comment on function ledger.explain_value(jsonb, jsonb, text) is 'Part of explain_payload(): one value against one (sub)schema.';
+comment on function ledger.explain_value(jsonb, jsonb, text) is
+  'Part of explain_payload(): one value against one (sub)schema.';

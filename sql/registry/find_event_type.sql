@@ -1,5 +1,5 @@
--- The rules of a type's version (NULL = current). A type that is not registered passes only where the
--- tenant's policy is open.
+-- The rules of a type's version (NULL = current). A type that is not registered passes only where
+-- the tenant's policy is open.
 create or replace function ledger.find_event_type(
   event_type text,
   inout schema_version int,
@@ -51,4 +51,5 @@ end
 $$;
 
 comment on function ledger.find_event_type(text, int, text) is
-  'Rules of an event type''s version (NULL = current); LG002 when it is not registered and the tenant''s policy is not open.';
+  'Rules of an event type''s version (NULL = current); LG002 when it is not registered and the '
+  'tenant''s policy is not open.';

@@ -1,6 +1,6 @@
--- Where a new schema might refuse what the old one accepts: a row each, none when it accepts everything.
--- Errs on the safe side. A field that the old schema did not declare counts as absent: otherwise no
--- field could ever be added to an open object.
+-- Where a new schema might refuse what the old one accepts: a row each, none when it accepts
+-- everything. Errs on the safe side. A field that the old schema did not declare counts as absent:
+-- otherwise no field could ever be added to an open object.
 create or replace function ledger.incompatibilities(old_schema jsonb, new_schema jsonb, base text)
 returns table (pointer text, reason text)
 language plpgsql
@@ -37,4 +37,5 @@ end
 $$;
 
 comment on function ledger.incompatibilities(jsonb, jsonb, text) is
-  'Where a new schema might refuse what the old one accepts: pointer into the schema and reason; no row when it is compatible.';
+  'Where a new schema might refuse what the old one accepts: pointer into the schema and '
+  'reason; no row when it is compatible.';

@@ -1,5 +1,5 @@
--- Incompatibilities in what a keyword holds. For a property or item that one side does not mention, what
--- applies there instead is compared.
+-- Incompatibilities in what a keyword holds. For a property or item that one side does not mention,
+-- what applies there instead is compared.
 create or replace function ledger.incompatible_parts(
   keyword text,
   old_schema jsonb,

@@ -29,4 +29,5 @@ end
 $$;
 
 comment on function ledger.is_schema_value(text, jsonb) is
-  'Part of check_schema(): whether the value of a keyword is of the kind that schema_keywords() asks for.';
+  'Part of check_schema(): whether the value of a keyword is of the kind that schema_keywords() '
+  'asks for.';

@@ -37,4 +37,5 @@ from (select old_schema -> keyword as old_value, new_schema -> keyword as new_va
 $$;
 
 comment on function ledger.is_wider(text, jsonb, jsonb) is
-  'Part of incompatibilities(): whether the new schema''s keyword accepts at least what the old schema does.';
+  'Part of incompatibilities(): whether the new schema''s keyword accepts at least what the old '
+  'schema does.';

@@ -1,6 +1,6 @@
 -- JSON pointers of the fields that a schema marks (x-private or x-secret), "*" for every item of an
--- array. A mark counts in every branch of a combination. Where the marked fields depend on the payload's
--- keys, a mark is refused.
+-- array. A mark counts in every branch of a combination. Where the marked fields depend on the
+-- payload's keys, a mark is refused.
 create or replace function ledger.marked_pointers(schema jsonb, mark text, pointer text default '')
 returns setof text
 language plpgsql
@@ -47,4 +47,5 @@ end
 $$;
 
 comment on function ledger.marked_pointers(jsonb, text, text) is
-  'JSON pointers of the fields that a schema marks "x-private" or "x-secret" ("*" = every item of an array).';
+  'JSON pointers of the fields that a schema marks "x-private" or "x-secret" ("*" = every item '
+  'of an array).';

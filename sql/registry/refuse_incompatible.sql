@@ -1,5 +1,5 @@
--- Raises LG011 when the new schema might refuse what the old one accepts, or opens what the old one kept
--- private.
+-- Raises LG011 when the new schema might refuse what the old one accepts, or opens what the old one
+-- kept private.
 create or replace function ledger.refuse_incompatible(
   event_type text,
   old_schema jsonb,
@@ -37,4 +37,5 @@ end
 $$;
 
 comment on function ledger.refuse_incompatible(text, jsonb, jsonb) is
-  'Part of register_event_type(): LG011 unless the new schema accepts everything that the old one accepts.';
+  'Part of register_event_type(): LG011 unless the new schema accepts everything that the old '
+  'one accepts.';

@@ -27,4 +27,5 @@ end
 $$;
 
 comment on function ledger.refuse_payload(text, int, jsonb) is
-  'Raises LG003; the detail gives JSON pointer and reason of everything that does not match the schema.';
+  'Raises LG003; the detail gives JSON pointer and reason of everything that does not match the '
+  'schema.';

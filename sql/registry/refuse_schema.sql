@@ -2,7 +2,7 @@
 create or replace function ledger.refuse_schema(pointer text, reason text)
 returns void
 language plpgsql
-immutable
+stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -14,4 +14,5 @@ begin
 end
 $$;
 
-comment on function ledger.refuse_schema(text, text) is 'Raises LG009: the schema cannot be registered, where (JSON pointer) and why.';
+comment on function ledger.refuse_schema(text, text) is
+  'Raises LG009: the schema cannot be registered, where (JSON pointer) and why.';

@@ -1,6 +1,6 @@
--- Registers the next version of an event type, after checking that it may follow the current one. Locks
--- the type's row, so that two registrations queue up; emitting goes on. Registering a version's very
--- schema again changes nothing but what describes the type.
+-- Registers the next version of an event type, after checking that it may follow the current one.
+-- Locks the type's row, so that two registrations queue up; emitting goes on. Registering a
+-- version's very schema again changes nothing but what describes the type.
 create or replace function ledger.register_event_type(
   event_type text,
   schema jsonb,
@@ -17,7 +17,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  v_current int;
   v_version int;
 begin
   perform ledger.check_registration(event_type, schema, schema_version, catalog, compatibility);
@@ -25,7 +24,7 @@ begin
   insert into ledger.event_types (event_type, current_version)
   values (register_event_type.event_type, 1)
   on conflict do nothing;
-  select t.current_version into v_current
+  perform
   from ledger.event_types as t
   where t.event_type = register_event_type.event_type
   for update;
@@ -44,10 +43,15 @@ begin
   from ledger.event_schemas as s
   where t.event_type = register_event_type.event_type
     and s.event_type = t.event_type
-    and s.schema_version = (select max(m.schema_version) from ledger.event_schemas as m where m.event_type = t.event_type);
+    and s.schema_version = (
+      select max(m.schema_version)
+      from ledger.event_schemas as m
+      where m.event_type = t.event_type
+    );
   return v_version;
 end
 $$;
 
 comment on function ledger.register_event_type(text, jsonb, int, text, text, boolean, text) is
-  'Registers an event type or its next version, with its JSON Schema, and returns the version. Idempotent for an identical schema.';
+  'Registers an event type or its next version, with its JSON Schema, and returns the version. '
+  'Idempotent for an identical schema.';

@@ -1,7 +1,7 @@
--- The JSON Schema keywords that are supported, in the order in which they are checked: cheap ones first.
--- value_kind: what the keyword's value must be. applies_to: the only JSON type the keyword says anything
--- about. rank is NULL for a keyword that checks nothing by itself. No SET clause: the planner inlines
--- it.
+-- The JSON Schema keywords that are supported, in the order in which they are checked: cheap ones
+-- first. value_kind: what the keyword's value must be. applies_to: the only JSON type the keyword
+-- says anything about. rank is NULL for a keyword that checks nothing by itself. No SET clause: the
+-- planner inlines it.
 create or replace function ledger.schema_keywords()
 returns table (rank int, keyword text, value_kind text, applies_to text)
 language sql
@@ -61,4 +61,5 @@ values
 $$;
 
 comment on function ledger.schema_keywords() is
-  'The JSON Schema keywords that register_event_type() supports; every other keyword, save x-..., is refused.';
+  'The JSON Schema keywords that register_event_type() supports; every other keyword, save '
+  'x-..., is refused.';

@@ -1,4 +1,5 @@
--- Which parts of a value a keyword applies which schema to; step is the way from the value to the part.
+-- Which parts of a value a keyword applies which schema to; step is the way from the value to the
+-- part.
 create or replace function ledger.schemas_below(keyword text, value jsonb, schema jsonb)
 returns table (step text, part jsonb, part_schema jsonb)
 language plpgsql
@@ -8,6 +9,7 @@ as $$
 #variable_conflict use_variable
 declare
   v_below jsonb := schema -> keyword;
+  v_predicate jsonpath;
 begin
   case
     when keyword = 'allOf' then
@@ -22,11 +24,13 @@ begin
       select '/' || n - 1, value -> (n - 1)::int, s
       from jsonb_array_elements(v_below) with ordinality as a (s, n)
       where n <= jsonb_array_length(value);
-    when keyword = 'items' then
+    when keyword = 'items' then  -- of a long list only what is wrong
+      v_predicate := ('strict ' || ledger.compile_node(v_below, '$'))::jsonpath;
       return query
       select '/' || n - 1, e, v_below
       from jsonb_array_elements(value) with ordinality as a (e, n)
-      where n > jsonb_array_length(coalesce(schema -> 'prefixItems', '[]'));
+      where n > jsonb_array_length(coalesce(schema -> 'prefixItems', '[]'))
+        and (e @@ v_predicate) is not true;
     when keyword = 'properties' then
       return query
       select ledger.pointer_step(e.key), e.value, v_below -> e.key

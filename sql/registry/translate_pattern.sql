@@ -1,7 +1,7 @@
--- A JSON Schema pattern (ECMA-262) as a PostgreSQL regular expression of the same meaning, or NULL when
--- it has none. Understood is what JSON Schema recommends for interoperability: characters, classes, ^ $
--- . ( ) | and quantifiers. \d, \w and \s are not: what they match differs between regular expression
--- engines.
+-- A JSON Schema pattern (ECMA-262) as a PostgreSQL regular expression of the same meaning, or NULL
+-- when it has none. Understood is what JSON Schema recommends for interoperability: characters,
+-- classes, ^ $ . ( ) | and quantifiers. \d, \w and \s are not: what they match differs between
+-- regular expression engines.
 create or replace function ledger.translate_pattern(pattern text)
 returns text
 language plpgsql
@@ -34,4 +34,5 @@ end
 $$;
 
 comment on function ledger.translate_pattern(text) is
-  'A JSON Schema pattern as a PostgreSQL regular expression with the same meaning; NULL when it says more than both understand.';
+  'A JSON Schema pattern as a PostgreSQL regular expression with the same meaning; NULL when it '
+  'says more than both understand.';

@@ -41,4 +41,5 @@ left join lateral (
 where r.id <> '00000000-0000-0000-0000-000000000000';
 
 comment on view ledger.agent_run_status is
-  'Agent runs with their status (running, paused, completed, failed), when they finished and how many events they have.';
+  'Agent runs with their status (running, paused, completed, failed), when they finished and '
+  'how many events they have.';

@@ -8,7 +8,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  c_no_run constant uuid := '00000000-0000-0000-0000-000000000000';
+  c_no_run constant uuid := uuid '00000000-0000-0000-0000-000000000000';
 begin
   if ensure_tenant.tenant_id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' is not true then
     raise exception using
@@ -23,8 +23,8 @@ begin
   values (ensure_tenant.tenant_id)
   on conflict do nothing;
 
-  insert into ledger.agent_runs (tenant_id, id, agent_name, trace_id, correlation_id, started_at)
-  values (ensure_tenant.tenant_id, c_no_run, 'ambient', c_no_run, c_no_run, clock_timestamp())
+  insert into ledger.agent_runs (tenant_id, id, agent_name, started_at)
+  values (ensure_tenant.tenant_id, c_no_run, 'ambient', clock_timestamp())
   on conflict do nothing;
 end
 $$;

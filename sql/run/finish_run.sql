@@ -62,4 +62,5 @@ end
 $$;
 
 comment on function ledger.finish_run(uuid, text, jsonb, text) is
-  'Ends a run (event run.completed, or run.failed when outcome is failure) and returns the event''s receipt; run_id defaults to the transaction''s run.';
+  'Ends a run (event run.completed, or run.failed when outcome is failure) and returns the '
+  'event''s receipt; run_id defaults to the transaction''s run.';

@@ -74,4 +74,5 @@ end
 $$;
 
 comment on function ledger.start_run(text, uuid, text, uuid, uuid, uuid, jsonb, jsonb) is
-  'Begins a run of an agent (event run.started), makes it the transaction''s context, returns its id. End it with finish_run().';
+  'Begins a run of an agent (event run.started), makes it the transaction''s context, returns '
+  'its id. End it with finish_run().';

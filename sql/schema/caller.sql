@@ -5,6 +5,10 @@ returns name
 language sql
 stable
 parallel safe
-return case current_setting('role') when 'none' then session_user else current_setting('role')::name end;
+return case current_setting('role')
+  when 'none' then session_user
+  else current_setting('role')::name
+end;
 
-comment on function ledger.caller() is 'The role that the session acts as, also inside SECURITY DEFINER functions.';
+comment on function ledger.caller() is
+  'The role that the session acts as, also inside SECURITY DEFINER functions.';

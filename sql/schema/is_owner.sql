@@ -6,4 +6,5 @@ stable
 parallel safe
 return pg_has_role(ledger.caller(), 'ledger_owner', 'usage');
 
-comment on function ledger.is_owner() is 'True for superusers and members of ledger_owner: they act for every tenant.';
+comment on function ledger.is_owner() is
+  'True for superusers and members of ledger_owner: they act for every tenant.';

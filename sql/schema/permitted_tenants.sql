@@ -1,4 +1,5 @@
--- The tenants that the caller has a privilege for; {*} stands for every tenant. Row-level security calls it once per query.
+-- The tenants that the caller has a privilege for; {*} stands for every tenant. Row-level security
+-- calls it once per query.
 create or replace function ledger.permitted_tenants(privilege text)
 returns text[]
 language sql
@@ -12,7 +13,10 @@ begin atomic
       select case when bool_or(g.tenant_id = '*') then array['*'] else array_agg(g.tenant_id) end
       from ledger.tenant_grants as g
       where permitted_tenants.privilege = any(g.privileges)
-        and (g.role_name = ledger.caller() or pg_has_role(ledger.caller(), to_regrole(quote_ident(g.role_name))::oid, 'usage'))
+        and (
+          g.role_name = ledger.caller()
+          or pg_has_role(ledger.caller(), to_regrole(quote_ident(g.role_name))::oid, 'usage')
+        )
     ), '{}')
   end;
 end;

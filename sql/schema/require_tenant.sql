@@ -18,4 +18,5 @@ begin
 end
 $$;
 
-comment on function ledger.require_tenant(text, text) is 'Raises LG005 unless the caller has the privilege for the tenant.';
+comment on function ledger.require_tenant(text, text) is
+  'Raises LG005 unless the caller has the privilege for the tenant.';

@@ -1,6 +1,6 @@
--- Roles are shared by every database of the cluster, so each is made only where it is missing. The installer (a superuser,
--- or any role with CREATEROLE) joins the three owning roles for the length of this transaction's work; grants.sql takes
--- ledger_append and ledger_guard back.
+-- Roles are shared by every database of the cluster, so each is made only where it is missing. The
+-- installer (a superuser, or any role with CREATEROLE) joins the three owning roles for the length
+-- of this transaction's work; grants.sql takes ledger_append and ledger_guard back.
 do $$
 declare
   v_role text;

@@ -1,4 +1,5 @@
--- Context for the rest of the transaction: triggers and old code then emit with it. NULL leaves a setting as it is.
+-- Context for the rest of the transaction: triggers and old code then emit with it. NULL leaves a
+-- setting as it is.
 create or replace function ledger.set_context(
   tenant_id text default null,
   run_id uuid default null,
@@ -14,6 +15,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   select set_config('ledger.' || c.name, c.value, true)
   from (values
+    ('context', 'on'),
     ('tenant_id', set_context.tenant_id),
     ('run_id', set_context.run_id::text),
     ('trace_id', set_context.trace_id::text),
@@ -26,4 +28,5 @@ begin atomic
 end;
 
 comment on function ledger.set_context(text, uuid, uuid, uuid, uuid, text, text) is
-  'Sets the transaction''s context (settings ledger.*) that emit_event() falls back on; NULL leaves a setting as it is, '''' clears a text one.';
+  'Sets the transaction''s context (settings ledger.*) that emit_event() falls back on; NULL '
+  'leaves a setting as it is, '''' clears a text one.';

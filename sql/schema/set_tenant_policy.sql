@@ -16,4 +16,5 @@ end
 $$;
 
 comment on function ledger.set_tenant_policy(text, text) is
-  'Whether the tenant''s unregistered event types are refused (LG002, the default) or accepted unchecked ("open").';
+  'Whether the tenant''s unregistered event types are refused (LG002, the default) or accepted '
+  'unchecked ("open").';

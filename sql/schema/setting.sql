@@ -1,4 +1,5 @@
--- A transaction-local setting of the ledger; NULL when it is not set or empty. Inlined by the planner.
+-- A transaction-local setting of the ledger; NULL when it is not set or empty. Inlined by the
+-- planner.
 create or replace function ledger.setting(name text)
 returns text
 language sql
@@ -6,4 +7,5 @@ stable
 parallel safe
 return nullif(current_setting('ledger.' || name, true), '');
 
-comment on function ledger.setting(text) is 'Value of the setting ledger.<name>, NULL when unset. Set it with ledger.set_context().';
+comment on function ledger.setting(text) is
+  'Value of the setting ledger.<name>, NULL when unset. Set it with ledger.set_context().';

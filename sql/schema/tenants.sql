@@ -7,4 +7,5 @@ create table ledger.tenants (
 
 comment on table ledger.tenants is 'One row per tenant that has ever had an event, and its policy.';
 comment on column ledger.tenants.unknown_types is
-  'What happens to an event type that is not registered: "refuse" (LG002) or "open" (accepted unchecked). Change it with ledger.set_tenant_policy().';
+  'What happens to an event type that is not registered: "refuse" (LG002) or "open" (accepted '
+  'unchecked). Change it with ledger.set_tenant_policy().';

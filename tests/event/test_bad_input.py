@@ -94,7 +94,7 @@ def test_emit_event_refuses_bad_input(ledger: psycopg.Connection[Any]) -> None:
 
 
 def test_emit_events_refuses_the_same_input(ledger: psycopg.Connection[Any]) -> None:
-    """Element by element; what cannot be said in JSON, or says something else there, is left out."""
+    """Element by element, without what JSON cannot say or says differently."""
     for name, bad, sqlstate in CASES:
         if "tenant_id" in bad or bad.get("payload", "") in (None, "{", "null"):
             continue
@@ -126,7 +126,10 @@ def to_element(arguments: dict[str, Any]) -> str:
         ('"x"', "must be a JSON array"),
         ("[1]", "element 0 of events is no object"),
         ('[{"event_type": "test.anything"}, null]', "element 1 of events is no object"),
-        ('[{"event_type": "test.anything", "aggregatetype": "x"}]', "element 0 of events has a key"),
+        (
+            '[{"event_type": "test.anything", "aggregatetype": "x"}]',
+            "element 0 of events has a key",
+        ),
         ('[{"event_type": "test.anything", "tenant_id": "x"}]', "element 0 of events has a key"),
     ],
 )
@@ -151,6 +154,7 @@ def test_sql_in_every_text_is_only_text(ledger: psycopg.Connection[Any]) -> None
 
 
 def test_a_setting_that_is_no_uuid_is_an_ordinary_error(ledger: psycopg.Connection[Any]) -> None:
+    ledger.execute("set ledger.context = 'on'")
     ledger.execute("set ledger.trace_id = 'nonsense'")
     with pytest.raises(psycopg.errors.InvalidTextRepresentation):
         ledger.execute("select ledger.emit_event('test.anything')")

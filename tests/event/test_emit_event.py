@@ -43,9 +43,15 @@ def test_the_receipt_is_what_is_stored(ledger: psycopg.Connection[Any]) -> None:
     assert receipt[2] == 1
 
 
-@pytest.mark.parametrize(("by_type", "by_call", "rows"), [
-    (True, None, 1), (True, False, 0), (False, None, 0), (False, True, 1),
-])
+@pytest.mark.parametrize(
+    ("by_type", "by_call", "rows"),
+    [
+        (True, None, 1),
+        (True, False, 0),
+        (False, None, 0),
+        (False, True, 1),
+    ],
+)
 def test_publish_is_decided_by_type_and_overridden_by_call(
     pg: psycopg.Connection[Any], by_type: bool, by_call: bool | None, rows: int
 ) -> None:
@@ -198,7 +204,9 @@ class TestIdempotencyKey:
 
 def test_private_data_stands_apart(ledger: psycopg.Connection[Any]) -> None:
     receipt = emit(ledger, private='{"name": "Ada"}', subject_id="person-1")
-    row = ledger.execute("select event_id, subject_id, private from ledger.event_private").fetchone()
+    row = ledger.execute(
+        "select event_id, subject_id, private from ledger.event_private"
+    ).fetchone()
     assert row == (receipt[0], "person-1", {"name": "Ada"})
     assert ledger.execute("select payload from ledger.agent_events").fetchone() == ({},)
 

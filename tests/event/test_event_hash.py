@@ -9,10 +9,9 @@ import uuid
 from typing import Any
 
 import psycopg
+from event.leaf import check_chains, read_leaves
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-
-from event.leaf import check_chains, read_leaves
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=40)
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -59,7 +58,8 @@ def vary(payloads: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
             "outcome": chance.choice(["success", "failure", "partial", "pending"]),
             "metadata": {"latency": chance.random(), "note": chance.choice(["", "ü", "\u2028"])},
             "proof": {"type": "hash", "hash": f"{chance.getrandbits(64):x}"},
-            "occurred_at": f"20{chance.randrange(10, 99)}-0{chance.randrange(1, 9)}-03T04:05:06.789012Z",
+            "occurred_at": f"20{chance.randrange(10, 99)}-0{chance.randrange(1, 9)}"
+            "-03T04:05:06.789012Z",
             "publish": chance.random() < 0.5,
         }
         event |= {key: value for key, value in optional.items() if chance.random() < 0.4}

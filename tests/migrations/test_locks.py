@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
+from psycopg.conninfo import make_conninfo
 
 from agent_events import migrate
 from agent_events._resources import migrations_dir
@@ -48,7 +49,8 @@ def test_install_waits_for_nothing_outside_the_ledger(empty_database: NewDatabas
         application.execute("insert into app.orders values (1)")
         reader.execute("set transaction isolation level repeatable read")
         reader.execute("select 1")
-        assert migrate.upgrade(dsn, lock_timeout="1ms") == [migrate.head()]
+        impatient = make_conninfo(dsn, options="-c lock_timeout=200ms")
+        assert migrate.upgrade(impatient) == [migrate.head()]
 
 
 def test_install_locks_nothing_outside_the_ledger(empty_database: NewDatabase) -> None:

@@ -51,9 +51,8 @@ def test_two_databases_are_installed_at_once(managed_database: NewDatabase) -> N
         subprocess.Popen([*DEPLOY, "--dsn", managed_database("installer")], stderr=subprocess.PIPE)
         for _ in range(3)
     ]
-    for deploy in deploys:
-        _, errors = deploy.communicate()
-        assert deploy.returncode == 0, errors.decode()
+    errors = [deploy.communicate()[1].decode() for deploy in deploys]
+    assert [deploy.returncode for deploy in deploys] == [0, 0, 0], errors
 
 
 def test_another_installer_needs_the_roles(managed_database: NewDatabase) -> None:

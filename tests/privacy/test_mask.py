@@ -23,10 +23,33 @@ def mask(pg: Connection, doc: Json, secret_paths: list[str] | None = None) -> Js
 @pytest.mark.parametrize(
     "key",
     [
-        *["password", "Password", "PASSWORD", "db_password", "userPassword", "passwd", "passphrase"],
-        *["secret", "client_secret", "clientSecret", "CLIENT-SECRET", "authorization", "Authorization"],
+        *[
+            "password",
+            "Password",
+            "PASSWORD",
+            "db_password",
+            "userPassword",
+            "passwd",
+            "passphrase",
+        ],
+        *[
+            "secret",
+            "client_secret",
+            "clientSecret",
+            "CLIENT-SECRET",
+            "authorization",
+            "Authorization",
+        ],
         *["Proxy-Authorization", "api_key", "apikey", "apiKey", "API_KEY", "api-key", "x-api-key"],
-        *["X-Api-Key", "token", "access_token", "refreshToken", "id_token", "githubToken", "secretKey"],
+        *[
+            "X-Api-Key",
+            "token",
+            "access_token",
+            "refreshToken",
+            "id_token",
+            "githubToken",
+            "secretKey",
+        ],
         *["private_key", "privateKey", "PRIVATE-KEY", "aws_secret_access_key", "accessKey"],
         *["credential", "credentials", "cookie", "Set-Cookie", "cookies", "mnemonic", "seedPhrase"],
         *["seed_phrase", 'quoted"password', "back\\slash_secret", "日本_token"],
@@ -39,7 +62,14 @@ def test_key_on_the_deny_list_is_masked(pg: Connection, key: str) -> None:
 @pytest.mark.parametrize(
     "key",
     [
-        *["passwords_changed", "token_count", "input_tokens", "secretary", "key", "idempotency_key"],
+        *[
+            "passwords_changed",
+            "token_count",
+            "input_tokens",
+            "secretary",
+            "key",
+            "idempotency_key",
+        ],
         *["primary_key", "authorization_status", "cookie_consent", "phrase", "author", 'password"'],
     ],
 )
@@ -65,7 +95,13 @@ def test_text_that_looks_like_a_key_is_left_alone(pg: Connection, text: str) -> 
 
 
 def test_secret_paths_are_masked(pg: Connection) -> None:
-    doc = {"a/b": 1, "list": [{"pin": 1}, {"pin": 2}, {}, 3], "pair": [1, 2], "*": 1, "deep": {"pin": 4}}
+    doc = {
+        "a/b": 1,
+        "list": [{"pin": 1}, {"pin": 2}, {}, 3],
+        "pair": [1, 2],
+        "*": 1,
+        "deep": {"pin": 4},
+    }
     paths = ["/a~1b", "/list/*/pin", "/pair/1", "/*", "/gone/pin", "/deep", "/deep/pin"]
     assert mask(pg, doc, paths) == {
         "a/b": "***",
@@ -87,7 +123,7 @@ def test_fast_check_knows_every_key_of_the_list(pg: Connection) -> None:
     select ending
     from ledger.secret_keys()
     where not ledger.has_secret_keys(jsonb_build_object(upper(ending), 'text')::text)
-      or not ledger.has_secret_keys(jsonb_build_object('a', jsonb_build_array(jsonb_build_object(ending, '')))::text)
+      or not ledger.has_secret_keys(jsonb_build_object('a', jsonb_build_object(ending, ''))::text)
     """
     assert pg.execute(statement).fetchall() == []
 
@@ -112,7 +148,9 @@ def masked(doc: Json) -> Json:
     return [masked(item) for item in doc] if isinstance(doc, list) else doc
 
 
-words = st.sampled_from([*sorted(ENDINGS), "token", "pass", "key", "_", "-", '"', "\\", '": ', "a", "ü"])
+words = st.sampled_from(
+    [*sorted(ENDINGS), "token", "pass", "key", "_", "-", '"', "\\", '": ', "a", "ü"]
+)
 keys = st.lists(words, min_size=1, max_size=3).map("".join) | st.text(
     st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5
 )
@@ -135,7 +173,11 @@ documents = st.recursive(
 def test_fast_check_and_mask_agree(pg: Connection, docs: list[Json]) -> None:
     rows = pg.execute(
         """
-        select doc, ledger.has_secret_keys(doc::text), ledger.mask(doc), ledger.mask(ledger.mask(doc))
+        select
+          doc,
+          ledger.has_secret_keys(doc::text),
+          ledger.mask(doc),
+          ledger.mask(ledger.mask(doc))
         from jsonb_array_elements(%s::jsonb) as d (doc)
         """,
         [json.dumps(docs)],

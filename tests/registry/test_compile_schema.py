@@ -89,7 +89,18 @@ def test_schema_that_is_no_schema_is_refused(pg: Connection, schema: object) -> 
 @pytest.mark.parametrize(
     "pattern",
     [
-        *["\\d+", "\\w", "\\s", "\\bword\\b", "\\p{L}", "(a)\\1", "(?=a)", "(?!a)", "(?<=a)b", "(?i)a"],
+        *[
+            "\\d+",
+            "\\w",
+            "\\s",
+            "\\bword\\b",
+            "\\p{L}",
+            "(a)\\1",
+            "(?=a)",
+            "(?!a)",
+            "(?<=a)b",
+            "(?i)a",
+        ],
         *["[[:alpha:]]", "[]a]", "[a", "(a", "a)", "*a", "a**", "^*", "{2}", "a{2", "[z-a]"],
         *["a{1,300}", "\\u0041", "\\n", "***:a", "[a&&b]["],
     ],
@@ -141,7 +152,11 @@ def test_format_is_an_annotation(pg: Connection) -> None:
         ({"maxLength": 1000}, json.dumps("\n" * 1000), True),
         ({"maxLength": 1000}, json.dumps("x" * 1001), False),
         ({"minLength": 1000}, json.dumps("x" * 999), False),
-        ({"type": "object", "properties": {"a.b\"c\\": {"type": "null"}}}, '{"a.b\\"c\\\\": 1}', False),
+        (
+            {"type": "object", "properties": {'a.b"c\\': {"type": "null"}}},
+            '{"a.b\\"c\\\\": 1}',
+            False,
+        ),
     ],
 )
 def test_verdict(pg: Connection, schema: object, payload: str, expected: bool) -> None:
@@ -188,6 +203,22 @@ def test_recursive_reference_is_refused(pg: Connection) -> None:
 
 def test_reference_to_nothing_is_refused(pg: Connection) -> None:
     assert 'to "a" leads nowhere' in str(refusal(pg, {"$ref": "#/$defs/a"}).message_primary)
+
+
+def test_schema_nested_too_deep_is_refused(pg: Connection) -> None:
+    schema: dict[str, object] = {"type": "string"}
+    for _ in range(50):
+        schema = {"type": "object", "properties": {"a": schema}}
+    assert is_valid(pg, schema, '{"a":' * 50 + '"text"' + "}" * 50)
+    assert not is_valid(pg, schema, '{"a":' * 50 + "1" + "}" * 50)
+    assert "100 steps" in str(refusal(pg, {"properties": {"a": schema}}).message_primary)
+
+
+def test_combinations_that_explode_are_refused(pg: Connection) -> None:
+    schema: dict[str, object] = {"type": "string"}
+    for limit in range(2, 22):
+        schema = {"oneOf": [schema, {"minLength": limit}, {"const": limit}]}
+    assert "200,000 characters" in str(refusal(pg, schema).message_primary)
 
 
 def test_references_that_explode_are_refused(pg: Connection) -> None:

@@ -38,7 +38,11 @@ def explain(pg: Connection, schema: object, payload: object) -> dict[str, str]:
         ({"contains": {"const": 1}}, [2], 'must have an item that matches "contains"'),
         ({"minProperties": 1}, {}, "must not be empty"),
         ({"maxProperties": 0}, {"a": 1}, "must be empty"),
-        ({"propertyNames": {"pattern": "^b"}}, {"a": 1}, 'has a key that does not match "propertyNames"'),
+        (
+            {"propertyNames": {"pattern": "^b"}},
+            {"a": 1},
+            'has a key that does not match "propertyNames"',
+        ),
         ({"anyOf": [{"const": 1}]}, 2, 'must match at least one alternative of "anyOf"'),
         ({"oneOf": [{}, {}]}, 2, 'must match exactly one alternative of "oneOf"'),
         ({"not": {"const": 1}}, 1, 'must not match "not"'),

@@ -31,7 +31,10 @@ def of_a(schema: Json) -> Json:
         ({"type": "integer"}, {"type": "number"}),
         ({"type": "integer"}, {"type": ["null", "number"]}),
         ({"type": "string"}, {}),
-        ({"type": "string"}, {"type": "string", "title": "new", "description": "new", "examples": []}),
+        (
+            {"type": "string"},
+            {"type": "string", "title": "new", "description": "new", "examples": []},
+        ),
         ({"type": "string"}, True),
         (False, {"type": "string"}),
         ({"enum": ["a", "b"]}, {"enum": ["b", "c", "a"]}),
@@ -166,8 +169,9 @@ def successors(draw: st.DrawFn, old: Json) -> Json:
 
 documents = st.recursive(
     values,
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 

@@ -37,7 +37,11 @@ def test_versions_count_up(pg: Connection) -> None:
     assert register(pg, "test.made", V1) == 1
     assert register(pg, "test.made", V2) == 2
     row = pg.execute(
-        "select current_version, catalog, publish from ledger.event_types where event_type = 'test.made'"
+        """
+        select current_version, catalog, publish
+        from ledger.event_types
+        where event_type = 'test.made'
+        """
     )
     assert row.fetchone() == (2, "custom", True)
 
@@ -52,7 +56,9 @@ def test_explicit_version_must_be_the_next(pg: Connection) -> None:
 
 def test_identical_schema_changes_nothing(pg: Connection) -> None:
     register(pg, "test.made", V1)
-    before = pg.execute("select * from ledger.event_schemas where event_type = 'test.made'").fetchall()
+    before = pg.execute(
+        "select * from ledger.event_schemas where event_type = 'test.made'"
+    ).fetchall()
     assert register(pg, "test.made", V1) == 1
     assert register(pg, "test.made", V1, schema_version=1) == 1
     assert register(pg, "test.made", V2) == 2
@@ -96,7 +102,9 @@ def test_marks_are_kept_as_pointers(pg: Connection) -> None:
             "pair": {"prefixItems": [{}, {"x-private": True}]},
         },
         "anyOf": [{"properties": {"key": {"x-secret": True}}}],
-        "$defs": {"person": {"properties": {"ssn": {"x-private": True}, "pin": {"x-secret": True}}}},
+        "$defs": {
+            "person": {"properties": {"ssn": {"x-private": True}, "pin": {"x-secret": True}}}
+        },
     }
     register(pg, "test.made", schema)
     for table in ("event_types", "event_schemas"):
@@ -123,7 +131,16 @@ def test_mark_that_cannot_be_found_is_refused(pg: Connection, schema: object) ->
 @pytest.mark.parametrize(
     "name",
     [
-        *["", "Deal.created", "deal created", "deal..created", ".deal", "deal.", "1deal", "deal-made"],
+        *[
+            "",
+            "Deal.created",
+            "deal created",
+            "deal..created",
+            ".deal",
+            "deal.",
+            "1deal",
+            "deal-made",
+        ],
         *["deal.created\n", "dé.al", "a" * 101, "'; drop table ledger.events; --"],
     ],
 )
