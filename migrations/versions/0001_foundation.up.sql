@@ -3619,7 +3619,8 @@ comment on function ledger.lock_keys(text, jsonb) is
 -- from sql/event/lock_streams.sql
 -- Locks the heads of all streams that a batch appends to, in the order of their keys, making the
 -- missing ones (sequence 0), and returns a time for its first event: now, or later when a head is
--- ahead of the clock.
+-- ahead of the clock. Each stream is looked up by its key in a sub-select of its own: a join could
+-- be planned, while the table is small, as a walk over all of it, and stay so.
 create or replace function ledger.lock_streams(tenant_id text, events jsonb)
 returns timestamptz
 language plpgsql
@@ -3632,29 +3633,34 @@ declare
   v_last timestamptz;
 begin
   insert into ledger.streams (tenant_id, aggregate_type, aggregate_id, sequence, created_at)
-  select distinct lock_streams.tenant_id, e.aggregate_type, e.aggregate_id, 0, timestamptz '-infinity'
-  from jsonb_to_recordset(lock_streams.events) as e (aggregate_type text, aggregate_id text)
-  where length(e.aggregate_type) between 1 and 255 and length(e.aggregate_id) between 1 and 255
-    and not exists (
-      select
-      from ledger.streams as s
-      where s.tenant_id = lock_streams.tenant_id
-        and s.aggregate_type = e.aggregate_type
-        and s.aggregate_id = e.aggregate_id
-    )
-  order by e.aggregate_type, e.aggregate_id
+  select lock_streams.tenant_id, k.aggregate_type, k.aggregate_id, 0, timestamptz '-infinity'
+  from (
+    select distinct e.aggregate_type, e.aggregate_id
+    from jsonb_to_recordset(lock_streams.events) as e (aggregate_type text, aggregate_id text)
+    where length(e.aggregate_type) between 1 and 255 and length(e.aggregate_id) between 1 and 255
+    order by e.aggregate_type, e.aggregate_id
+  ) as k
+  where (
+    select s.sequence
+    from ledger.streams as s
+    where s.tenant_id = lock_streams.tenant_id
+      and s.aggregate_type = k.aggregate_type
+      and s.aggregate_id = k.aggregate_id
+  ) is null
   on conflict do nothing;
 
   select max(h.created_at) into v_last
   from (
+    select distinct e.aggregate_type, e.aggregate_id
+    from jsonb_to_recordset(lock_streams.events) as e (aggregate_type text, aggregate_id text)
+    order by e.aggregate_type, e.aggregate_id
+  ) as k
+  cross join lateral (
     select s.created_at
     from ledger.streams as s
     where s.tenant_id = lock_streams.tenant_id
-      and (s.aggregate_type, s.aggregate_id) in (
-        select e.aggregate_type, e.aggregate_id
-        from jsonb_to_recordset(lock_streams.events) as e (aggregate_type text, aggregate_id text)
-      )
-    order by s.aggregate_type, s.aggregate_id
+      and s.aggregate_type = k.aggregate_type
+      and s.aggregate_id = k.aggregate_id
     for update
   ) as h;
   return greatest(clock_timestamp(), v_last + interval '1 microsecond');
@@ -3700,7 +3706,9 @@ comment on aggregate ledger.link(bytea, bytea) is
 -- One statement for a batch in which every event is plain, as emit_event calls it; writes nothing
 -- and returns no row when one is not. The caller has checked the tenant and holds the locks of
 -- lock_streams(). Event n of the batch gets first_time + n microseconds, which orders every stream
--- and makes the ids distinct. A window aggregate chains each stream.
+-- and makes the ids distinct. A window aggregate chains each stream. Lookups are lateral and the
+-- locked heads are updated by ctid, so that no plan walks a whole table, however small it was when
+-- the plan was made.
 create or replace function ledger.emit_plain_events(
   tenant_id text,
   events jsonb,
@@ -3746,10 +3754,6 @@ begin
       e.*,
       coalesce(e.payload, '{}') as full_payload,
       coalesce(e.payload::text, '{}') as payload_text,
-      lower(
-        coalesce(e.payload::text, '') || coalesce(e.metadata::text, '')
-        || coalesce(e.proof::text, '')
-      ) as lower_text,
       coalesce(e.run_id, v_run_id) as own_run_id,
       coalesce(e.causation_id, v_causation_id) as own_causation_id,
       coalesce(e.actor_type, v_actor_type) as own_actor_type,
@@ -3757,16 +3761,29 @@ begin
       emit_plain_events.first_time + e.ordinality * interval '1 microsecond' as created_at
     from jsonb_populate_recordset(null::ledger.event_input, emit_plain_events.events) with ordinality as e
   ),
+  types as materialized (
+    select t.*
+    from (select distinct g.event_type from given as g) as d
+    cross join lateral (
+      select t.* from ledger.event_types as t where t.event_type = d.event_type limit 1
+    ) as t
+  ),
   runs as materialized (
-    select r.id, r.trace_id, r.correlation_id
-    from ledger.agent_runs as r
-    where r.tenant_id = emit_plain_events.tenant_id and r.id in (select g.own_run_id from given as g)
+    select r.*
+    from (select distinct g.own_run_id from given as g) as d
+    cross join lateral (
+      select r.*
+      from ledger.agent_runs as r
+      where r.tenant_id = emit_plain_events.tenant_id and r.id = d.own_run_id
+      limit 1
+    ) as r
   ),
   checked as materialized (
     select
       g.ordinality, g.event_type, g.full_payload, g.payload_text, g.own_run_id, g.own_causation_id, g.deal_id, g.action_id,
       g.aggregate_type, g.aggregate_id, g.own_actor_type, g.own_actor_id, g.outcome, g.proof, g.metadata, g.occurred_at,
       g.headers, g.created_at,
+      case when g.aggregate_id is null then g.ordinality end as alone,
       ledger.event_id(g.created_at, v_random) as id,
       t.current_version,
       coalesce(g.publish, t.publish) as publish,
@@ -3787,8 +3804,16 @@ begin
         g.full_payload, g.aggregate_type, g.aggregate_id, null, g.own_actor_type, g.own_actor_id, g.outcome, g.proof,
         g.metadata, null, g.subject_id, g.occurred_at, null, g.headers
       ) as is_plain
-    from given as g
-    left join ledger.event_types as t on t.event_type = g.event_type
+    from (
+      select
+        g.*,
+        lower(
+          g.payload_text || coalesce(g.metadata::text, '') || coalesce(g.proof::text, '')
+        ) as lower_text
+      from given as g
+      offset 0
+    ) as g
+    left join types as t on t.event_type = g.event_type
     left join runs as r on r.id = g.own_run_id
   ),
   placed as (
@@ -3796,14 +3821,21 @@ begin
       c.*,
       coalesce(c.correlation_id, c.run_correlation_id, c.trace_id) as own_correlation_id,
       s.sequence + row_number() over stream as sequence,
-      s.hash as head
+      s.hash as head,
+      s.ctid as head_ctid
     from checked as c
-    left join ledger.streams as s
-      on s.tenant_id = emit_plain_events.tenant_id
-      and s.aggregate_type = c.aggregate_type
-      and s.aggregate_id = c.aggregate_id
+    left join lateral (
+      select s.ctid, s.sequence, s.hash
+      from ledger.streams as s
+      where s.tenant_id = emit_plain_events.tenant_id
+        and s.aggregate_type = c.aggregate_type
+        and s.aggregate_id = c.aggregate_id
+      limit 1
+    ) as s on true
     where (select bool_and(c.is_plain is true) from checked as c)
-    window stream as (partition by c.aggregate_type, c.aggregate_id order by c.ordinality)
+    window stream as (
+      partition by c.aggregate_type, c.aggregate_id, c.alone order by c.ordinality
+    )
   ),
   linked as (
     select
@@ -3816,11 +3848,11 @@ begin
           null
         ),
         p.head
-      ) over (
-        partition by p.aggregate_type, p.aggregate_id, case when p.aggregate_id is null then p.ordinality end
-        order by p.ordinality
-      ) as hash
+      ) over stream as hash
     from placed as p
+    window stream as (
+      partition by p.aggregate_type, p.aggregate_id, p.alone order by p.ordinality
+    )
   ),
   written as materialized (
     select
@@ -3828,7 +3860,9 @@ begin
       case when l.sequence is not null then coalesce(lag(l.hash) over stream, l.head) end as prev_hash,
       lead(l.ordinality) over stream is null as is_last
     from linked as l
-    window stream as (partition by l.aggregate_type, l.aggregate_id order by l.ordinality)
+    window stream as (
+      partition by l.aggregate_type, l.aggregate_id, l.alone order by l.ordinality
+    )
   ),
   insert_events as (
     insert into ledger.agent_events (
@@ -3857,10 +3891,7 @@ begin
     update ledger.streams as s
     set sequence = w.sequence, created_at = w.created_at, hash = w.hash, prev_hash = w.prev_hash
     from written as w
-    where w.is_last
-      and s.tenant_id = emit_plain_events.tenant_id
-      and s.aggregate_type = w.aggregate_type
-      and s.aggregate_id = w.aggregate_id
+    where w.is_last and s.ctid = w.head_ctid
   )
   select w.id, w.created_at, w.sequence, w.hash, false
   from written as w

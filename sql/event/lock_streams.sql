@@ -1,6 +1,7 @@
 -- Locks the heads of all streams that a batch appends to, in the order of their keys, making the
 -- missing ones (sequence 0), and returns a time for its first event: now, or later when a head is
--- ahead of the clock.
+-- ahead of the clock. Each stream is looked up by its key in a sub-select of its own: a join could
+-- be planned, while the table is small, as a walk over all of it, and stay so.
 create or replace function ledger.lock_streams(tenant_id text, events jsonb)
 returns timestamptz
 language plpgsql
@@ -13,29 +14,34 @@ declare
   v_last timestamptz;
 begin
   insert into ledger.streams (tenant_id, aggregate_type, aggregate_id, sequence, created_at)
-  select distinct lock_streams.tenant_id, e.aggregate_type, e.aggregate_id, 0, timestamptz '-infinity'
-  from jsonb_to_recordset(lock_streams.events) as e (aggregate_type text, aggregate_id text)
-  where length(e.aggregate_type) between 1 and 255 and length(e.aggregate_id) between 1 and 255
-    and not exists (
-      select
-      from ledger.streams as s
-      where s.tenant_id = lock_streams.tenant_id
-        and s.aggregate_type = e.aggregate_type
-        and s.aggregate_id = e.aggregate_id
-    )
-  order by e.aggregate_type, e.aggregate_id
+  select lock_streams.tenant_id, k.aggregate_type, k.aggregate_id, 0, timestamptz '-infinity'
+  from (
+    select distinct e.aggregate_type, e.aggregate_id
+    from jsonb_to_recordset(lock_streams.events) as e (aggregate_type text, aggregate_id text)
+    where length(e.aggregate_type) between 1 and 255 and length(e.aggregate_id) between 1 and 255
+    order by e.aggregate_type, e.aggregate_id
+  ) as k
+  where (
+    select s.sequence
+    from ledger.streams as s
+    where s.tenant_id = lock_streams.tenant_id
+      and s.aggregate_type = k.aggregate_type
+      and s.aggregate_id = k.aggregate_id
+  ) is null
   on conflict do nothing;
 
   select max(h.created_at) into v_last
   from (
+    select distinct e.aggregate_type, e.aggregate_id
+    from jsonb_to_recordset(lock_streams.events) as e (aggregate_type text, aggregate_id text)
+    order by e.aggregate_type, e.aggregate_id
+  ) as k
+  cross join lateral (
     select s.created_at
     from ledger.streams as s
     where s.tenant_id = lock_streams.tenant_id
-      and (s.aggregate_type, s.aggregate_id) in (
-        select e.aggregate_type, e.aggregate_id
-        from jsonb_to_recordset(lock_streams.events) as e (aggregate_type text, aggregate_id text)
-      )
-    order by s.aggregate_type, s.aggregate_id
+      and s.aggregate_type = k.aggregate_type
+      and s.aggregate_id = k.aggregate_id
     for update
   ) as h;
   return greatest(clock_timestamp(), v_last + interval '1 microsecond');
