@@ -46,10 +46,14 @@ begin
 exception when insufficient_privilege then
   raise exception using
     errcode = 'insufficient_privilege',
-    message = format('%s may not use the ledger''s roles, which another role of this cluster created', current_user),
+    message = format(
+      '%s may not use the ledger''s roles, which another role of this cluster created',
+      current_user
+    ),
     detail = sqlerrm,
     hint = format(
-      'Have their creator or a superuser run: grant ledger_owner, ledger_append, ledger_guard to %I with admin option;',
+      'Have their creator or a superuser run: '
+      'grant ledger_owner, ledger_append, ledger_guard to %I with admin option;',
       current_user
     );
 end

@@ -46,10 +46,14 @@ begin
 exception when insufficient_privilege then
   raise exception using
     errcode = 'insufficient_privilege',
-    message = format('%s may not use the ledger''s roles, which another role of this cluster created', current_user),
+    message = format(
+      '%s may not use the ledger''s roles, which another role of this cluster created',
+      current_user
+    ),
     detail = sqlerrm,
     hint = format(
-      'Have their creator or a superuser run: grant ledger_owner, ledger_append, ledger_guard to %I with admin option;',
+      'Have their creator or a superuser run: '
+      'grant ledger_owner, ledger_append, ledger_guard to %I with admin option;',
       current_user
     );
 end
@@ -239,7 +243,12 @@ begin
   if not ledger.acts_for(require_tenant.tenant_id, require_tenant.privilege) then
     raise exception using
       errcode = 'LG005',
-      message = format('role %s may not %s for tenant %s', ledger.caller(), require_tenant.privilege, coalesce(quote_literal(require_tenant.tenant_id), 'NULL')),
+      message = format(
+        'role %s may not %s for tenant %s',
+        ledger.caller(),
+        require_tenant.privilege,
+        coalesce(quote_literal(require_tenant.tenant_id), 'NULL')
+      ),
       hint = format(
         'An administrator can allow it: select ledger.grant_access(%L, %L, %L);',
         ledger.caller(), require_tenant.tenant_id, array[require_tenant.privilege]
@@ -359,8 +368,14 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if set_tenant_policy.unknown_types is null or set_tenant_policy.unknown_types not in ('refuse', 'open') then
-    raise exception using errcode = 'LG009', message = format('%L is no policy for unknown event types', set_tenant_policy.unknown_types),
+  if set_tenant_policy.unknown_types is null
+    or set_tenant_policy.unknown_types not in ('refuse', 'open')
+  then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        '%L is no policy for unknown event types', set_tenant_policy.unknown_types
+      ),
       hint = 'Use "refuse" or "open".';
   end if;
   perform ledger.ensure_tenant(set_tenant_policy.tenant_id);
@@ -551,7 +566,10 @@ select case value_kind
   when 'names' then value @@ 'strict $.type() == "array" && !($[*].type() != "string")'
   when 'types' then
     value <> '[]'
-    and (jsonb_typeof(value) = 'string' or value @@ 'strict $.type() == "array" && !($[*].type() != "string")')
+    and (
+      jsonb_typeof(value) = 'string'
+      or value @@ 'strict $.type() == "array" && !($[*].type() != "string")'
+    )
     and value <@ '["string", "number", "integer", "boolean", "object", "array", "null"]'
 end
 $$;
@@ -575,7 +593,8 @@ select case jsonb_typeof(value)
     'additionalProperties', false,
     'required', (select coalesce(jsonb_agg(k), '[]') from jsonb_object_keys(value) as k),
     'properties', (
-      select coalesce(jsonb_object_agg(e.key, jsonb_build_object('const', e.value)), '{}') from jsonb_each(value) as e
+      select coalesce(jsonb_object_agg(e.key, jsonb_build_object('const', e.value)), '{}')
+      from jsonb_each(value) as e
     )
   )
   when 'array' then jsonb_build_object(
@@ -607,14 +626,20 @@ begin
   if v_pattern is null then
     perform ledger.refuse_schema(
       check_pattern.pointer,
-      format('pattern %s uses more than characters, [classes], ^ $ . ( ) | and quantifiers', to_json(check_pattern.pattern))
+      format(
+        'pattern %s uses more than characters, [classes], ^ $ . ( ) | and quantifiers',
+        to_json(check_pattern.pattern)
+      )
     );
   end if;
   begin
     perform '' ~ v_pattern;
   exception
     when invalid_regular_expression then
-      perform ledger.refuse_schema(check_pattern.pointer, format('pattern %s: %s', to_json(check_pattern.pattern), sqlerrm));
+      perform ledger.refuse_schema(
+        check_pattern.pointer,
+        format('pattern %s: %s', to_json(check_pattern.pattern), sqlerrm)
+      );
   end;
 end
 $$;
@@ -647,12 +672,20 @@ declare
 begin
   select coalesce(array_agg(m[1] order by ordinality), '{}')
   into v_tokens
-  from regexp_matches(translate_pattern.pattern, '(' || c_token || ')', 'g') with ordinality as t (m);
+  from regexp_matches(
+    translate_pattern.pattern, '(' || c_token || ')', 'g'
+  ) with ordinality as t (m);
   if array_to_string(v_tokens, '') <> translate_pattern.pattern then
     return null;
   end if;
   return (
-    select coalesce(string_agg(case when t like '.%' then '[^\n\r\u2028\u2029]' || substr(t, 2) else t end, '' order by n), '')
+    select coalesce(
+      string_agg(
+        case when t like '.%' then '[^\n\r\u2028\u2029]' || substr(t, 2) else t end,
+        '' order by n
+      ),
+      ''
+    )
     from unnest(v_tokens) with ordinality as u (t, n)
   );
 end
@@ -685,7 +718,9 @@ begin
     when value_kind = 'schema' then
       perform ledger.check_schema(value, v_pointer);
     when value_kind = 'schemas' and jsonb_typeof(value) = 'array' and value <> '[]' then
-      for v_key, v_value in select ordinality - 1, e from jsonb_array_elements(value) with ordinality as a (e) loop
+      for v_key, v_value in
+        select ordinality - 1, e from jsonb_array_elements(value) with ordinality as a (e)
+      loop
         perform ledger.check_schema(v_value, v_pointer || ledger.pointer_step(v_key));
       end loop;
     when value_kind in ('schema map', 'pattern map') and jsonb_typeof(value) = 'object' then
@@ -703,7 +738,9 @@ begin
       perform ledger.check_pattern(value #>> '{}', v_pointer);
     else
       if not coalesce(ledger.is_schema_value(value_kind, value), false) then
-        perform ledger.refuse_schema(v_pointer, format('the value of "%s" is malformed or not supported', keyword));
+        perform ledger.refuse_schema(
+          v_pointer, format('the value of "%s" is malformed or not supported', keyword)
+        );
       end if;
   end case;
 end
@@ -740,7 +777,8 @@ begin
       perform ledger.check_schema_keyword(v_keyword, v_kind, v_value, check_schema.pointer);
     elsif v_keyword not like 'x-%' then
       perform ledger.refuse_schema(
-        check_schema.pointer || ledger.pointer_step(v_keyword), format('keyword "%s" is not supported', v_keyword)
+        check_schema.pointer || ledger.pointer_step(v_keyword),
+        format('keyword "%s" is not supported', v_keyword)
       );
     end if;
   end loop;
@@ -779,7 +817,9 @@ begin
       from jsonb_array_elements(e.value) with ordinality as a (i, n)
     )
     when k.value_kind in ('schema map', 'pattern map') then (
-      select coalesce(jsonb_object_agg(m.key, ledger.expand_references(m.value, definitions, path)), '{}')
+      select coalesce(
+        jsonb_object_agg(m.key, ledger.expand_references(m.value, definitions, path)), '{}'
+      )
       from jsonb_each(e.value) as m
     )
     else e.value
@@ -790,20 +830,30 @@ begin
   where e.key not in ('$ref', '$defs');
 
   if expand_references.schema ? '$ref' then
-    v_name := replace(replace(substr(expand_references.schema ->> '$ref', 9), '~1', '/'), '~0', '~');
+    v_name := replace(
+      replace(substr(expand_references.schema ->> '$ref', 9), '~1', '/'), '~0', '~'
+    );
     if not coalesce(definitions ? v_name, false) then
-      perform ledger.refuse_schema('/$defs' || ledger.pointer_step(v_name), format('"$ref" to "%s" leads nowhere', v_name));
+      perform ledger.refuse_schema(
+        '/$defs' || ledger.pointer_step(v_name), format('"$ref" to "%s" leads nowhere', v_name)
+      );
     elsif v_name = any(path) then
-      perform ledger.refuse_schema('/$defs' || ledger.pointer_step(v_name), format('"$ref" to "%s" is recursive', v_name));
+      perform ledger.refuse_schema(
+        '/$defs' || ledger.pointer_step(v_name), format('"$ref" to "%s" is recursive', v_name)
+      );
     end if;
     v_target := ledger.expand_references(definitions -> v_name, definitions, path || v_name);
     if v_schema = '{}' then
       return v_target;
     end if;
-    v_schema := v_schema || jsonb_build_object('allOf', jsonb_build_array(v_target) || coalesce(v_schema -> 'allOf', '[]'));
+    v_schema := v_schema || jsonb_build_object(
+      'allOf', jsonb_build_array(v_target) || coalesce(v_schema -> 'allOf', '[]')
+    );
   end if;
   if length(v_schema::text) > 100000 then
-    perform ledger.refuse_schema('', 'the schema is longer than 100,000 characters, with every "$ref" written out');
+    perform ledger.refuse_schema(
+      '', 'the schema is longer than 100,000 characters, with every "$ref" written out'
+    );
   end if;
   return v_schema;
 end
@@ -848,14 +898,21 @@ begin
   end if;
 
   perform ledger.refuse_version(event_type, schema_version, coalesce(v_latest.schema_version, 0));
-  -- A payload is an object whatever the schema says; so emit_event() need not look twice.
-  v_predicate := ledger.compile_schema(jsonb '{"type": "object"}' || schema);
+  -- A payload is an object, also where the schema does not say so: emit_event() need not look twice.
+  v_predicate := ledger.compile_schema(schema || jsonb '{"type": "object"}');
   v_expanded := ledger.expand_references(schema, schema -> '$defs');
   if compatibility = 'backward' and v_latest.schema is not null then
     perform ledger.refuse_incompatible(event_type, v_latest.schema, schema);
   end if;
   insert into ledger.event_schemas (
-    event_type, schema_version, schema, compatibility, predicate, private_paths, secret_paths, registered_by
+    event_type,
+    schema_version,
+    schema,
+    compatibility,
+    predicate,
+    private_paths,
+    secret_paths,
+    registered_by
   )
   values (
     add_event_schema.event_type,
@@ -863,8 +920,12 @@ begin
     add_event_schema.schema,
     add_event_schema.compatibility,
     v_predicate,
-    nullif(array(select distinct p from ledger.marked_pointers(v_expanded, 'x-private') as p order by p), '{}'),
-    nullif(array(select distinct p from ledger.marked_pointers(v_expanded, 'x-secret') as p order by p), '{}'),
+    nullif(array(
+      select distinct p from ledger.marked_pointers(v_expanded, 'x-private') as p order by p
+    ), '{}'),
+    nullif(array(
+      select distinct p from ledger.marked_pointers(v_expanded, 'x-secret') as p order by p
+    ), '{}'),
     ledger.caller()
   );
   return coalesce(v_latest.schema_version, 0) + 1;
@@ -896,19 +957,36 @@ begin
     raise exception using
       errcode = 'LG005',
       message = format('role %s may not register event types', ledger.caller()),
-      hint = format('An administrator can allow it: grant ledger_registrar to %I;', ledger.caller());
+      hint = format(
+        'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
+      );
   end if;
   v_problem := case
-    when event_type is null or event_type !~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$' or length(event_type) > 100
+    when event_type is null
+      or event_type !~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'
+      or length(event_type) > 100
       then format(
-        'event type %s is no name: lower-case words joined by dots, such as deal.stage_changed, at most 100 characters',
+        'event type %s is no name: lower-case words joined by dots, such as deal.stage_changed, '
+        'at most 100 characters',
         coalesce(quote_literal(left(event_type, 150)), 'NULL')
       )
-    when schema is null or jsonb_typeof(schema) <> 'object' then format('schema of %s must be a JSON object', event_type)
-    when schema_version < 1 then format('schema_version must be 1 or more, is %s', schema_version)
-    when catalog !~ '^[a-z][a-z0-9_]{0,62}$' then format('catalog %s is no name', quote_literal(left(catalog, 150)))
+    when schema is null or jsonb_typeof(schema) <> 'object'
+      then format('schema of %s must be a JSON object', event_type)
+    when schema ? 'type' and schema -> 'type' <> '"object"'
+      then format(
+        'schema of %s is for %s, but a payload is always an object: its type must be "object" or '
+        'left out',
+        event_type, left((schema -> 'type')::text, 150)
+      )
+    when schema_version < 1
+      then format('schema_version must be 1 or more, is %s', schema_version)
+    when catalog !~ '^[a-z][a-z0-9_]{0,62}$'
+      then format('catalog %s is no name', quote_literal(left(catalog, 150)))
     when compatibility is null or compatibility not in ('backward', 'none')
-      then format('compatibility must be backward or none, is %s', coalesce(quote_literal(left(compatibility, 150)), 'NULL'))
+      then format(
+        'compatibility must be backward or none, is %s',
+        coalesce(quote_literal(left(compatibility, 150)), 'NULL')
+      )
   end;
   if v_problem is not null then
     raise exception using errcode = 'LG009', message = v_problem, hint = 'See docs/event-types.md.';
@@ -949,7 +1027,11 @@ select case keyword
     from ledger.compile_node(schema -> keyword, '@') as p
     where p is not null
   )
-  when 'contains' then format('exists(%s[*] ? (%s))', subject, coalesce(ledger.compile_node(schema -> keyword, '@'), '1 == 1'))
+  when 'contains' then format(
+    'exists(%s[*] ? (%s))',
+    subject,
+    coalesce(ledger.compile_node(schema -> keyword, '@'), '1 == 1')
+  )
 end
 $$;
 
@@ -980,12 +1062,19 @@ begin
   v_branches := array_replace(v_branches, null, v_true);
 
   return case keyword
-    when 'allOf' then (select string_agg(b, ' && ' order by n) from unnest(v_branches) with ordinality as u (b, n) where b <> v_true)
+    when 'allOf' then (
+      select string_agg(b, ' && ' order by n)
+      from unnest(v_branches) with ordinality as u (b, n)
+      where b <> v_true
+    )
     when 'anyOf' then '(' || array_to_string(v_branches, ' || ') || ')'
     when 'not' then format('!(%s)', v_branches[1])
     when 'oneOf' then '(' || (
       select string_agg(format('(%s)', (
-        select string_agg(case when other.n = one.n then other.b else '!' || other.b end, ' && ' order by other.n <> one.n, other.n)
+        select string_agg(
+          case when other.n = one.n then other.b else '!' || other.b end,
+          ' && ' order by other.n <> one.n, other.n
+        )
         from unnest(v_branches) with ordinality as other (b, n)
       )), ' || ' order by one.n)
       from unnest(v_branches) with ordinality as one (b, n)
@@ -1022,13 +1111,18 @@ declare
     when keyword = 'type' then ledger.compile_type(schema -> keyword, subject)
     when keyword in ('const', 'enum') then ledger.compile_values(keyword, schema, subject)
     when applies_to is null then ledger.compile_combination(keyword, schema, subject)
-    when applies_to = 'number' then ledger.compile_number_keyword(keyword, schema -> keyword, subject)
-    when applies_to = 'string' then ledger.compile_string_keyword(keyword, schema -> keyword, subject)
+    when applies_to = 'number'
+      then ledger.compile_number_keyword(keyword, schema -> keyword, subject)
+    when applies_to = 'string'
+      then ledger.compile_string_keyword(keyword, schema -> keyword, subject)
     when applies_to = 'array' then ledger.compile_array_keyword(keyword, schema, subject)
     when applies_to = 'object' then ledger.compile_object_keyword(keyword, schema, subject)
   end;
 begin
-  if applies_to is null or v_type = applies_to or (v_type = 'integer' and applies_to = 'number') then
+  if applies_to is null
+    or v_type = applies_to
+    or (v_type = 'integer' and applies_to = 'number')
+  then
     return v_predicate;
   end if;
   return '(' || subject || '.type() != "' || applies_to || '" || ' || v_predicate || ')';
@@ -1036,7 +1130,8 @@ end
 $$;
 
 comment on function ledger.compile_keyword(text, text, jsonb, text) is
-  'Part of compile_schema(): one keyword of a schema as a jsonpath predicate over subject; NULL when it checks nothing.';
+  'Part of compile_schema(): one keyword of a schema as a jsonpath predicate over subject; NULL '
+  'when it checks nothing.';
 
 -- from sql/registry/compile_node.sql
 -- One schema as a predicate over subject, a jsonpath that stands for exactly one value. NULL when
@@ -1109,7 +1204,10 @@ select case
   when keyword = 'maxProperties' then format('!exists(%s.*)', subject)
   when keyword = 'properties' then (
     select string_agg(
-      case when schema -> 'required' ? e.key then p else format('((exists(%s)) is unknown || %s)', path, p) end,
+      case
+        when schema -> 'required' ? e.key then p
+        else format('((exists(%s)) is unknown || %s)', path, p)
+      end,
       ' && '
     )
     from jsonb_each(schema -> keyword) as e
@@ -1118,7 +1216,9 @@ select case
     where p is not null
   )
   when keyword = 'dependentRequired' then (
-    select string_agg(format('((exists(%s.%s)) is unknown || %s)', subject, to_json(e.key), p), ' && ')
+    select string_agg(
+      format('((exists(%s.%s)) is unknown || %s)', subject, to_json(e.key), p), ' && '
+    )
     from jsonb_each(schema -> keyword) as e
     cross join lateral ledger.compile_presence(e.value, subject) as p
     where p is not null
@@ -1131,13 +1231,19 @@ select case
     where p is not null
   )
   when keyword = 'propertyNames' then
-    '!exists(' || subject || '.keyvalue() ? (!(' || ledger.compile_node(schema -> keyword, '@.key') || ')))'
+    '!exists(' || subject || '.keyvalue() ? (!('
+    || ledger.compile_node(schema -> keyword, '@.key') || ')))'
   when keyword = 'additionalProperties' then
     '!exists(' || subject || '.keyvalue() ? (' || concat_ws(
       ' && ',
-      (select string_agg(format('@.key != %s', to_json(k)), ' && ') from jsonb_object_keys(schema -> 'properties') as k),
       (
-        select string_agg(format('!(%s)', ledger.compile_string_keyword('pattern', to_jsonb(k), '@.key')), ' && ')
+        select string_agg(format('@.key != %s', to_json(k)), ' && ')
+        from jsonb_object_keys(schema -> 'properties') as k
+      ),
+      (
+        select string_agg(
+          format('!(%s)', ledger.compile_string_keyword('pattern', to_jsonb(k), '@.key')), ' && '
+        )
         from jsonb_object_keys(schema -> 'patternProperties') as k
       ),
       ''
@@ -1203,16 +1309,23 @@ set search_path = pg_catalog, pg_temp
 as $$
 select case
   when keyword = 'pattern'
-    then format('%s like_regex %s flag "s"', subject, to_json(ledger.translate_pattern(value #>> '{}')))
+    then format(
+      '%s like_regex %s flag "s"', subject, to_json(ledger.translate_pattern(value #>> '{}'))
+    )
   when keyword = 'minLength' and n = 0 then null
   when keyword = 'minLength' and n = 1 then format('%s != ""', subject)
   when keyword = 'maxLength' and n = 1 then format('%s == ""', subject)
   when keyword = 'minLength' then format('%s like_regex "%s" flag "s"', subject, l.regex)
   when keyword = 'maxLength' then format('!(%s like_regex "%s" flag "s")', subject, l.regex)
 end
-from (select case keyword when 'maxLength' then value::int + 1 when 'minLength' then value::int end) as v (n)
+from (
+  select case keyword when 'maxLength' then value::int + 1 when 'minLength' then value::int end
+) as v (n)
 cross join lateral (
-  select '^' || case when n > 255 then format('(?:.{255}){%s}.{%s}', n / 255, n % 255) else format('.{%s}', n) end
+  select '^' || case
+    when n > 255 then format('(?:.{255}){%s}.{%s}', n / 255, n % 255)
+    else format('.{%s}', n)
+  end
 ) as l (regex)
 $$;
 
@@ -1259,14 +1372,22 @@ from (
     jsonb_typeof(v) as type,
     case
       when jsonb_typeof(v) in ('object', 'array')
-        then string_agg('(' || ledger.compile_node(ledger.equality_schema(v), subject) || ')', ' || ')
-      when schema ->> 'type' = jsonb_typeof(v) or (schema ->> 'type' = 'integer' and jsonb_typeof(v) = 'number')
+        then string_agg(
+          '(' || ledger.compile_node(ledger.equality_schema(v), subject) || ')', ' || '
+        )
+      when schema ->> 'type' = jsonb_typeof(v)
+        or (schema ->> 'type' = 'integer' and jsonb_typeof(v) = 'number')
         then string_agg(format('%s == %s', subject, v), ' || ')
       else format(
-        '(%s.type() == "%s" && (%s))', subject, jsonb_typeof(v), string_agg(format('%s == %s', subject, v), ' || ')
+        '(%s.type() == "%s" && (%s))',
+        subject,
+        jsonb_typeof(v),
+        string_agg(format('%s == %s', subject, v), ' || ')
       )
     end as predicate
-  from jsonb_array_elements(case keyword when 'enum' then schema -> 'enum' else jsonb_build_array(schema -> 'const') end) as e (v)
+  from jsonb_array_elements(
+    case keyword when 'enum' then schema -> 'enum' else jsonb_build_array(schema -> 'const') end
+  ) as e (v)
   where schema ->> 'type' is null
     or jsonb_typeof(schema -> 'type') = 'array'
     or schema ->> 'type' = jsonb_typeof(v)
@@ -1313,11 +1434,17 @@ declare
 begin
   if keyword in ('required', 'dependentRequired') then
     return query
-    select ledger.pointer_step(k), 'is required but missing' || coalesce(' when ' || to_json(r.because) || ' is present', '')
+    select
+      ledger.pointer_step(k),
+      'is required but missing' || coalesce(' when ' || to_json(r.because) || ' is present', '')
     from (
-      select null::text as because, schema -> keyword as keys where keyword = 'required'
+      select null::text as because, schema -> keyword as keys
+      where keyword = 'required'
       union all
-      select d.key, d.value from jsonb_each(case keyword when 'dependentRequired' then schema -> keyword else '{}' end) as d
+      select d.key, d.value
+      from jsonb_each(
+        case keyword when 'dependentRequired' then schema -> keyword else '{}' end
+      ) as d
       where explain_keyword.value ? d.key
     ) as r
     cross join jsonb_array_elements_text(r.keys) as k
@@ -1325,7 +1452,8 @@ begin
     return;
   end if;
   return query select '', case keyword
-    when 'type' then format('must be %s, is %s', replace(btrim(v_limit, '[]'), '"', ''), jsonb_typeof(value))
+    when 'type'
+      then format('must be %s, is %s', replace(btrim(v_limit, '[]'), '"', ''), jsonb_typeof(value))
     when 'const' then format('must be %s', schema -> 'const')
     when 'enum' then format('must be one of %s', substr(v_limit, 2, length(v_limit) - 2))
     when 'minimum' then format('must be at least %s', v_limit)
@@ -1333,11 +1461,15 @@ begin
     when 'exclusiveMinimum' then format('must be more than %s', v_limit)
     when 'exclusiveMaximum' then format('must be less than %s', v_limit)
     when 'multipleOf' then format('must be a multiple of %s', v_limit)
-    when 'minLength' then format('must have at least %s characters, has %s', v_limit, length(value #>> '{}'))
-    when 'maxLength' then format('must have at most %s characters, has %s', v_limit, length(value #>> '{}'))
+    when 'minLength'
+      then format('must have at least %s characters, has %s', v_limit, length(value #>> '{}'))
+    when 'maxLength'
+      then format('must have at most %s characters, has %s', v_limit, length(value #>> '{}'))
     when 'pattern' then format('must match %s', v_limit)
-    when 'minItems' then format('must have at least %s items, has %s', v_limit, jsonb_array_length(value))
-    when 'maxItems' then format('must have at most %s items, has %s', v_limit, jsonb_array_length(value))
+    when 'minItems'
+      then format('must have at least %s items, has %s', v_limit, jsonb_array_length(value))
+    when 'maxItems'
+      then format('must have at most %s items, has %s', v_limit, jsonb_array_length(value))
     when 'contains' then 'must have an item that matches "contains"'
     when 'minProperties' then 'must not be empty'
     when 'maxProperties' then 'must be empty'
@@ -1393,7 +1525,9 @@ begin
   for v_keyword in
     select k.keyword
     from ledger.schema_keywords() as k
-    cross join lateral ledger.compile_keyword(k.keyword, k.applies_to, explain_value.schema, '$') as p (predicate)
+    cross join lateral ledger.compile_keyword(
+      k.keyword, k.applies_to, explain_value.schema, '$'
+    ) as p (predicate)
     where k.rank is not null
       and jsonb_typeof(explain_value.schema) = 'object'
       and explain_value.schema ? k.keyword
@@ -1401,15 +1535,24 @@ begin
       and (explain_value.value @@ ('strict ' || p.predicate)::jsonpath) is not true
     order by k.rank
   loop
-    if v_keyword.keyword in ('allOf', 'if', 'properties', 'prefixItems', 'items', 'patternProperties', 'additionalProperties') then
+    if v_keyword.keyword in (
+      'allOf', 'if', 'properties', 'prefixItems', 'items', 'patternProperties',
+      'additionalProperties'
+    ) then
       return query
       select e.pointer, e.reason
-      from ledger.schemas_below(v_keyword.keyword, explain_value.value, explain_value.schema) as b
-      cross join lateral ledger.explain_value(b.part, b.part_schema, explain_value.base || b.step) as e;
+      from ledger.schemas_below(
+        v_keyword.keyword, explain_value.value, explain_value.schema
+      ) as b
+      cross join lateral ledger.explain_value(
+        b.part, b.part_schema, explain_value.base || b.step
+      ) as e;
     else
       return query
       select explain_value.base || r.step, r.reason
-      from ledger.explain_keyword(v_keyword.keyword, explain_value.value, explain_value.schema) as r;
+      from ledger.explain_keyword(
+        v_keyword.keyword, explain_value.value, explain_value.schema
+      ) as r;
     end if;
     exit when v_keyword.keyword = 'type';
   end loop;
@@ -1446,16 +1589,22 @@ begin
   select s.schema_version, t.publish, s.predicate, s.private_paths, s.secret_paths
   into schema_version, publish, predicate, private_paths, secret_paths
   from ledger.event_types as t
-  join ledger.event_schemas as s on s.event_type = t.event_type and s.schema_version = coalesce(v_version, t.current_version)
+  join ledger.event_schemas as s
+    on s.event_type = t.event_type
+    and s.schema_version = coalesce(v_version, t.current_version)
   where t.event_type = find_event_type.event_type;
   if found then
     return;
   end if;
-  if find_event_type.event_type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$' and length(find_event_type.event_type) <= 100
+  if find_event_type.event_type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'
+    and length(find_event_type.event_type) <= 100
     and coalesce(v_version, 1) > 0
-    and not exists (select from ledger.event_types as t where t.event_type = find_event_type.event_type)
+    and not exists (
+      select from ledger.event_types as t where t.event_type = find_event_type.event_type
+    )
     and exists (
-      select from ledger.tenants as t where t.tenant_id = find_event_type.tenant_id and t.unknown_types = 'open'
+      select from ledger.tenants as t
+      where t.tenant_id = find_event_type.tenant_id and t.unknown_types = 'open'
     )
   then
     schema_version := coalesce(v_version, 1);
@@ -1468,7 +1617,8 @@ begin
       'event type %s%s is not registered',
       quote_literal(left(find_event_type.event_type, 150)), ' version ' || v_version
     ),
-    hint = 'Register it with ledger.register_event_type(), or accept unregistered types: select ledger.set_tenant_policy(tenant, ''open'').';
+    hint = 'Register it with ledger.register_event_type(), or accept unregistered types: '
+      'select ledger.set_tenant_policy(tenant, ''open'').';
 end
 $$;
 
@@ -1502,10 +1652,14 @@ begin
     from ledger.schema_keywords() as k
     where k.rank is not null and new_schema ? k.keyword
   loop
-    if v_keyword.keyword in ('properties', 'items', 'allOf', 'anyOf', 'additionalProperties', 'required') then
+    if v_keyword.keyword in (
+      'properties', 'items', 'allOf', 'anyOf', 'additionalProperties', 'required'
+    ) then
       return query
       select c.pointer, c.reason
-      from ledger.incompatible_parts(v_keyword.keyword, v_old, new_schema, incompatibilities.base) as c;
+      from ledger.incompatible_parts(
+        v_keyword.keyword, v_old, new_schema, incompatibilities.base
+      ) as c;
     elsif not ledger.is_wider(v_keyword.keyword, v_old, new_schema) then
       return query select
         incompatibilities.base || '/' || v_keyword.keyword,
@@ -1539,8 +1693,10 @@ declare
   v_new jsonb := new_schema -> keyword;
   v_below text := base || '/' || keyword;
   v_rest jsonb := coalesce(old_schema -> 'additionalProperties', 'true');
-  v_same_patterns boolean := old_schema -> 'patternProperties' is not distinct from new_schema -> 'patternProperties';
-  v_same_prefix boolean := old_schema -> 'prefixItems' is not distinct from new_schema -> 'prefixItems';
+  v_same_patterns boolean :=
+    old_schema -> 'patternProperties' is not distinct from new_schema -> 'patternProperties';
+  v_same_prefix boolean :=
+    old_schema -> 'prefixItems' is not distinct from new_schema -> 'prefixItems';
 begin
   case keyword
     when 'required' then
@@ -1570,16 +1726,23 @@ begin
       ) as c;
     when 'additionalProperties' then
       return query
-      select c.pointer, c.reason from ledger.incompatibilities(case when v_same_patterns then v_rest else 'true' end, v_new, v_below) as c
+      select c.pointer, c.reason
+      from ledger.incompatibilities(
+        case when v_same_patterns then v_rest else 'true' end, v_new, v_below
+      ) as c
       union all
       select p.pointer, p.reason
       from jsonb_each(coalesce(old_schema -> 'properties', '{}')) as o
-      cross join lateral ledger.incompatibilities(o.value, v_new, base || '/properties' || ledger.pointer_step(o.key)) as p
+      cross join lateral ledger.incompatibilities(
+        o.value, v_new, base || '/properties' || ledger.pointer_step(o.key)
+      ) as p
       where not coalesce(new_schema -> 'properties' ? o.key, false);
     else
       return query
       select c.pointer, c.reason
-      from jsonb_array_elements(case when keyword = 'anyOf' then coalesce(v_old, '[true]') else v_new end) with ordinality as e (e, n)
+      from jsonb_array_elements(
+        case when keyword = 'anyOf' then coalesce(v_old, '[true]') else v_new end
+      ) with ordinality as e (e, n)
       cross join lateral ledger.incompatibilities(
         coalesce(v_old -> (n - 1)::int, case keyword when 'allOf' then old_schema else 'true' end),
         coalesce(v_new -> (n - 1)::int, 'false'),
@@ -1611,20 +1774,32 @@ select coalesce(case
   when keyword in ('const', 'enum') then
     old_schema ?| array['const', 'enum']
     and not exists (
-      select jsonb_array_elements(coalesce(old_schema -> 'enum', jsonb_build_array(old_schema -> 'const')))
+      select jsonb_array_elements(
+        coalesce(old_schema -> 'enum', jsonb_build_array(old_schema -> 'const'))
+      )
       except
-      select jsonb_array_elements(case keyword when 'enum' then new_value else jsonb_build_array(new_value) end)
+      select jsonb_array_elements(
+        case keyword when 'enum' then new_value else jsonb_build_array(new_value) end
+      )
     )
-  when keyword = 'minimum' then greatest(old_value::numeric, (old_schema -> 'exclusiveMinimum')::numeric) >= new_value::numeric
-  when keyword = 'maximum' then least(old_value::numeric, (old_schema -> 'exclusiveMaximum')::numeric) <= new_value::numeric
+  when keyword = 'minimum' then
+    greatest(old_value::numeric, (old_schema -> 'exclusiveMinimum')::numeric)
+    >= new_value::numeric
+  when keyword = 'maximum' then
+    least(old_value::numeric, (old_schema -> 'exclusiveMaximum')::numeric) <= new_value::numeric
   when keyword = 'exclusiveMinimum' then
-    old_value::numeric >= new_value::numeric or (old_schema -> 'minimum')::numeric > new_value::numeric
+    old_value::numeric >= new_value::numeric
+    or (old_schema -> 'minimum')::numeric > new_value::numeric
   when keyword = 'exclusiveMaximum' then
-    old_value::numeric <= new_value::numeric or (old_schema -> 'maximum')::numeric < new_value::numeric
-  when keyword in ('minLength', 'minItems', 'minProperties') then coalesce(old_value, '0')::numeric >= new_value::numeric
-  when keyword in ('maxLength', 'maxItems', 'maxProperties') then old_value::numeric <= new_value::numeric
+    old_value::numeric <= new_value::numeric
+    or (old_schema -> 'maximum')::numeric < new_value::numeric
+  when keyword in ('minLength', 'minItems', 'minProperties') then
+    coalesce(old_value, '0')::numeric >= new_value::numeric
+  when keyword in ('maxLength', 'maxItems', 'maxProperties') then
+    old_value::numeric <= new_value::numeric
   when keyword = 'if' then
-    new_value = old_value and new_schema -> 'then' is not distinct from old_schema -> 'then'
+    new_value = old_value
+    and new_schema -> 'then' is not distinct from old_schema -> 'then'
     and new_schema -> 'else' is not distinct from old_schema -> 'else'
   else new_value = old_value
 end, false)
@@ -1657,7 +1832,12 @@ begin
   end if;
   for v_keyword, v_below in
     select e.key, e.value
-    from jsonb_each(case jsonb_typeof(marked_pointers.schema) when 'object' then marked_pointers.schema else '{}' end) as e
+    from jsonb_each(
+      case jsonb_typeof(marked_pointers.schema)
+        when 'object' then marked_pointers.schema
+        else '{}'
+      end
+    ) as e
   loop
     if v_keyword = 'properties' then
       return query
@@ -1672,12 +1852,25 @@ begin
       from jsonb_array_elements(v_below) with ordinality as a (e, n)
       cross join ledger.marked_pointers(a.e, mark, pointer || '/' || n - 1) as p;
     elsif v_keyword in ('allOf', 'anyOf', 'oneOf') then
-      return query select p from jsonb_array_elements(v_below) as e cross join ledger.marked_pointers(e, mark, pointer) as p;
+      return query
+      select p
+      from jsonb_array_elements(v_below) as e
+      cross join ledger.marked_pointers(e, mark, pointer) as p;
     elsif v_keyword in ('if', 'then', 'else') then
       return query select p from ledger.marked_pointers(v_below, mark, pointer) as p;
-    elsif v_keyword in ('not', 'contains', 'additionalProperties', 'propertyNames', 'patternProperties') then
-      perform ledger.refuse_schema(pointer || ledger.pointer_step(v_keyword), format('"%s" cannot be found under this keyword', mark))
-      from jsonb_each(case v_keyword when 'patternProperties' then v_below else jsonb_build_object('', v_below) end) as e
+    elsif v_keyword in (
+      'not', 'contains', 'additionalProperties', 'propertyNames', 'patternProperties'
+    ) then
+      perform ledger.refuse_schema(
+        pointer || ledger.pointer_step(v_keyword),
+        format('"%s" cannot be found under this keyword', mark)
+      )
+      from jsonb_each(
+        case v_keyword
+          when 'patternProperties' then v_below
+          else jsonb_build_object('', v_below)
+        end
+      ) as e
       cross join ledger.marked_pointers(e.value, mark, '/') as p;
     end if;
   end loop;
@@ -1706,7 +1899,10 @@ declare
   v_new jsonb := ledger.expand_references(new_schema, new_schema -> '$defs');
   v_reasons text;
 begin
-  select string_agg(format('%s: %s', coalesce(nullif(i.pointer, ''), 'schema'), i.reason), '; ' order by i.pointer, i.reason)
+  select string_agg(
+    format('%s: %s', coalesce(nullif(i.pointer, ''), 'schema'), i.reason),
+    '; ' order by i.pointer, i.reason
+  )
   into v_reasons
   from (
     select c.pointer, c.reason from ledger.incompatibilities(v_old, v_new, '') as c
@@ -1714,7 +1910,9 @@ begin
     select p, format('is no longer marked "%s"', m.mark)
     from unnest(array['x-private', 'x-secret']) as m (mark)
     cross join lateral (
-      select ledger.marked_pointers(v_old, m.mark) except select ledger.marked_pointers(v_new, m.mark)
+      select ledger.marked_pointers(v_old, m.mark)
+      except
+      select ledger.marked_pointers(v_new, m.mark)
     ) as lost (p)
   ) as i;
   if v_reasons is not null then
@@ -1722,7 +1920,8 @@ begin
       errcode = 'LG011',
       message = format('the schema of %s is not backward compatible', event_type),
       detail = v_reasons,
-      hint = 'Keep accepting what the current version accepts, or say compatibility => ''none'' if no old payload matters.';
+      hint = 'Keep accepting what the current version accepts, or say compatibility => ''none'' if '
+        'no old payload matters.';
   end if;
 end
 $$;
@@ -1743,20 +1942,30 @@ as $$
 declare
   v_reasons text[];
 begin
-  select array_agg(format('%s: %s', coalesce(nullif(e.pointer, ''), 'payload'), e.reason) order by e.pointer, e.reason)
+  select array_agg(
+    format('%s: %s', coalesce(nullif(e.pointer, ''), 'payload'), e.reason)
+    order by e.pointer, e.reason
+  )
   into v_reasons
   from ledger.event_schemas as s
   cross join lateral ledger.explain_payload(refuse_payload.payload, s.schema) as e
-  where s.event_type = refuse_payload.event_type and s.schema_version = refuse_payload.schema_version;
+  where s.event_type = refuse_payload.event_type
+    and s.schema_version = refuse_payload.schema_version;
 
   raise exception using
     errcode = 'LG003',
-    message = format('payload does not match %s version %s', refuse_payload.event_type, refuse_payload.schema_version),
+    message = format(
+      'payload does not match %s version %s',
+      refuse_payload.event_type, refuse_payload.schema_version
+    ),
     detail = coalesce(array_to_string(v_reasons[:20], '; ') || case
       when cardinality(v_reasons) > 20 then format('; and %s more', cardinality(v_reasons) - 20)
       else ''
     end, 'payload: must be a JSON value, is NULL'),
-    hint = format('See the schema: select ledger.event_schema(%L, %s);', refuse_payload.event_type, refuse_payload.schema_version);
+    hint = format(
+      'See the schema: select ledger.event_schema(%L, %s);',
+      refuse_payload.event_type, refuse_payload.schema_version
+    );
 end
 $$;
 
@@ -1780,12 +1989,20 @@ begin
   if schema_version <= latest_version then
     raise exception using
       errcode = 'LG011',
-      message = format('%s version %s is registered with another schema', event_type, schema_version),
-      hint = format('A registered version never changes. Register this schema as version %s.', latest_version + 1);
+      message = format(
+        '%s version %s is registered with another schema', event_type, schema_version
+      ),
+      hint = format(
+        'A registered version never changes. Register this schema as version %s.',
+        latest_version + 1
+      );
   elsif schema_version > latest_version + 1 then
     raise exception using
       errcode = 'LG011',
-      message = format('%s version %s cannot be registered: the next version is %s', event_type, schema_version, latest_version + 1),
+      message = format(
+        '%s version %s cannot be registered: the next version is %s',
+        event_type, schema_version, latest_version + 1
+      ),
       hint = 'Register the versions in order, or leave schema_version out.';
   end if;
 end
@@ -1937,12 +2154,16 @@ begin
     select v_step where jsonb_typeof(doc) = 'object' and doc ? v_step
     union all
     select n::text
-    from generate_series(0, case jsonb_typeof(doc) when 'array' then jsonb_array_length(doc) else 0 end - 1) as n
+    from generate_series(
+      0, case jsonb_typeof(doc) when 'array' then jsonb_array_length(doc) else 0 end - 1
+    ) as n
     where v_step in ('*', n::text)
   loop
     return query
     select array[v_key] || p
-    from ledger.find_paths(case jsonb_typeof(doc) when 'array' then doc -> v_key::int else doc -> v_key end, v_rest) as p;
+    from ledger.find_paths(
+      case jsonb_typeof(doc) when 'array' then doc -> v_key::int else doc -> v_key end, v_rest
+    ) as p;
   end loop;
 end
 $$;
@@ -2029,11 +2250,14 @@ begin
   return case jsonb_typeof(doc)
     when 'object' then (
       select coalesce(jsonb_object_agg(e.key, case
-        when ledger.has_secret_keys(jsonb_build_object(e.key, v.marker)::text) then to_jsonb('***'::text)
+        when ledger.has_secret_keys(jsonb_build_object(e.key, v.marker)::text)
+          then to_jsonb('***'::text)
         else ledger.mask_keys(e.value)
       end), '{}')
       from jsonb_each(doc) as e
-      cross join lateral (select case jsonb_typeof(e.value) when 'string' then '""'::jsonb else 'null' end) as v (marker)
+      cross join lateral (
+        select case jsonb_typeof(e.value) when 'string' then '""'::jsonb else 'null' end
+      ) as v (marker)
     )
     when 'array' then (
       select coalesce(jsonb_agg(ledger.mask_keys(e) order by n), '[]')
@@ -2139,7 +2363,10 @@ begin
   loop
     continue when public #> v_path is null;  -- it went with the field around it
     private := private || jsonb_build_object(
-      (select string_agg(ledger.pointer_step(k), '' order by n) from unnest(v_path) with ordinality as u (k, n)),
+      (
+        select string_agg(ledger.pointer_step(k), '' order by n)
+        from unnest(v_path) with ordinality as u (k, n)
+      ),
       public #> v_path
     );
     if jsonb_typeof(public #> v_path[:cardinality(v_path) - 1]) = 'array' then
@@ -2594,7 +2821,8 @@ declare
     when pg_column_size(payload) > 8388608 then 'payload is larger than 8 MiB'
     when (aggregate_type is null) <> (aggregate_id is null) then
       'aggregate_type and aggregate_id go together'
-    when length(aggregate_type) not between 1 and 255 then 'aggregate_type must have 1 to 255 characters'
+    when length(aggregate_type) not between 1 and 255
+      then 'aggregate_type must have 1 to 255 characters'
     when length(aggregate_id) not between 1 and 255 then
       'aggregate_id must have 1 to 255 characters'
     when expected_sequence is not null and aggregate_type is null then
@@ -3516,18 +3744,21 @@ begin
     values (emit_event.tenant_id, v_id, emit_event.subject_id, v_salt, emit_event.private);
   end if;
   if emit_event.idempotency_key is not null then
-    perform ledger.keep_receipt(emit_event.tenant_id, emit_event.idempotency_key, v_id, v_created_at);
+    perform ledger.keep_receipt(
+      emit_event.tenant_id, emit_event.idempotency_key, v_id, v_created_at
+    );
   end if;
   return (v_id, v_created_at, v_sequence, v_hash, false);
 end
 $$;
 
 comment on function ledger.emit_event is
-'Writes one immutable event and its outbox row in the caller''s transaction and returns its receipt.
-Name the arguments: select * from ledger.emit_event(''deal.created'', ''{"name": "Acme"}'',
-aggregate_type => ''deal'', aggregate_id => ''42''). A retry with the same idempotency_key gets the
-first receipt back (duplicate = true). expected_sequence: LG004 unless the stream is there (0 = new).
-Errors: LG002 unknown type, LG003 payload, LG004 sequence, LG005 tenant, LG006 run, LG009 argument.';
+  'Writes one immutable event and its outbox row in the caller''s transaction and returns its '
+  'receipt. Name the arguments: select * from ledger.emit_event(''deal.created'', '
+  '''{"name": "Acme"}'', aggregate_type => ''deal'', aggregate_id => ''42''). A retry with the '
+  'same idempotency_key gets the first receipt back (duplicate = true). expected_sequence is the '
+  'sequence that the stream must be at, 0 for a new one. Errors: LG002 unknown type, LG003 '
+  'payload, LG004 sequence, LG005 tenant, LG006 run, LG009 argument.';
 
 -- from sql/event/refuse_events.sql
 -- A batch must be an array of objects with known keys: a misspelt key would otherwise be lost
@@ -3559,14 +3790,16 @@ begin
     raise exception using
       errcode = 'LG009',
       message = case
-        when jsonb_typeof(v_event) <> 'object' then format('element %s of events is no object', v_position)
+        when jsonb_typeof(v_event) <> 'object'
+          then format('element %s of events is no object', v_position)
         else format('element %s of events has a key that emit_event does not know', v_position)
       end,
       detail = case
         when jsonb_typeof(v_event) <> 'object' then format('it is a JSON %s', jsonb_typeof(v_event))
         else (select string_agg(k, ', ') from jsonb_object_keys(v_event - v_keys) as k)
       end,
-      hint = 'Keys are the parameter names of ledger.emit_event, but for tenant_id, which is one for the batch.';
+      hint = 'Keys are the parameter names of ledger.emit_event, but for tenant_id, which is one '
+        'for the batch.';
   end if;
 end
 $$;
@@ -3590,7 +3823,9 @@ begin
   end if;
   perform pg_advisory_xact_lock(k.lock)
   from (
-    select distinct hashtextextended(lock_keys.tenant_id || ' ' || (e.value ->> 'idempotency_key'), 7305) as lock
+    select distinct hashtextextended(
+      lock_keys.tenant_id || ' ' || (e.value ->> 'idempotency_key'), 7305
+    ) as lock
     from jsonb_array_elements(lock_keys.events) as e
     where e.value ->> 'idempotency_key' is not null
     order by lock
@@ -3606,7 +3841,9 @@ begin
       order by g.key, case when g.key is null then g.ordinality end, g.ordinality
     ) as f
     where not exists (
-      select from ledger.idempotency_keys as k where k.tenant_id = lock_keys.tenant_id and k.key = f.key
+      select
+      from ledger.idempotency_keys as k
+      where k.tenant_id = lock_keys.tenant_id and k.key = f.key
     )
   );
 end
@@ -3751,15 +3988,22 @@ begin
   return query
   with given as materialized (
     select
-      e.*,
-      coalesce(e.payload, '{}') as full_payload,
+      e.ordinality,
+      emit_plain_events.first_time + e.ordinality * interval '1 microsecond' as created_at,
+      case when e.aggregate_id is null then e.ordinality end as alone,
+      e.event_type, e.schema_version, coalesce(e.payload, '{}') as payload,
       coalesce(e.payload::text, '{}') as payload_text,
-      coalesce(e.run_id, v_run_id) as own_run_id,
-      coalesce(e.causation_id, v_causation_id) as own_causation_id,
-      coalesce(e.actor_type, v_actor_type) as own_actor_type,
-      coalesce(e.actor_id, v_actor_id) as own_actor_id,
-      emit_plain_events.first_time + e.ordinality * interval '1 microsecond' as created_at
-    from jsonb_populate_recordset(null::ledger.event_input, emit_plain_events.events) with ordinality as e
+      coalesce(e.run_id, v_run_id) as run_id,
+      coalesce(e.trace_id, v_trace_id) as trace_id,
+      coalesce(e.deal_id, e.correlation_id, v_correlation_id) as correlation_id,
+      coalesce(e.causation_id, v_causation_id) as causation_id,
+      e.deal_id, e.action_id, e.aggregate_type, e.aggregate_id, e.expected_sequence,
+      coalesce(e.actor_type, v_actor_type) as actor_type,
+      coalesce(e.actor_id, v_actor_id) as actor_id,
+      e.outcome, e.proof, e.metadata, e.private, e.subject_id, e.occurred_at, e.idempotency_key,
+      e.publish, e.headers
+    from jsonb_populate_recordset(null::ledger.event_input, emit_plain_events.events)
+      with ordinality as e
   ),
   types as materialized (
     select t.*
@@ -3770,39 +4014,38 @@ begin
   ),
   runs as materialized (
     select r.*
-    from (select distinct g.own_run_id from given as g) as d
+    from (select distinct g.run_id from given as g) as d
     cross join lateral (
       select r.*
       from ledger.agent_runs as r
-      where r.tenant_id = emit_plain_events.tenant_id and r.id = d.own_run_id
+      where r.tenant_id = emit_plain_events.tenant_id and r.id = d.run_id
       limit 1
     ) as r
   ),
   checked as materialized (
     select
-      g.ordinality, g.event_type, g.full_payload, g.payload_text, g.own_run_id, g.own_causation_id, g.deal_id, g.action_id,
-      g.aggregate_type, g.aggregate_id, g.own_actor_type, g.own_actor_id, g.outcome, g.proof, g.metadata, g.occurred_at,
-      g.headers, g.created_at,
-      case when g.aggregate_id is null then g.ordinality end as alone,
+      g.ordinality, g.created_at, g.alone, g.event_type, g.payload, g.payload_text, g.run_id,
+      g.causation_id, g.deal_id, g.action_id, g.aggregate_type, g.aggregate_id, g.actor_type,
+      g.actor_id, g.outcome, g.proof, g.metadata, g.occurred_at, g.headers,
       ledger.event_id(g.created_at, v_random) as id,
-      t.current_version,
+      t.current_version as schema_version,
       coalesce(g.publish, t.publish) as publish,
-      coalesce(g.trace_id, v_trace_id, r.trace_id, gen_random_uuid()) as trace_id,
-      coalesce(g.deal_id, g.correlation_id, v_correlation_id) as correlation_id,
-      r.correlation_id as run_correlation_id,
+      coalesce(g.trace_id, r.trace_id, gen_random_uuid()) as trace_id,
+      coalesce(g.correlation_id, r.correlation_id) as correlation_id,
       r.id is not null
       and coalesce(g.schema_version, t.current_version) = t.current_version
-      and g.full_payload @@ t.predicate
+      and g.payload @@ t.predicate
       and t.private_paths is null
       and t.secret_paths is null
-      and num_nonnulls(g.private, g.subject_id) = 0
+      and g.private is null
+      and g.subject_id is null
       and g.expected_sequence is null
       and g.idempotency_key is null
-      and (g.own_causation_id is null or coalesce(g.deal_id, g.correlation_id, v_correlation_id) is not null)
+      and (g.causation_id is null or g.correlation_id is not null)
       and not ledger.may_have_secrets(g.lower_text)
       and ledger.arguments_hold(
-        g.full_payload, g.aggregate_type, g.aggregate_id, null, g.own_actor_type, g.own_actor_id, g.outcome, g.proof,
-        g.metadata, null, g.subject_id, g.occurred_at, null, g.headers
+        g.payload, g.aggregate_type, g.aggregate_id, null, g.actor_type, g.actor_id, g.outcome,
+        g.proof, g.metadata, null, null, g.occurred_at, null, g.headers
       ) as is_plain
     from (
       select
@@ -3814,12 +4057,11 @@ begin
       offset 0
     ) as g
     left join types as t on t.event_type = g.event_type
-    left join runs as r on r.id = g.own_run_id
+    left join runs as r on r.id = g.run_id
   ),
   placed as (
     select
       c.*,
-      coalesce(c.correlation_id, c.run_correlation_id, c.trace_id) as own_correlation_id,
       s.sequence + row_number() over stream as sequence,
       s.hash as head,
       s.ctid as head_ctid
@@ -3833,57 +4075,55 @@ begin
       limit 1
     ) as s on true
     where (select bool_and(c.is_plain is true) from checked as c)
-    window stream as (
-      partition by c.aggregate_type, c.aggregate_id, c.alone order by c.ordinality
-    )
+    window stream as (partition by c.aggregate_type, c.aggregate_id, c.alone order by c.ordinality)
   ),
   linked as (
     select
       p.*,
       ledger.link(
         ledger.event_entry(
-          emit_plain_events.tenant_id, p.id, p.created_at, p.own_run_id, p.trace_id, p.own_correlation_id,
-          p.own_causation_id, p.event_type, p.current_version, p.payload_text, p.deal_id, p.action_id, p.aggregate_type,
-          p.aggregate_id, p.sequence, p.own_actor_type, p.own_actor_id, p.outcome, p.proof, p.metadata, p.occurred_at,
-          null
+          emit_plain_events.tenant_id, p.id, p.created_at, p.run_id, p.trace_id,
+          coalesce(p.correlation_id, p.trace_id), p.causation_id, p.event_type, p.schema_version,
+          p.payload_text, p.deal_id, p.action_id, p.aggregate_type, p.aggregate_id, p.sequence,
+          p.actor_type, p.actor_id, p.outcome, p.proof, p.metadata, p.occurred_at, null
         ),
         p.head
       ) over stream as hash
     from placed as p
-    window stream as (
-      partition by p.aggregate_type, p.aggregate_id, p.alone order by p.ordinality
-    )
+    window stream as (partition by p.aggregate_type, p.aggregate_id, p.alone order by p.ordinality)
   ),
   written as materialized (
     select
       l.*,
-      case when l.sequence is not null then coalesce(lag(l.hash) over stream, l.head) end as prev_hash,
+      case
+        when l.sequence is not null then coalesce(lag(l.hash) over stream, l.head)
+      end as prev_hash,
       lead(l.ordinality) over stream is null as is_last
     from linked as l
-    window stream as (
-      partition by l.aggregate_type, l.aggregate_id, l.alone order by l.ordinality
-    )
+    window stream as (partition by l.aggregate_type, l.aggregate_id, l.alone order by l.ordinality)
   ),
   insert_events as (
     insert into ledger.agent_events (
-      tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type, schema_version, payload,
-      deal_id, action_id, aggregate_type, aggregate_id, sequence, actor_type, actor_id, outcome, proof, metadata,
-      occurred_at, prev_hash, hash
+      tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type,
+      schema_version, payload, deal_id, action_id, aggregate_type, aggregate_id, sequence,
+      actor_type, actor_id, outcome, proof, metadata, occurred_at, prev_hash, hash
     )
     select
-      emit_plain_events.tenant_id, w.id, w.created_at, w.own_run_id, w.trace_id, w.own_correlation_id, w.own_causation_id,
-      w.event_type, w.current_version, w.full_payload, w.deal_id, w.action_id, w.aggregate_type, w.aggregate_id,
-      w.sequence, w.own_actor_type, w.own_actor_id, w.outcome, w.proof, w.metadata, w.occurred_at, w.prev_hash, w.hash
+      emit_plain_events.tenant_id, w.id, w.created_at, w.run_id, w.trace_id,
+      coalesce(w.correlation_id, w.trace_id), w.causation_id, w.event_type, w.schema_version,
+      w.payload, w.deal_id, w.action_id, w.aggregate_type, w.aggregate_id, w.sequence,
+      w.actor_type, w.actor_id, w.outcome, w.proof, w.metadata, w.occurred_at, w.prev_hash, w.hash
     from written as w
   ),
   insert_outbox as (
     insert into ledger.outbox (
-      tenant_id, id, aggregate_type, aggregate_id, event_type, schema_version, payload, trace_id, correlation_id,
-      created_at, headers
+      tenant_id, id, aggregate_type, aggregate_id, event_type, schema_version, payload, trace_id,
+      correlation_id, created_at, headers
     )
     select
-      emit_plain_events.tenant_id, w.id, w.aggregate_type, w.aggregate_id, w.event_type, w.current_version,
-      w.full_payload, w.trace_id, w.own_correlation_id, w.created_at, w.headers
+      emit_plain_events.tenant_id, w.id, w.aggregate_type, w.aggregate_id, w.event_type,
+      w.schema_version, w.payload, w.trace_id, coalesce(w.correlation_id, w.trace_id),
+      w.created_at, w.headers
     from written as w
     where w.publish
   ),
@@ -3927,16 +4167,20 @@ begin
 
   -- The order of emit_event: a new tenant, keys, streams.
   perform ledger.ensure_tenant(v_tenant_id);
-  v_first_time := ledger.lock_streams(v_tenant_id, ledger.lock_keys(v_tenant_id, emit_events.events));
-  return query select * from ledger.emit_plain_events(v_tenant_id, emit_events.events, v_first_time);
+  v_first_time := ledger.lock_streams(
+    v_tenant_id, ledger.lock_keys(v_tenant_id, emit_events.events)
+  );
+  return query
+  select * from ledger.emit_plain_events(v_tenant_id, emit_events.events, v_first_time);
   if not found then
     return query
     select r.*
     from jsonb_populate_recordset(null::ledger.event_input, emit_events.events) as e
     cross join lateral ledger.emit_event(
-      e.event_type, coalesce(e.payload, '{}'), v_tenant_id, e.run_id, e.trace_id, e.correlation_id, e.causation_id,
-      e.schema_version, e.deal_id, e.action_id, e.aggregate_type, e.aggregate_id, e.expected_sequence, e.actor_type,
-      e.actor_id, e.outcome, e.proof, e.metadata, e.private, e.subject_id, e.occurred_at, e.idempotency_key, e.publish,
+      e.event_type, coalesce(e.payload, '{}'), v_tenant_id, e.run_id, e.trace_id,
+      e.correlation_id, e.causation_id, e.schema_version, e.deal_id, e.action_id,
+      e.aggregate_type, e.aggregate_id, e.expected_sequence, e.actor_type, e.actor_id, e.outcome,
+      e.proof, e.metadata, e.private, e.subject_id, e.occurred_at, e.idempotency_key, e.publish,
       e.headers
     ) as r;
   end if;
@@ -4603,10 +4847,13 @@ comment on view ledger_guard.protected_tables is
 -- from sql/guard/guards_of.sql
 -- The guards that a table must carry; the one place that says so. protect_table() creates them,
 -- findings() compares them. A table that is not named here is taken for a partition.
---   Row guards also hold when the table hangs below a foreign parent, whose statements do not fire the table's own
---   statement triggers. Statement guards also hold for TRUNCATE and for statements that hit no row.
---   Inserts reach a partition through its parent and do not fire the partition's statement guard: it refuses every direct one.
---   outbox has no insert trigger (each costs 3 us an event): row-level security lets only ledger_append insert.
+--   Row guards also hold when the table hangs below a foreign parent, whose statements do not fire
+--   the table's own statement triggers. Statement guards also hold for TRUNCATE and for statements
+--   that hit no row.
+--   Inserts reach a partition through its parent and do not fire the partition's statement guard:
+--   it refuses every direct one.
+--   outbox has no insert trigger (each costs 3 us an event): row-level security lets only
+--   ledger_append insert.
 create or replace function ledger_guard.guards_of(target regclass)
 returns table (guard name, events text, level text, condition text)
 language sql
@@ -4616,9 +4863,15 @@ as $$
   with listed (table_name, guard, events, level, condition) as (values
     ('agent_events', 'ledger_guard_row', 'update or delete', 'row', null),
     ('agent_events', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
-    ('agent_events', 'ledger_guard_insert', 'insert', 'statement', $c$current_user <> 'ledger_append'$c$),
+    (
+      'agent_events', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'$c$
+    ),
     ('agent_events_archive', 'ledger_guard_row', 'update or delete', 'row', null),
-    ('agent_events_archive', 'ledger_guard_statement', 'insert or update or delete or truncate', 'statement', null),
+    (
+      'agent_events_archive', 'ledger_guard_statement',
+      'insert or update or delete or truncate', 'statement', null
+    ),
     ('outbox', 'ledger_guard_row', 'update or delete', 'row', null),
     ('outbox', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
     ('agent_runs', 'ledger_guard_row', 'update or delete', 'row', null),
@@ -4626,10 +4879,16 @@ as $$
     ('agent_runs', 'ledger_guard_insert', 'insert', 'row', $c$current_user <> 'ledger_append'$c$),
     ('event_schemas', 'ledger_guard_row', 'update or delete', 'row', null),
     ('event_schemas', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
-    ('event_schemas', 'ledger_guard_insert', 'insert', 'row', $c$current_user <> 'ledger_append'$c$),
+    (
+      'event_schemas', 'ledger_guard_insert',
+      'insert', 'row', $c$current_user <> 'ledger_append'$c$
+    ),
     ('event_private', 'ledger_guard_row', 'update', 'row', null),
     ('event_private', 'ledger_guard_statement', 'update or truncate', 'statement', null),
-    ('event_private', 'ledger_guard_delete', 'delete', 'row', $c$current_user <> 'ledger_append'$c$),
+    (
+      'event_private', 'ledger_guard_delete',
+      'delete', 'row', $c$current_user <> 'ledger_append'$c$
+    ),
     ('partitions', 'ledger_guard_row', 'delete', 'row', null),
     ('partitions', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
     ('event_types', 'ledger_guard_statement', 'truncate', 'statement', null),
@@ -4664,11 +4923,14 @@ as $$
 begin
   raise exception using
     errcode = 'LG001',
-    message = format('%s on %I.%I is refused: the ledger is append-only', tg_op, tg_table_schema, tg_table_name),
+    message = format(
+      '%s on %I.%I is refused: the ledger is append-only', tg_op, tg_table_schema, tg_table_name
+    ),
     detail = format('Role %s, guard trigger %s.', current_user, tg_name),
     hint = case tg_op
       when 'INSERT' then 'Write events with ledger.emit_event(); nothing else inserts here.'
-      else 'Nothing is changed or deleted. Record a correction as a new event with ledger.emit_event().'
+      else 'Nothing is changed or deleted. Record a correction as a new event with '
+        'ledger.emit_event().'
     end;
 end
 $$;
@@ -4691,8 +4953,13 @@ declare
 begin
   for v_guard in select * from ledger_guard.guards_of(protect_table.target) loop
     execute format(
-      'create or replace trigger %I before %s on %s for each %s %s execute function ledger_guard.refuse_change()',
-      v_guard.guard, v_guard.events, protect_table.target, v_guard.level, 'when (' || v_guard.condition || ')'
+      'create or replace trigger %I before %s on %s for each %s %s '
+      'execute function ledger_guard.refuse_change()',
+      v_guard.guard,
+      v_guard.events,
+      protect_table.target,
+      v_guard.level,
+      'when (' || v_guard.condition || ')'
     );
     execute format('alter table %s enable always trigger %I', protect_table.target, v_guard.guard);
   end loop;
@@ -4714,15 +4981,22 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  c_schemas constant oid[] := array[to_regnamespace('ledger')::oid, to_regnamespace('ledger_guard')::oid];
+  c_schemas constant oid[] := array[
+    to_regnamespace('ledger')::oid, to_regnamespace('ledger_guard')::oid
+  ];
   c_owners constant oid[] := array[
-    to_regrole('ledger_owner')::oid, to_regrole('ledger_append')::oid, to_regrole('ledger_guard')::oid
+    to_regrole('ledger_owner')::oid,
+    to_regrole('ledger_append')::oid,
+    to_regrole('ledger_guard')::oid
   ];
   v_relation oid := case is_protected.classid
     when 'pg_class'::regclass then is_protected.objid
-    when 'pg_trigger'::regclass then (select t.tgrelid from pg_trigger as t where t.oid = is_protected.objid)
-    when 'pg_rewrite'::regclass then (select r.ev_class from pg_rewrite as r where r.oid = is_protected.objid)
-    when 'pg_policy'::regclass then (select p.polrelid from pg_policy as p where p.oid = is_protected.objid)
+    when 'pg_trigger'::regclass
+      then (select t.tgrelid from pg_trigger as t where t.oid = is_protected.objid)
+    when 'pg_rewrite'::regclass
+      then (select r.ev_class from pg_rewrite as r where r.oid = is_protected.objid)
+    when 'pg_policy'::regclass
+      then (select p.polrelid from pg_policy as p where p.oid = is_protected.objid)
   end;
 begin
   if is_protected.schema_name = 'pg_temp' then
@@ -4745,7 +5019,10 @@ begin
       where i.inhparent = v_relation and child.relnamespace = any(c_schemas)
     );
   elsif is_protected.classid = 'pg_proc'::regclass then
-    return exists (select from pg_proc as p where p.oid = is_protected.objid and p.proowner = any(c_owners));
+    return exists (
+      select from pg_proc as p
+      where p.oid = is_protected.objid and p.proowner = any(c_owners)
+    );
   elsif is_protected.classid = 'pg_namespace'::regclass then
     return exists (
       select from pg_namespace as n
@@ -4771,8 +5048,8 @@ as $$
   from pg_class as c
   where c.relnamespace = to_regnamespace('ledger')
     and c.relname in (
-      'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams', 'idempotency_keys',
-      'event_types', 'event_schemas', 'tenants', 'tenant_grants'
+      'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
+      'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;
@@ -4791,26 +5068,39 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
   with tables as (
-    select c.oid from pg_class as c
-    where c.relnamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard')) and c.relkind in ('r', 'p')
+    select c.oid
+    from pg_class as c
+    where c.relnamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
+      and c.relkind in ('r', 'p')
     union
     select p.target from ledger_guard.protected_tables as p
   ),
   parts (target, classid, objid) as (
-    select t.oid, 'pg_class'::regclass, t.oid from tables as t
+    select t.oid, 'pg_class'::regclass, t.oid
+    from tables as t
     union all
-    select a.adrelid, 'pg_attrdef'::regclass, a.oid from pg_attrdef as a join tables as t on t.oid = a.adrelid
+    select a.adrelid, 'pg_attrdef'::regclass, a.oid
+    from pg_attrdef as a
+    join tables as t on t.oid = a.adrelid
     union all
-    select c.conrelid, 'pg_constraint'::regclass, c.oid from pg_constraint as c join tables as t on t.oid = c.conrelid
+    select c.conrelid, 'pg_constraint'::regclass, c.oid
+    from pg_constraint as c
+    join tables as t on t.oid = c.conrelid
     union all
-    select i.indrelid, 'pg_class'::regclass, i.indexrelid from pg_index as i join tables as t on t.oid = i.indrelid
+    select i.indrelid, 'pg_class'::regclass, i.indexrelid
+    from pg_index as i
+    join tables as t on t.oid = i.indrelid
     union all
-    select p.polrelid, 'pg_policy'::regclass, p.oid from pg_policy as p join tables as t on t.oid = p.polrelid
+    select p.polrelid, 'pg_policy'::regclass, p.oid
+    from pg_policy as p
+    join tables as t on t.oid = p.polrelid
   )
   select p.target::regclass, pg_describe_object(p.classid, p.objid, 0)
   from parts as p
   join pg_depend as d on d.classid = p.classid and d.objid = p.objid
-  where d.refclassid in ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass, 'pg_type'::regclass)
+  where d.refclassid in (
+      'pg_proc'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass, 'pg_type'::regclass
+    )
     and d.deptype = 'n'
     and not (
       p.classid = 'pg_policy'::regclass
@@ -4834,9 +5124,15 @@ set search_path = pg_catalog, pg_temp
 as $$
   with wanted as (
     select
-      p.target, g.guard, g.condition,
-      2 + (g.level = 'row')::int + 4 * (g.events like '%insert%')::int + 8 * (g.events like '%delete%')::int
-      + 16 * (g.events like '%update%')::int + 32 * (g.events like '%truncate%')::int as type  -- as pg_trigger.tgtype
+      p.target,
+      g.guard,
+      g.condition,
+      2  -- as pg_trigger.tgtype
+      + (g.level = 'row')::int
+      + 4 * (g.events like '%insert%')::int
+      + 8 * (g.events like '%delete%')::int
+      + 16 * (g.events like '%update%')::int
+      + 32 * (g.events like '%truncate%')::int as type
     from ledger_guard.protected_tables as p
     cross join lateral ledger_guard.guards_of(p.target) as g
     union all
@@ -4850,24 +5146,33 @@ as $$
     where not t.tgisinternal or t.tgname like 'ledger\_guard%'
   ),
   compared as (
-    select coalesce(w.target, t.tgrelid) as target, coalesce(w.guard, t.tgname) as guard, case
-      when t.tgname is null then 'missing'
-      when w.guard is null then 'foreign trigger'
-      when t.tgfoid <> 'ledger_guard.refuse_change()'::regprocedure
-        or t.tgtype <> w.type
-        or t.tgattr <> ''
-        or (t.tgqual is null) <> (w.condition is null)
-        or w.condition is not null
-        and strpos(pg_get_triggerdef(t.oid), 'WHEN ((CURRENT_USER <> ''ledger_append''::name))') = 0 then 'altered'
-      when t.tgenabled = 'D' then 'disabled'
-      when t.tgenabled <> 'A' then 'demoted'
-    end as problem
+    select
+      coalesce(w.target, t.tgrelid) as target,
+      coalesce(w.guard, t.tgname) as guard,
+      case
+        when t.tgname is null then 'missing'
+        when w.guard is null then 'foreign trigger'
+        when t.tgfoid <> 'ledger_guard.refuse_change()'::regprocedure
+          or t.tgtype <> w.type
+          or t.tgattr <> ''
+          or (t.tgqual is null) <> (w.condition is null)
+          or w.condition is not null
+          and strpos(
+            pg_get_triggerdef(t.oid), 'WHEN ((CURRENT_USER <> ''ledger_append''::name))'
+          ) = 0
+          then 'altered'
+        when t.tgenabled = 'D' then 'disabled'
+        when t.tgenabled <> 'A' then 'demoted'
+      end as problem
     from wanted as w
     full join present as t on t.tgrelid = w.target and t.tgname = w.guard
   )
   select c.target::regclass, c.guard::text, c.problem from compared as c where c.problem is not null
   union all
-  select t.tgrelid::regclass, t.tgname::text, case t.tgenabled when 'D' then 'disabled' else 'demoted' end
+  select
+    t.tgrelid::regclass,
+    t.tgname::text,
+    case t.tgenabled when 'D' then 'disabled' else 'demoted' end
   from pg_trigger as t
   where t.tgfoid = to_regprocedure('ledger_guard.close_window()') and t.tgenabled <> 'A'
 $$;
@@ -4973,27 +5278,41 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_role name := case current_setting('role') when 'none' then session_user else current_setting('role')::name end;
+  v_role name := case current_setting('role')
+    when 'none' then session_user
+    else current_setting('role')::name
+  end;
   v_by_superuser boolean := (select r.rolsuper from pg_roles as r where r.rolname = v_role);
 begin
-  if open_window.purpose is null or open_window.purpose not in ('partition', 'upgrade', 'repair', 'uninstall') then
+  if open_window.purpose is null
+    or open_window.purpose not in ('partition', 'upgrade', 'repair', 'uninstall')
+  then
     raise exception using
       errcode = 'LG009',
       message = format('%L is no purpose of a maintenance window', open_window.purpose),
       hint = 'Purposes: partition, upgrade, repair, uninstall.';
   end if;
   if open_window.purpose in ('upgrade', 'uninstall') and not v_by_superuser
-    and exists (select from pg_event_trigger as e where e.evtname like 'ledger\_guard%' and e.evtenabled <> 'D')
+    and exists (
+      select from pg_event_trigger as e
+      where e.evtname like 'ledger\_guard%' and e.evtenabled <> 'D'
+    )
   then
     raise exception using
       errcode = 'LG001',
-      message = format('%s as %s is refused: event triggers protect this ledger', open_window.purpose, v_role),
+      message = format(
+        '%s as %s is refused: event triggers protect this ledger', open_window.purpose, v_role
+      ),
       hint = 'A superuser installed them; upgrade and uninstall as a superuser.';
   end if;
 
-  insert into ledger_guard.maintenance_windows (purpose, opened_by, by_superuser, broken_guards, protected)
+  insert into ledger_guard.maintenance_windows (
+    purpose, opened_by, by_superuser, broken_guards, protected
+  )
   select
-    open_window.purpose, v_role, v_by_superuser,
+    open_window.purpose,
+    v_role,
+    v_by_superuser,
     array(select format('%s %s', b.target, b.guard) from ledger_guard.broken_guards() as b),
     array(select p.target::oid from ledger_guard.protected_tables as p)
   on conflict (xact_id, opened_at) do nothing;
@@ -5027,15 +5346,24 @@ begin
       check_window.at_commit
       or not v_window.by_superuser
       and b.problem <> 'demoted'
-      and (b.problem <> 'missing' or b.target::oid = any(v_window.protected) or pg_relation_size(b.target) > 0)
+      and (
+        b.problem <> 'missing'
+        or b.target::oid = any(v_window.protected)
+        or pg_relation_size(b.target) > 0
+      )
     )
   limit 1;
   if found then
     raise exception using
       errcode = 'LG001',
-      message = format('guard %s on %s would be %s', v_broken.guard, v_broken.target, v_broken.problem),
-      detail = format('Maintenance window: %s, opened by %s.', v_window.purpose, v_window.opened_by),
-      hint = 'Guard new partitions with ledger.protect_table(); mend old ones with ledger.repair_guards().';
+      message = format(
+        'guard %s on %s would be %s', v_broken.guard, v_broken.target, v_broken.problem
+      ),
+      detail = format(
+        'Maintenance window: %s, opened by %s.', v_window.purpose, v_window.opened_by
+      ),
+      hint = 'Guard new partitions with ledger.protect_table(); mend old ones with '
+        'ledger.repair_guards().';
   end if;
 
   if check_window.at_commit and not v_window.by_superuser then
@@ -5047,7 +5375,8 @@ begin
       raise exception using
         errcode = 'LG001',
         message = format('%s would be detached or renamed', v_broken.oid::regclass),
-        hint = 'Attach it to ledger.agent_events or ledger.agent_events_archive in the same transaction.';
+        hint = 'Attach it to ledger.agent_events or ledger.agent_events_archive in the same '
+          'transaction.';
     end if;
   end if;
 end
@@ -5123,7 +5452,9 @@ begin
     return;
   end if;
 
-  select oid into v_filled from unnest(v_new) as oid where pg_relation_size(oid) > 0 and not v_window.by_superuser;
+  select oid into v_filled
+  from unnest(v_new) as oid
+  where pg_relation_size(oid) > 0 and not v_window.by_superuser;
   if found then
     raise exception using
       errcode = 'LG001',
@@ -5168,8 +5499,9 @@ comment on function ledger_guard.is_covered_period(oid, oid) is
   'Whether an object is ledger.covered_period() with a constant for a body.';
 
 -- from sql/guard/refuse_ddl.sql
--- Event trigger at ddl_command_end: outside a maintenance window no object of the ledger changes; inside one the command
--- is recorded and the guards must stay whole; who is no superuser only makes, moves and guards partitions.
+-- Event trigger at ddl_command_end: outside a maintenance window no object of the ledger changes;
+-- inside one the command is recorded and the guards must stay whole; who is no superuser only
+-- makes, moves and guards partitions.
 create or replace function ledger_guard.refuse_ddl()
 returns event_trigger
 language plpgsql
@@ -5192,14 +5524,18 @@ begin
       raise exception using
         errcode = 'LG001',
         message = format(
-          '%s of %s is refused: it belongs to the ledger', v_command.command_tag, v_command.object_identity
+          '%s of %s is refused: it belongs to the ledger',
+          v_command.command_tag, v_command.object_identity
         ),
-        hint = 'Upgrades begin their transaction with: select ledger_guard.open_window(''upgrade'');';
+        hint = 'Upgrades begin their transaction with: '
+          'select ledger_guard.open_window(''upgrade'');';
     end if;
     exit when v_window.purpose = 'uninstall';
     if not v_window.by_superuser
       and not ledger_guard.is_covered_period(v_command.classid, v_command.objid)
-      and v_command.command_tag not in ('CREATE TABLE', 'CREATE INDEX', 'CREATE TRIGGER', 'ALTER TABLE')
+      and v_command.command_tag not in (
+        'CREATE TABLE', 'CREATE INDEX', 'CREATE TRIGGER', 'ALTER TABLE'
+      )
     then
       raise exception using
         errcode = 'LG001',
@@ -5245,7 +5581,8 @@ begin
   end if;
   v_name := regexp_match(
     current_query(),
-    '^\s*alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?(?:("?)([a-z_][a-z0-9_]*)\1\s*\.\s*)?("?)([a-z_][a-z0-9_]*)\3\s+detach\s',
+    '^\s*alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?'
+    '(?:("?)([a-z_][a-z0-9_]*)\1\s*\.\s*)?("?)([a-z_][a-z0-9_]*)\3\s+detach\s',
     'i'
   );
   if v_name is null
@@ -5254,8 +5591,10 @@ begin
   then
     raise exception using
       errcode = 'LG001',
-      message = 'DETACH PARTITION ... CONCURRENTLY is refused: partitions of the ledger are not detached',
-      hint = 'Is the table not the ledger''s? Write ALTER TABLE schema.table DETACH ..., without comments.';
+      message = 'DETACH PARTITION ... CONCURRENTLY is refused: '
+        'partitions of the ledger are not detached',
+      hint = 'Is the table not the ledger''s? Write ALTER TABLE schema.table DETACH ..., '
+        'without comments.';
   end if;
 end
 $$;
@@ -5287,9 +5626,11 @@ begin
       raise exception using
         errcode = 'LG001',
         message = format(
-          '%s is refused: it would drop %s %s', tg_tag, v_object.object_type, v_object.object_identity
+          '%s is refused: it would drop %s %s',
+          tg_tag, v_object.object_type, v_object.object_identity
         ),
-        hint = 'Upgrades begin their transaction with: select ledger_guard.open_window(''upgrade'');';
+        hint = 'Upgrades begin their transaction with: '
+          'select ledger_guard.open_window(''upgrade'');';
     end if;
     if not v_window.by_superuser then
       raise exception using
@@ -5322,8 +5663,12 @@ begin
   then
     raise exception using
       errcode = 'LG001',
-      message = format('rewriting %s is refused: it belongs to the ledger', pg_event_trigger_table_rewrite_oid()::regclass),
-      hint = 'A superuser may, in a maintenance window: select ledger_guard.open_window(''upgrade'');';
+      message = format(
+        'rewriting %s is refused: it belongs to the ledger',
+        pg_event_trigger_table_rewrite_oid()::regclass
+      ),
+      hint = 'A superuser may, in a maintenance window: '
+        'select ledger_guard.open_window(''upgrade'');';
   end if;
 end
 $$;
@@ -5347,10 +5692,12 @@ begin
   for v_trigger in
     select * from (values
       ('ledger_guard_ddl', 'ddl_command_end', 'refuse_ddl', array[
-        'ALTER AGGREGATE', 'ALTER FUNCTION', 'ALTER INDEX', 'ALTER POLICY', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER RULE',
-        'ALTER SCHEMA', 'ALTER SEQUENCE', 'ALTER TABLE', 'ALTER TRIGGER', 'ALTER TYPE', 'ALTER VIEW', 'CREATE AGGREGATE',
-        'CREATE FOREIGN TABLE', 'CREATE FUNCTION', 'CREATE INDEX', 'CREATE POLICY', 'CREATE PROCEDURE', 'CREATE RULE',
-        'CREATE SEQUENCE', 'CREATE TABLE', 'CREATE TABLE AS', 'CREATE TRIGGER', 'CREATE TYPE', 'CREATE VIEW', 'SELECT INTO'
+        'ALTER AGGREGATE', 'ALTER FUNCTION', 'ALTER INDEX', 'ALTER POLICY', 'ALTER PROCEDURE',
+        'ALTER ROUTINE', 'ALTER RULE', 'ALTER SCHEMA', 'ALTER SEQUENCE', 'ALTER TABLE',
+        'ALTER TRIGGER', 'ALTER TYPE', 'ALTER VIEW', 'CREATE AGGREGATE', 'CREATE FOREIGN TABLE',
+        'CREATE FUNCTION', 'CREATE INDEX', 'CREATE POLICY', 'CREATE PROCEDURE', 'CREATE RULE',
+        'CREATE SEQUENCE', 'CREATE TABLE', 'CREATE TABLE AS', 'CREATE TRIGGER', 'CREATE TYPE',
+        'CREATE VIEW', 'SELECT INTO'
       ]),
       ('ledger_guard_drop', 'sql_drop', 'refuse_drop', null),
       ('ledger_guard_rewrite', 'table_rewrite', 'refuse_rewrite', null),
@@ -5360,8 +5707,12 @@ begin
   loop
     execute format(
       'create event trigger %I on %s %s execute function ledger_guard.%I()',
-      v_trigger.name, v_trigger.event,
-      (select 'when tag in (' || string_agg(quote_literal(t), ', ') || ')' from unnest(v_trigger.tags) as t),
+      v_trigger.name,
+      v_trigger.event,
+      (
+        select 'when tag in (' || string_agg(quote_literal(t), ', ') || ')'
+        from unnest(v_trigger.tags) as t
+      ),
       v_trigger.function_name
     );
     execute format('alter event trigger %I enable always', v_trigger.name);
@@ -5382,17 +5733,23 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_whole constant int := (
-    select count(*) from pg_event_trigger as e where e.evtname like 'ledger\_guard%' and e.evtenabled = 'A'
+    select count(*)
+    from pg_event_trigger as e
+    where e.evtname like 'ledger\_guard%' and e.evtenabled = 'A'
   );
   v_name name;
 begin
   perform ledger_guard.create_event_triggers();
   for v_name in
-    select e.evtname from pg_event_trigger as e where e.evtname like 'ledger\_guard%' and e.evtenabled <> 'A'
+    select e.evtname
+    from pg_event_trigger as e
+    where e.evtname like 'ledger\_guard%' and e.evtenabled <> 'A'
   loop
     execute format('alter event trigger %I enable always', v_name);
   end loop;
-  return (select count(*) from pg_event_trigger as e where e.evtname like 'ledger\_guard%') - v_whole;
+  return (
+    select count(*) from pg_event_trigger as e where e.evtname like 'ledger\_guard%'
+  ) - v_whole;
 end
 $$;
 
@@ -5409,7 +5766,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_is_superuser constant boolean := (select r.rolsuper from pg_roles as r where r.rolname = current_user);
+  v_is_superuser constant boolean := (
+    select r.rolsuper from pg_roles as r where r.rolname = current_user
+  );
   v_mended int := 0;
   v_item record;
 begin
@@ -5425,7 +5784,8 @@ begin
       execute format('alter table %s enable row level security', v_item.target);
       execute format('alter table %s force row level security', v_item.target);
     elsif v_item.problem in ('disabled', 'demoted') then
-      set constraints ledger_guard.close_window immediate;  -- a table with a pending check cannot be altered
+      -- a table with a pending check cannot be altered
+      set constraints ledger_guard.close_window immediate;
       execute format('alter table %s enable always trigger %I', v_item.target, v_item.guard);
     else
       perform ledger.protect_table(v_item.target);
@@ -5475,11 +5835,14 @@ declare
   v_table text;
 begin
   foreach v_table in array array[
-    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams', 'idempotency_keys',
-    'event_types', 'event_schemas', 'tenants', 'tenant_grants'
+    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
+    'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
-    execute format('create policy ledger_append on ledger.%I to ledger_append using (true) with check (true)', v_table);
+    execute format(
+      'create policy ledger_append on ledger.%I to ledger_append using (true) with check (true)',
+      v_table
+    );
   end loop;
 end
 $$;
@@ -5490,15 +5853,20 @@ declare
   v_table text;
 begin
   foreach v_table in array array[
-    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams', 'idempotency_keys',
-    'event_types', 'event_schemas'
+    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
+    'idempotency_keys', 'event_types', 'event_schemas'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
-    execute format('create policy ledger_owner on ledger.%I for select to ledger_owner using (true)', v_table);
+    execute format(
+      'create policy ledger_owner on ledger.%I for select to ledger_owner using (true)', v_table
+    );
   end loop;
   foreach v_table in array array['tenants', 'tenant_grants'] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
-    execute format('create policy ledger_owner on ledger.%I to ledger_owner using (true) with check (true)', v_table);
+    execute format(
+      'create policy ledger_owner on ledger.%I to ledger_owner using (true) with check (true)',
+      v_table
+    );
   end loop;
 end
 $$;
@@ -5516,7 +5884,9 @@ begin
     execute format(
       $policy$
         create policy ledger_reader on ledger.%I for select
-        to ledger_reader, ledger_auditor, ledger_operator, ledger_relay, ledger_consumer, ledger_privacy
+        to
+          ledger_reader, ledger_auditor, ledger_operator,
+          ledger_relay, ledger_consumer, ledger_privacy
         using (
           tenant_id = any((select ledger.permitted_tenants('read'))::text[])
           or (select ledger.permitted_tenants('read')) = '{*}'
@@ -5562,7 +5932,11 @@ as $$
       e.outcome not in ('success', 'failure', 'partial', 'pending'),
       'outcome is none of success, failure, partial, pending.'
     ),
-    ('proof', e.proof is not null and not ledger.is_proof(e.proof), 'proof does not have its form.'),
+    (
+      'proof',
+      e.proof is not null and not ledger.is_proof(e.proof),
+      'proof does not have its form.'
+    ),
     (
       'aggregate',
       (e.aggregate_type is null) <> (e.aggregate_id is null)
@@ -5570,18 +5944,30 @@ as $$
       or (e.prev_hash is null) <> (coalesce(e.sequence, 1) = 1),
       'aggregate_type, aggregate_id, sequence and prev_hash do not go together.'
     ),
-    ('id', ledger.event_time(e.id) is distinct from e.created_at, 'The time in id is not created_at.'),
-    ('clock', e.created_at > clock_timestamp() + interval '1 hour', 'created_at lies in the future.'),
+    (
+      'id',
+      ledger.event_time(e.id) is distinct from e.created_at,
+      'The time in id is not created_at.'
+    ),
+    (
+      'clock',
+      e.created_at > clock_timestamp() + interval '1 hour',
+      'created_at lies in the future.'
+    ),
     (
       'run',
-      not exists (select from ledger.agent_runs as run where run.tenant_id = e.tenant_id and run.id = e.run_id),
+      not exists (
+        select from ledger.agent_runs as run
+        where run.tenant_id = e.tenant_id and run.id = e.run_id
+      ),
       'Its run does not exist.'
     ),
     (
       'hash',
       e.hash <> ledger.event_hash(ledger.event_entry(
-        e.tenant_id, e.id, e.created_at, e.run_id, e.trace_id, e.correlation_id, e.causation_id, e.event_type, e.schema_version,
-        e.payload::text, e.deal_id, e.action_id, e.aggregate_type, e.aggregate_id, e.sequence, e.actor_type, e.actor_id, e.outcome,
+        e.tenant_id, e.id, e.created_at, e.run_id, e.trace_id, e.correlation_id, e.causation_id,
+        e.event_type, e.schema_version, e.payload::text, e.deal_id, e.action_id,
+        e.aggregate_type, e.aggregate_id, e.sequence, e.actor_type, e.actor_id, e.outcome,
         e.proof, e.metadata, e.occurred_at, e.private_hash
       ), e.prev_hash),
       'hash is not the hash of its fields: the row was changed or forged.'
@@ -5656,7 +6042,9 @@ as $$
   from pg_proc as p
   where p.pronamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
     and exists (
-      select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a where a.grantee = 0
+      select
+      from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
+      where a.grantee = 0
     )
   union all
   select
@@ -5679,7 +6067,10 @@ as $$
   where c.relnamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
     and c.relname <> 'alembic_version'
     and a.grantee not in (
-      c.relowner, to_regrole('ledger_append')::oid, to_regrole('ledger_owner')::oid, to_regrole('ledger_guard')::oid
+      c.relowner,
+      to_regrole('ledger_append')::oid,
+      to_regrole('ledger_owner')::oid,
+      to_regrole('ledger_guard')::oid
     )
     and (a.grantee = 0 or a.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'))
   group by c.oid, a.grantee
@@ -5697,9 +6088,12 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
-    'error', 'guard ' || b.problem, format('%s: %s', b.target, b.guard),
+    'error',
+    'guard ' || b.problem,
+    format('%s: %s', b.target, b.guard),
     case
-      when b.problem like 'foreign%' then 'It is not the ledger''s; it could change, swallow or forge rows.'
+      when b.problem like 'foreign%'
+        then 'It is not the ledger''s; it could change, swallow or forge rows.'
       when b.problem = 'demoted' then 'It does not fire under session_replication_role = replica.'
       else 'The table is open to changes.'
     end,
@@ -5710,23 +6104,34 @@ as $$
   from ledger_guard.broken_guards() as b
   union all
   select
-    'warning', 'foreign policy', format('%s: %I', p.polrelid::regclass, p.polname),
-    'This row-level security policy is not the ledger''s; it may show rows of other tenants.', 'drop policy, if nobody needs it.'
+    'warning',
+    'foreign policy',
+    format('%s: %I', p.polrelid::regclass, p.polname),
+    'This row-level security policy is not the ledger''s; it may show rows of other tenants.',
+    'drop policy, if nobody needs it.'
   from pg_policy as p
   join pg_class as c on c.oid = p.polrelid
   where c.relnamespace = to_regnamespace('ledger')
     and p.polname not in ('ledger_append', 'ledger_owner', 'ledger_reader', 'ledger_privacy')
   union all
   select
-    'error', 'event trigger', w.name, case when e.evtenabled is null then 'It is missing.' else 'It is disabled or demoted.' end,
+    'error',
+    'event trigger',
+    w.name,
+    case when e.evtenabled is null then 'It is missing.' else 'It is disabled or demoted.' end,
     'As a superuser: select ledger.repair_guards();'
-  from unnest(array['ledger_guard_ddl', 'ledger_guard_detach', 'ledger_guard_drop', 'ledger_guard_rewrite']) as w (name)
+  from unnest(array[
+    'ledger_guard_ddl', 'ledger_guard_detach', 'ledger_guard_drop', 'ledger_guard_rewrite'
+  ]) as w (name)
   left join pg_event_trigger as e on e.evtname = w.name
   where e.evtenabled is distinct from 'A'
     and exists (select from pg_event_trigger as any_of where any_of.evtname like 'ledger\_guard%')
   union all
   select
-    'info', 'event triggers', 'ledger', 'None: a member of ledger_owner could drop or disable guards; this report would show it.',
+    'info',
+    'event triggers',
+    'ledger',
+    'None: a member of ledger_owner could drop or disable guards; this report would show it.',
     'As a superuser: select ledger_guard.create_event_triggers();'
   where not exists (select from pg_event_trigger as e where e.evtname like 'ledger\_guard%')
 $$;
@@ -5783,7 +6188,11 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
   with attached as (
-    select i.inhrelid as oid, c.relname as partition_name, parent.relname as parent_name, i.inhdetachpending as is_pending
+    select
+      i.inhrelid as oid,
+      c.relname as partition_name,
+      parent.relname as parent_name,
+      i.inhdetachpending as is_pending
     from pg_inherits as i
     join pg_class as c on c.oid = i.inhrelid
     join pg_class as parent on parent.oid = i.inhparent
@@ -5791,11 +6200,16 @@ as $$
       and parent.relname in ('agent_events', 'agent_events_archive', 'outbox')
   )
   select
-    'warning', 'partition missing', parent_name, format('No partition holds %s.', wanted.at_time),
+    'warning',
+    'partition missing',
+    parent_name,
+    format('No partition holds %s.', wanted.at_time),
     'select ledger.ensure_partitions(); and schedule it.'
   from ledger.partition_settings as s
   cross join generate_series(0, s.premake) as ahead
-  cross join lateral (select now() + ahead * ('1 ' || s.partition_interval)::interval as at_time) as wanted
+  cross join lateral (
+    select now() + ahead * ('1 ' || s.partition_interval)::interval as at_time
+  ) as wanted
   cross join unnest(array['agent_events', 'outbox']) as parent_name
   where not exists (
     select from ledger.partitions as p
@@ -5806,21 +6220,28 @@ as $$
   )
   union all
   select
-    'warning', 'default partition', t.partdefid::regclass::text, 'It blocks new partitions once it holds rows in their range.',
+    'warning',
+    'default partition',
+    t.partdefid::regclass::text,
+    'It blocks new partitions once it holds rows in their range.',
     'Detach it: the ledger makes partitions when they are needed.'
   from pg_partitioned_table as t
   join pg_class as c on c.oid = t.partrelid
   where c.relnamespace = to_regnamespace('ledger') and t.partdefid <> 0
   union all
   select
-    'warning', 'partition not in manifest', a.oid::regclass::text,
+    'warning',
+    'partition not in manifest',
+    a.oid::regclass::text,
     format('It is attached to %s, but ledger.partitions does not know it.', a.parent_name),
     'Find out who attached it, and what it held.'
   from attached as a
   where not exists (select from ledger.partitions as p where p.partition_name = a.partition_name)
   union all
   select
-    'error', 'partition astray', p.partition_name::text,
+    'error',
+    'partition astray',
+    p.partition_name::text,
     case
       when a.is_pending then 'Its detaching was begun: its rows are out of sight.'
       when a.oid is null then format('The manifest says %s, but it is not attached.', p.tier)
@@ -5833,7 +6254,10 @@ as $$
     and (
       a.oid is null
       or a.is_pending
-      or a.parent_name <> case p.tier when 'archive' then 'agent_events_archive' else p.parent_name end
+      or a.parent_name <> case p.tier
+        when 'archive' then 'agent_events_archive'
+        else p.parent_name
+      end
     )
 $$;
 
@@ -5853,40 +6277,59 @@ as $$
     where not r.rolsuper and r.rolname not in ('ledger_owner', 'ledger_append', 'ledger_guard')
   )
   select
-    'error', 'member of ' || g.role_name, r.rolname::text,
+    'error',
+    'member of ' || g.role_name,
+    r.rolname::text,
     format('It can act as %s and so forge events or replace guards.', g.role_name),
     format('revoke %I from %I;', g.role_name, r.rolname)
   from version as v
   cross join (values ('ledger_append'), ('ledger_guard')) as g (role_name)
-  join people as r on pg_has_role(r.oid, g.role_name, case when v.has_set_option then 'set, usage' else 'member' end)
+  join people as r
+    on pg_has_role(
+      r.oid, g.role_name, case when v.has_set_option then 'set, usage' else 'member' end
+    )
   union all
   select
-    'info', 'administrator of ' || g.role_name, pg_get_userbyid(m.member)::text,
-    'It may grant the role, also to itself (who creates a role may, from PostgreSQL 16 on).', 'Keep its login for upgrades.'
+    'info',
+    'administrator of ' || g.role_name,
+    pg_get_userbyid(m.member)::text,
+    'It may grant the role, also to itself (who creates a role may, from PostgreSQL 16 on).',
+    'Keep its login for upgrades.'
   from (values ('ledger_append'), ('ledger_guard')) as g (role_name)
   join pg_auth_members as m on m.roleid = to_regrole(g.role_name) and m.admin_option
   join people as r on r.oid = m.member
   union all
   select
     case when pg_has_role(r.oid, 'ledger_owner', 'member') then 'info' else 'warning' end,
-    'CREATEROLE', r.rolname::text,
-    'Before PostgreSQL 16 it can grant itself any role that is no superuser, ledger_append included.',
+    'CREATEROLE',
+    r.rolname::text,
+    'Before PostgreSQL 16 it can grant itself any role that is no superuser, ledger_append '
+    'included.',
     format('alter role %I nocreaterole; or upgrade to PostgreSQL 16 or later.', r.rolname)
   from version as v
   join people as r on r.rolcreaterole and not v.has_set_option
   union all
   select
-    'warning', 'BYPASSRLS', r.rolname::text, 'It reads every tenant of the tables it may select from.',
+    'warning',
+    'BYPASSRLS',
+    r.rolname::text,
+    'It reads every tenant of the tables it may select from.',
     format('alter role %I nobypassrls;', r.rolname)
   from people as r
   where r.rolbypassrls and has_schema_privilege(r.oid, 'ledger', 'usage')
   union all
   select
-    'error', 'owner', o.object, format('It belongs to %s, not to %s.', o.owner, o.wanted), 'Install the ledger''s grants again.'
+    'error',
+    'owner',
+    o.object,
+    format('It belongs to %s, not to %s.', o.owner, o.wanted),
+    'Install the ledger''s grants again.'
   from ledger_guard.ownership_findings() as o
   union all
   select
-    'error', 'search_path', p.oid::regprocedure::text,
+    'error',
+    'search_path',
+    p.oid::regprocedure::text,
     'A SECURITY DEFINER function without a search_path of its own can be hijacked.',
     format('alter function %s set search_path = pg_catalog, pg_temp;', p.oid::regprocedure)
   from pg_proc as p

@@ -243,15 +243,18 @@ begin
     values (emit_event.tenant_id, v_id, emit_event.subject_id, v_salt, emit_event.private);
   end if;
   if emit_event.idempotency_key is not null then
-    perform ledger.keep_receipt(emit_event.tenant_id, emit_event.idempotency_key, v_id, v_created_at);
+    perform ledger.keep_receipt(
+      emit_event.tenant_id, emit_event.idempotency_key, v_id, v_created_at
+    );
   end if;
   return (v_id, v_created_at, v_sequence, v_hash, false);
 end
 $$;
 
 comment on function ledger.emit_event is
-'Writes one immutable event and its outbox row in the caller''s transaction and returns its receipt.
-Name the arguments: select * from ledger.emit_event(''deal.created'', ''{"name": "Acme"}'',
-aggregate_type => ''deal'', aggregate_id => ''42''). A retry with the same idempotency_key gets the
-first receipt back (duplicate = true). expected_sequence: LG004 unless the stream is there (0 = new).
-Errors: LG002 unknown type, LG003 payload, LG004 sequence, LG005 tenant, LG006 run, LG009 argument.';
+  'Writes one immutable event and its outbox row in the caller''s transaction and returns its '
+  'receipt. Name the arguments: select * from ledger.emit_event(''deal.created'', '
+  '''{"name": "Acme"}'', aggregate_type => ''deal'', aggregate_id => ''42''). A retry with the '
+  'same idempotency_key gets the first receipt back (duplicate = true). expected_sequence is the '
+  'sequence that the stream must be at, 0 for a new one. Errors: LG002 unknown type, LG003 '
+  'payload, LG004 sequence, LG005 tenant, LG006 run, LG009 argument.';

@@ -21,16 +21,20 @@ begin
 
   -- The order of emit_event: a new tenant, keys, streams.
   perform ledger.ensure_tenant(v_tenant_id);
-  v_first_time := ledger.lock_streams(v_tenant_id, ledger.lock_keys(v_tenant_id, emit_events.events));
-  return query select * from ledger.emit_plain_events(v_tenant_id, emit_events.events, v_first_time);
+  v_first_time := ledger.lock_streams(
+    v_tenant_id, ledger.lock_keys(v_tenant_id, emit_events.events)
+  );
+  return query
+  select * from ledger.emit_plain_events(v_tenant_id, emit_events.events, v_first_time);
   if not found then
     return query
     select r.*
     from jsonb_populate_recordset(null::ledger.event_input, emit_events.events) as e
     cross join lateral ledger.emit_event(
-      e.event_type, coalesce(e.payload, '{}'), v_tenant_id, e.run_id, e.trace_id, e.correlation_id, e.causation_id,
-      e.schema_version, e.deal_id, e.action_id, e.aggregate_type, e.aggregate_id, e.expected_sequence, e.actor_type,
-      e.actor_id, e.outcome, e.proof, e.metadata, e.private, e.subject_id, e.occurred_at, e.idempotency_key, e.publish,
+      e.event_type, coalesce(e.payload, '{}'), v_tenant_id, e.run_id, e.trace_id,
+      e.correlation_id, e.causation_id, e.schema_version, e.deal_id, e.action_id,
+      e.aggregate_type, e.aggregate_id, e.expected_sequence, e.actor_type, e.actor_id, e.outcome,
+      e.proof, e.metadata, e.private, e.subject_id, e.occurred_at, e.idempotency_key, e.publish,
       e.headers
     ) as r;
   end if;

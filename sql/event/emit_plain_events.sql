@@ -46,15 +46,22 @@ begin
   return query
   with given as materialized (
     select
-      e.*,
-      coalesce(e.payload, '{}') as full_payload,
+      e.ordinality,
+      emit_plain_events.first_time + e.ordinality * interval '1 microsecond' as created_at,
+      case when e.aggregate_id is null then e.ordinality end as alone,
+      e.event_type, e.schema_version, coalesce(e.payload, '{}') as payload,
       coalesce(e.payload::text, '{}') as payload_text,
-      coalesce(e.run_id, v_run_id) as own_run_id,
-      coalesce(e.causation_id, v_causation_id) as own_causation_id,
-      coalesce(e.actor_type, v_actor_type) as own_actor_type,
-      coalesce(e.actor_id, v_actor_id) as own_actor_id,
-      emit_plain_events.first_time + e.ordinality * interval '1 microsecond' as created_at
-    from jsonb_populate_recordset(null::ledger.event_input, emit_plain_events.events) with ordinality as e
+      coalesce(e.run_id, v_run_id) as run_id,
+      coalesce(e.trace_id, v_trace_id) as trace_id,
+      coalesce(e.deal_id, e.correlation_id, v_correlation_id) as correlation_id,
+      coalesce(e.causation_id, v_causation_id) as causation_id,
+      e.deal_id, e.action_id, e.aggregate_type, e.aggregate_id, e.expected_sequence,
+      coalesce(e.actor_type, v_actor_type) as actor_type,
+      coalesce(e.actor_id, v_actor_id) as actor_id,
+      e.outcome, e.proof, e.metadata, e.private, e.subject_id, e.occurred_at, e.idempotency_key,
+      e.publish, e.headers
+    from jsonb_populate_recordset(null::ledger.event_input, emit_plain_events.events)
+      with ordinality as e
   ),
   types as materialized (
     select t.*
@@ -65,39 +72,38 @@ begin
   ),
   runs as materialized (
     select r.*
-    from (select distinct g.own_run_id from given as g) as d
+    from (select distinct g.run_id from given as g) as d
     cross join lateral (
       select r.*
       from ledger.agent_runs as r
-      where r.tenant_id = emit_plain_events.tenant_id and r.id = d.own_run_id
+      where r.tenant_id = emit_plain_events.tenant_id and r.id = d.run_id
       limit 1
     ) as r
   ),
   checked as materialized (
     select
-      g.ordinality, g.event_type, g.full_payload, g.payload_text, g.own_run_id, g.own_causation_id, g.deal_id, g.action_id,
-      g.aggregate_type, g.aggregate_id, g.own_actor_type, g.own_actor_id, g.outcome, g.proof, g.metadata, g.occurred_at,
-      g.headers, g.created_at,
-      case when g.aggregate_id is null then g.ordinality end as alone,
+      g.ordinality, g.created_at, g.alone, g.event_type, g.payload, g.payload_text, g.run_id,
+      g.causation_id, g.deal_id, g.action_id, g.aggregate_type, g.aggregate_id, g.actor_type,
+      g.actor_id, g.outcome, g.proof, g.metadata, g.occurred_at, g.headers,
       ledger.event_id(g.created_at, v_random) as id,
-      t.current_version,
+      t.current_version as schema_version,
       coalesce(g.publish, t.publish) as publish,
-      coalesce(g.trace_id, v_trace_id, r.trace_id, gen_random_uuid()) as trace_id,
-      coalesce(g.deal_id, g.correlation_id, v_correlation_id) as correlation_id,
-      r.correlation_id as run_correlation_id,
+      coalesce(g.trace_id, r.trace_id, gen_random_uuid()) as trace_id,
+      coalesce(g.correlation_id, r.correlation_id) as correlation_id,
       r.id is not null
       and coalesce(g.schema_version, t.current_version) = t.current_version
-      and g.full_payload @@ t.predicate
+      and g.payload @@ t.predicate
       and t.private_paths is null
       and t.secret_paths is null
-      and num_nonnulls(g.private, g.subject_id) = 0
+      and g.private is null
+      and g.subject_id is null
       and g.expected_sequence is null
       and g.idempotency_key is null
-      and (g.own_causation_id is null or coalesce(g.deal_id, g.correlation_id, v_correlation_id) is not null)
+      and (g.causation_id is null or g.correlation_id is not null)
       and not ledger.may_have_secrets(g.lower_text)
       and ledger.arguments_hold(
-        g.full_payload, g.aggregate_type, g.aggregate_id, null, g.own_actor_type, g.own_actor_id, g.outcome, g.proof,
-        g.metadata, null, g.subject_id, g.occurred_at, null, g.headers
+        g.payload, g.aggregate_type, g.aggregate_id, null, g.actor_type, g.actor_id, g.outcome,
+        g.proof, g.metadata, null, null, g.occurred_at, null, g.headers
       ) as is_plain
     from (
       select
@@ -109,12 +115,11 @@ begin
       offset 0
     ) as g
     left join types as t on t.event_type = g.event_type
-    left join runs as r on r.id = g.own_run_id
+    left join runs as r on r.id = g.run_id
   ),
   placed as (
     select
       c.*,
-      coalesce(c.correlation_id, c.run_correlation_id, c.trace_id) as own_correlation_id,
       s.sequence + row_number() over stream as sequence,
       s.hash as head,
       s.ctid as head_ctid
@@ -128,57 +133,55 @@ begin
       limit 1
     ) as s on true
     where (select bool_and(c.is_plain is true) from checked as c)
-    window stream as (
-      partition by c.aggregate_type, c.aggregate_id, c.alone order by c.ordinality
-    )
+    window stream as (partition by c.aggregate_type, c.aggregate_id, c.alone order by c.ordinality)
   ),
   linked as (
     select
       p.*,
       ledger.link(
         ledger.event_entry(
-          emit_plain_events.tenant_id, p.id, p.created_at, p.own_run_id, p.trace_id, p.own_correlation_id,
-          p.own_causation_id, p.event_type, p.current_version, p.payload_text, p.deal_id, p.action_id, p.aggregate_type,
-          p.aggregate_id, p.sequence, p.own_actor_type, p.own_actor_id, p.outcome, p.proof, p.metadata, p.occurred_at,
-          null
+          emit_plain_events.tenant_id, p.id, p.created_at, p.run_id, p.trace_id,
+          coalesce(p.correlation_id, p.trace_id), p.causation_id, p.event_type, p.schema_version,
+          p.payload_text, p.deal_id, p.action_id, p.aggregate_type, p.aggregate_id, p.sequence,
+          p.actor_type, p.actor_id, p.outcome, p.proof, p.metadata, p.occurred_at, null
         ),
         p.head
       ) over stream as hash
     from placed as p
-    window stream as (
-      partition by p.aggregate_type, p.aggregate_id, p.alone order by p.ordinality
-    )
+    window stream as (partition by p.aggregate_type, p.aggregate_id, p.alone order by p.ordinality)
   ),
   written as materialized (
     select
       l.*,
-      case when l.sequence is not null then coalesce(lag(l.hash) over stream, l.head) end as prev_hash,
+      case
+        when l.sequence is not null then coalesce(lag(l.hash) over stream, l.head)
+      end as prev_hash,
       lead(l.ordinality) over stream is null as is_last
     from linked as l
-    window stream as (
-      partition by l.aggregate_type, l.aggregate_id, l.alone order by l.ordinality
-    )
+    window stream as (partition by l.aggregate_type, l.aggregate_id, l.alone order by l.ordinality)
   ),
   insert_events as (
     insert into ledger.agent_events (
-      tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type, schema_version, payload,
-      deal_id, action_id, aggregate_type, aggregate_id, sequence, actor_type, actor_id, outcome, proof, metadata,
-      occurred_at, prev_hash, hash
+      tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type,
+      schema_version, payload, deal_id, action_id, aggregate_type, aggregate_id, sequence,
+      actor_type, actor_id, outcome, proof, metadata, occurred_at, prev_hash, hash
     )
     select
-      emit_plain_events.tenant_id, w.id, w.created_at, w.own_run_id, w.trace_id, w.own_correlation_id, w.own_causation_id,
-      w.event_type, w.current_version, w.full_payload, w.deal_id, w.action_id, w.aggregate_type, w.aggregate_id,
-      w.sequence, w.own_actor_type, w.own_actor_id, w.outcome, w.proof, w.metadata, w.occurred_at, w.prev_hash, w.hash
+      emit_plain_events.tenant_id, w.id, w.created_at, w.run_id, w.trace_id,
+      coalesce(w.correlation_id, w.trace_id), w.causation_id, w.event_type, w.schema_version,
+      w.payload, w.deal_id, w.action_id, w.aggregate_type, w.aggregate_id, w.sequence,
+      w.actor_type, w.actor_id, w.outcome, w.proof, w.metadata, w.occurred_at, w.prev_hash, w.hash
     from written as w
   ),
   insert_outbox as (
     insert into ledger.outbox (
-      tenant_id, id, aggregate_type, aggregate_id, event_type, schema_version, payload, trace_id, correlation_id,
-      created_at, headers
+      tenant_id, id, aggregate_type, aggregate_id, event_type, schema_version, payload, trace_id,
+      correlation_id, created_at, headers
     )
     select
-      emit_plain_events.tenant_id, w.id, w.aggregate_type, w.aggregate_id, w.event_type, w.current_version,
-      w.full_payload, w.trace_id, w.own_correlation_id, w.created_at, w.headers
+      emit_plain_events.tenant_id, w.id, w.aggregate_type, w.aggregate_id, w.event_type,
+      w.schema_version, w.payload, w.trace_id, coalesce(w.correlation_id, w.trace_id),
+      w.created_at, w.headers
     from written as w
     where w.publish
   ),

@@ -13,7 +13,9 @@ begin
   end if;
   perform pg_advisory_xact_lock(k.lock)
   from (
-    select distinct hashtextextended(lock_keys.tenant_id || ' ' || (e.value ->> 'idempotency_key'), 7305) as lock
+    select distinct hashtextextended(
+      lock_keys.tenant_id || ' ' || (e.value ->> 'idempotency_key'), 7305
+    ) as lock
     from jsonb_array_elements(lock_keys.events) as e
     where e.value ->> 'idempotency_key' is not null
     order by lock
@@ -29,7 +31,9 @@ begin
       order by g.key, case when g.key is null then g.ordinality end, g.ordinality
     ) as f
     where not exists (
-      select from ledger.idempotency_keys as k where k.tenant_id = lock_keys.tenant_id and k.key = f.key
+      select
+      from ledger.idempotency_keys as k
+      where k.tenant_id = lock_keys.tenant_id and k.key = f.key
     )
   );
 end

@@ -15,7 +15,8 @@ declare
     when pg_column_size(payload) > 8388608 then 'payload is larger than 8 MiB'
     when (aggregate_type is null) <> (aggregate_id is null) then
       'aggregate_type and aggregate_id go together'
-    when length(aggregate_type) not between 1 and 255 then 'aggregate_type must have 1 to 255 characters'
+    when length(aggregate_type) not between 1 and 255
+      then 'aggregate_type must have 1 to 255 characters'
     when length(aggregate_id) not between 1 and 255 then
       'aggregate_id must have 1 to 255 characters'
     when expected_sequence is not null and aggregate_type is null then

@@ -27,14 +27,16 @@ begin
     raise exception using
       errcode = 'LG009',
       message = case
-        when jsonb_typeof(v_event) <> 'object' then format('element %s of events is no object', v_position)
+        when jsonb_typeof(v_event) <> 'object'
+          then format('element %s of events is no object', v_position)
         else format('element %s of events has a key that emit_event does not know', v_position)
       end,
       detail = case
         when jsonb_typeof(v_event) <> 'object' then format('it is a JSON %s', jsonb_typeof(v_event))
         else (select string_agg(k, ', ') from jsonb_object_keys(v_event - v_keys) as k)
       end,
-      hint = 'Keys are the parameter names of ledger.emit_event, but for tenant_id, which is one for the batch.';
+      hint = 'Keys are the parameter names of ledger.emit_event, but for tenant_id, which is one '
+        'for the batch.';
   end if;
 end
 $$;

@@ -21,7 +21,9 @@ begin
     return;
   end if;
 
-  select oid into v_filled from unnest(v_new) as oid where pg_relation_size(oid) > 0 and not v_window.by_superuser;
+  select oid into v_filled
+  from unnest(v_new) as oid
+  where pg_relation_size(oid) > 0 and not v_window.by_superuser;
   if found then
     raise exception using
       errcode = 'LG001',

@@ -9,9 +9,15 @@ set search_path = pg_catalog, pg_temp
 as $$
   with wanted as (
     select
-      p.target, g.guard, g.condition,
-      2 + (g.level = 'row')::int + 4 * (g.events like '%insert%')::int + 8 * (g.events like '%delete%')::int
-      + 16 * (g.events like '%update%')::int + 32 * (g.events like '%truncate%')::int as type  -- as pg_trigger.tgtype
+      p.target,
+      g.guard,
+      g.condition,
+      2  -- as pg_trigger.tgtype
+      + (g.level = 'row')::int
+      + 4 * (g.events like '%insert%')::int
+      + 8 * (g.events like '%delete%')::int
+      + 16 * (g.events like '%update%')::int
+      + 32 * (g.events like '%truncate%')::int as type
     from ledger_guard.protected_tables as p
     cross join lateral ledger_guard.guards_of(p.target) as g
     union all
@@ -25,24 +31,33 @@ as $$
     where not t.tgisinternal or t.tgname like 'ledger\_guard%'
   ),
   compared as (
-    select coalesce(w.target, t.tgrelid) as target, coalesce(w.guard, t.tgname) as guard, case
-      when t.tgname is null then 'missing'
-      when w.guard is null then 'foreign trigger'
-      when t.tgfoid <> 'ledger_guard.refuse_change()'::regprocedure
-        or t.tgtype <> w.type
-        or t.tgattr <> ''
-        or (t.tgqual is null) <> (w.condition is null)
-        or w.condition is not null
-        and strpos(pg_get_triggerdef(t.oid), 'WHEN ((CURRENT_USER <> ''ledger_append''::name))') = 0 then 'altered'
-      when t.tgenabled = 'D' then 'disabled'
-      when t.tgenabled <> 'A' then 'demoted'
-    end as problem
+    select
+      coalesce(w.target, t.tgrelid) as target,
+      coalesce(w.guard, t.tgname) as guard,
+      case
+        when t.tgname is null then 'missing'
+        when w.guard is null then 'foreign trigger'
+        when t.tgfoid <> 'ledger_guard.refuse_change()'::regprocedure
+          or t.tgtype <> w.type
+          or t.tgattr <> ''
+          or (t.tgqual is null) <> (w.condition is null)
+          or w.condition is not null
+          and strpos(
+            pg_get_triggerdef(t.oid), 'WHEN ((CURRENT_USER <> ''ledger_append''::name))'
+          ) = 0
+          then 'altered'
+        when t.tgenabled = 'D' then 'disabled'
+        when t.tgenabled <> 'A' then 'demoted'
+      end as problem
     from wanted as w
     full join present as t on t.tgrelid = w.target and t.tgname = w.guard
   )
   select c.target::regclass, c.guard::text, c.problem from compared as c where c.problem is not null
   union all
-  select t.tgrelid::regclass, t.tgname::text, case t.tgenabled when 'D' then 'disabled' else 'demoted' end
+  select
+    t.tgrelid::regclass,
+    t.tgname::text,
+    case t.tgenabled when 'D' then 'disabled' else 'demoted' end
   from pg_trigger as t
   where t.tgfoid = to_regprocedure('ledger_guard.close_window()') and t.tgenabled <> 'A'
 $$;

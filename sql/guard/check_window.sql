@@ -20,15 +20,24 @@ begin
       check_window.at_commit
       or not v_window.by_superuser
       and b.problem <> 'demoted'
-      and (b.problem <> 'missing' or b.target::oid = any(v_window.protected) or pg_relation_size(b.target) > 0)
+      and (
+        b.problem <> 'missing'
+        or b.target::oid = any(v_window.protected)
+        or pg_relation_size(b.target) > 0
+      )
     )
   limit 1;
   if found then
     raise exception using
       errcode = 'LG001',
-      message = format('guard %s on %s would be %s', v_broken.guard, v_broken.target, v_broken.problem),
-      detail = format('Maintenance window: %s, opened by %s.', v_window.purpose, v_window.opened_by),
-      hint = 'Guard new partitions with ledger.protect_table(); mend old ones with ledger.repair_guards().';
+      message = format(
+        'guard %s on %s would be %s', v_broken.guard, v_broken.target, v_broken.problem
+      ),
+      detail = format(
+        'Maintenance window: %s, opened by %s.', v_window.purpose, v_window.opened_by
+      ),
+      hint = 'Guard new partitions with ledger.protect_table(); mend old ones with '
+        'ledger.repair_guards().';
   end if;
 
   if check_window.at_commit and not v_window.by_superuser then
@@ -40,7 +49,8 @@ begin
       raise exception using
         errcode = 'LG001',
         message = format('%s would be detached or renamed', v_broken.oid::regclass),
-        hint = 'Attach it to ledger.agent_events or ledger.agent_events_archive in the same transaction.';
+        hint = 'Attach it to ledger.agent_events or ledger.agent_events_archive in the same '
+          'transaction.';
     end if;
   end if;
 end

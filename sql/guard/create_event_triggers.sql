@@ -13,10 +13,12 @@ begin
   for v_trigger in
     select * from (values
       ('ledger_guard_ddl', 'ddl_command_end', 'refuse_ddl', array[
-        'ALTER AGGREGATE', 'ALTER FUNCTION', 'ALTER INDEX', 'ALTER POLICY', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER RULE',
-        'ALTER SCHEMA', 'ALTER SEQUENCE', 'ALTER TABLE', 'ALTER TRIGGER', 'ALTER TYPE', 'ALTER VIEW', 'CREATE AGGREGATE',
-        'CREATE FOREIGN TABLE', 'CREATE FUNCTION', 'CREATE INDEX', 'CREATE POLICY', 'CREATE PROCEDURE', 'CREATE RULE',
-        'CREATE SEQUENCE', 'CREATE TABLE', 'CREATE TABLE AS', 'CREATE TRIGGER', 'CREATE TYPE', 'CREATE VIEW', 'SELECT INTO'
+        'ALTER AGGREGATE', 'ALTER FUNCTION', 'ALTER INDEX', 'ALTER POLICY', 'ALTER PROCEDURE',
+        'ALTER ROUTINE', 'ALTER RULE', 'ALTER SCHEMA', 'ALTER SEQUENCE', 'ALTER TABLE',
+        'ALTER TRIGGER', 'ALTER TYPE', 'ALTER VIEW', 'CREATE AGGREGATE', 'CREATE FOREIGN TABLE',
+        'CREATE FUNCTION', 'CREATE INDEX', 'CREATE POLICY', 'CREATE PROCEDURE', 'CREATE RULE',
+        'CREATE SEQUENCE', 'CREATE TABLE', 'CREATE TABLE AS', 'CREATE TRIGGER', 'CREATE TYPE',
+        'CREATE VIEW', 'SELECT INTO'
       ]),
       ('ledger_guard_drop', 'sql_drop', 'refuse_drop', null),
       ('ledger_guard_rewrite', 'table_rewrite', 'refuse_rewrite', null),
@@ -26,8 +28,12 @@ begin
   loop
     execute format(
       'create event trigger %I on %s %s execute function ledger_guard.%I()',
-      v_trigger.name, v_trigger.event,
-      (select 'when tag in (' || string_agg(quote_literal(t), ', ') || ')' from unnest(v_trigger.tags) as t),
+      v_trigger.name,
+      v_trigger.event,
+      (
+        select 'when tag in (' || string_agg(quote_literal(t), ', ') || ')'
+        from unnest(v_trigger.tags) as t
+      ),
       v_trigger.function_name
     );
     execute format('alter event trigger %I enable always', v_trigger.name);

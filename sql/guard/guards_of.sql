@@ -1,9 +1,12 @@
 -- The guards that a table must carry; the one place that says so. protect_table() creates them,
 -- findings() compares them. A table that is not named here is taken for a partition.
---   Row guards also hold when the table hangs below a foreign parent, whose statements do not fire the table's own
---   statement triggers. Statement guards also hold for TRUNCATE and for statements that hit no row.
---   Inserts reach a partition through its parent and do not fire the partition's statement guard: it refuses every direct one.
---   outbox has no insert trigger (each costs 3 us an event): row-level security lets only ledger_append insert.
+--   Row guards also hold when the table hangs below a foreign parent, whose statements do not fire
+--   the table's own statement triggers. Statement guards also hold for TRUNCATE and for statements
+--   that hit no row.
+--   Inserts reach a partition through its parent and do not fire the partition's statement guard:
+--   it refuses every direct one.
+--   outbox has no insert trigger (each costs 3 us an event): row-level security lets only
+--   ledger_append insert.
 create or replace function ledger_guard.guards_of(target regclass)
 returns table (guard name, events text, level text, condition text)
 language sql
@@ -13,9 +16,15 @@ as $$
   with listed (table_name, guard, events, level, condition) as (values
     ('agent_events', 'ledger_guard_row', 'update or delete', 'row', null),
     ('agent_events', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
-    ('agent_events', 'ledger_guard_insert', 'insert', 'statement', $c$current_user <> 'ledger_append'$c$),
+    (
+      'agent_events', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'$c$
+    ),
     ('agent_events_archive', 'ledger_guard_row', 'update or delete', 'row', null),
-    ('agent_events_archive', 'ledger_guard_statement', 'insert or update or delete or truncate', 'statement', null),
+    (
+      'agent_events_archive', 'ledger_guard_statement',
+      'insert or update or delete or truncate', 'statement', null
+    ),
     ('outbox', 'ledger_guard_row', 'update or delete', 'row', null),
     ('outbox', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
     ('agent_runs', 'ledger_guard_row', 'update or delete', 'row', null),
@@ -23,10 +32,16 @@ as $$
     ('agent_runs', 'ledger_guard_insert', 'insert', 'row', $c$current_user <> 'ledger_append'$c$),
     ('event_schemas', 'ledger_guard_row', 'update or delete', 'row', null),
     ('event_schemas', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
-    ('event_schemas', 'ledger_guard_insert', 'insert', 'row', $c$current_user <> 'ledger_append'$c$),
+    (
+      'event_schemas', 'ledger_guard_insert',
+      'insert', 'row', $c$current_user <> 'ledger_append'$c$
+    ),
     ('event_private', 'ledger_guard_row', 'update', 'row', null),
     ('event_private', 'ledger_guard_statement', 'update or truncate', 'statement', null),
-    ('event_private', 'ledger_guard_delete', 'delete', 'row', $c$current_user <> 'ledger_append'$c$),
+    (
+      'event_private', 'ledger_guard_delete',
+      'delete', 'row', $c$current_user <> 'ledger_append'$c$
+    ),
     ('partitions', 'ledger_guard_row', 'delete', 'row', null),
     ('partitions', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
     ('event_types', 'ledger_guard_statement', 'truncate', 'statement', null),

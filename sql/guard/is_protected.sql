@@ -8,15 +8,22 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  c_schemas constant oid[] := array[to_regnamespace('ledger')::oid, to_regnamespace('ledger_guard')::oid];
+  c_schemas constant oid[] := array[
+    to_regnamespace('ledger')::oid, to_regnamespace('ledger_guard')::oid
+  ];
   c_owners constant oid[] := array[
-    to_regrole('ledger_owner')::oid, to_regrole('ledger_append')::oid, to_regrole('ledger_guard')::oid
+    to_regrole('ledger_owner')::oid,
+    to_regrole('ledger_append')::oid,
+    to_regrole('ledger_guard')::oid
   ];
   v_relation oid := case is_protected.classid
     when 'pg_class'::regclass then is_protected.objid
-    when 'pg_trigger'::regclass then (select t.tgrelid from pg_trigger as t where t.oid = is_protected.objid)
-    when 'pg_rewrite'::regclass then (select r.ev_class from pg_rewrite as r where r.oid = is_protected.objid)
-    when 'pg_policy'::regclass then (select p.polrelid from pg_policy as p where p.oid = is_protected.objid)
+    when 'pg_trigger'::regclass
+      then (select t.tgrelid from pg_trigger as t where t.oid = is_protected.objid)
+    when 'pg_rewrite'::regclass
+      then (select r.ev_class from pg_rewrite as r where r.oid = is_protected.objid)
+    when 'pg_policy'::regclass
+      then (select p.polrelid from pg_policy as p where p.oid = is_protected.objid)
   end;
 begin
   if is_protected.schema_name = 'pg_temp' then
@@ -39,7 +46,10 @@ begin
       where i.inhparent = v_relation and child.relnamespace = any(c_schemas)
     );
   elsif is_protected.classid = 'pg_proc'::regclass then
-    return exists (select from pg_proc as p where p.oid = is_protected.objid and p.proowner = any(c_owners));
+    return exists (
+      select from pg_proc as p
+      where p.oid = is_protected.objid and p.proowner = any(c_owners)
+    );
   elsif is_protected.classid = 'pg_namespace'::regclass then
     return exists (
       select from pg_namespace as n

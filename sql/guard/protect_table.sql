@@ -12,8 +12,13 @@ declare
 begin
   for v_guard in select * from ledger_guard.guards_of(protect_table.target) loop
     execute format(
-      'create or replace trigger %I before %s on %s for each %s %s execute function ledger_guard.refuse_change()',
-      v_guard.guard, v_guard.events, protect_table.target, v_guard.level, 'when (' || v_guard.condition || ')'
+      'create or replace trigger %I before %s on %s for each %s %s '
+      'execute function ledger_guard.refuse_change()',
+      v_guard.guard,
+      v_guard.events,
+      protect_table.target,
+      v_guard.level,
+      'when (' || v_guard.condition || ')'
     );
     execute format('alter table %s enable always trigger %I', protect_table.target, v_guard.guard);
   end loop;

@@ -1,5 +1,6 @@
--- Event trigger at ddl_command_end: outside a maintenance window no object of the ledger changes; inside one the command
--- is recorded and the guards must stay whole; who is no superuser only makes, moves and guards partitions.
+-- Event trigger at ddl_command_end: outside a maintenance window no object of the ledger changes;
+-- inside one the command is recorded and the guards must stay whole; who is no superuser only
+-- makes, moves and guards partitions.
 create or replace function ledger_guard.refuse_ddl()
 returns event_trigger
 language plpgsql
@@ -22,14 +23,18 @@ begin
       raise exception using
         errcode = 'LG001',
         message = format(
-          '%s of %s is refused: it belongs to the ledger', v_command.command_tag, v_command.object_identity
+          '%s of %s is refused: it belongs to the ledger',
+          v_command.command_tag, v_command.object_identity
         ),
-        hint = 'Upgrades begin their transaction with: select ledger_guard.open_window(''upgrade'');';
+        hint = 'Upgrades begin their transaction with: '
+          'select ledger_guard.open_window(''upgrade'');';
     end if;
     exit when v_window.purpose = 'uninstall';
     if not v_window.by_superuser
       and not ledger_guard.is_covered_period(v_command.classid, v_command.objid)
-      and v_command.command_tag not in ('CREATE TABLE', 'CREATE INDEX', 'CREATE TRIGGER', 'ALTER TABLE')
+      and v_command.command_tag not in (
+        'CREATE TABLE', 'CREATE INDEX', 'CREATE TRIGGER', 'ALTER TABLE'
+      )
     then
       raise exception using
         errcode = 'LG001',

@@ -15,7 +15,8 @@ begin
   end if;
   v_name := regexp_match(
     current_query(),
-    '^\s*alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?(?:("?)([a-z_][a-z0-9_]*)\1\s*\.\s*)?("?)([a-z_][a-z0-9_]*)\3\s+detach\s',
+    '^\s*alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?'
+    '(?:("?)([a-z_][a-z0-9_]*)\1\s*\.\s*)?("?)([a-z_][a-z0-9_]*)\3\s+detach\s',
     'i'
   );
   if v_name is null
@@ -24,8 +25,10 @@ begin
   then
     raise exception using
       errcode = 'LG001',
-      message = 'DETACH PARTITION ... CONCURRENTLY is refused: partitions of the ledger are not detached',
-      hint = 'Is the table not the ledger''s? Write ALTER TABLE schema.table DETACH ..., without comments.';
+      message = 'DETACH PARTITION ... CONCURRENTLY is refused: '
+        'partitions of the ledger are not detached',
+      hint = 'Is the table not the ledger''s? Write ALTER TABLE schema.table DETACH ..., '
+        'without comments.';
   end if;
 end
 $$;

@@ -21,9 +21,11 @@ begin
       raise exception using
         errcode = 'LG001',
         message = format(
-          '%s is refused: it would drop %s %s', tg_tag, v_object.object_type, v_object.object_identity
+          '%s is refused: it would drop %s %s',
+          tg_tag, v_object.object_type, v_object.object_identity
         ),
-        hint = 'Upgrades begin their transaction with: select ledger_guard.open_window(''upgrade'');';
+        hint = 'Upgrades begin their transaction with: '
+          'select ledger_guard.open_window(''upgrade'');';
     end if;
     if not v_window.by_superuser then
       raise exception using

@@ -12,8 +12,12 @@ begin
   then
     raise exception using
       errcode = 'LG001',
-      message = format('rewriting %s is refused: it belongs to the ledger', pg_event_trigger_table_rewrite_oid()::regclass),
-      hint = 'A superuser may, in a maintenance window: select ledger_guard.open_window(''upgrade'');';
+      message = format(
+        'rewriting %s is refused: it belongs to the ledger',
+        pg_event_trigger_table_rewrite_oid()::regclass
+      ),
+      hint = 'A superuser may, in a maintenance window: '
+        'select ledger_guard.open_window(''upgrade'');';
   end if;
 end
 $$;

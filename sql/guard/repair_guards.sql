@@ -7,7 +7,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_is_superuser constant boolean := (select r.rolsuper from pg_roles as r where r.rolname = current_user);
+  v_is_superuser constant boolean := (
+    select r.rolsuper from pg_roles as r where r.rolname = current_user
+  );
   v_mended int := 0;
   v_item record;
 begin
@@ -23,7 +25,8 @@ begin
       execute format('alter table %s enable row level security', v_item.target);
       execute format('alter table %s force row level security', v_item.target);
     elsif v_item.problem in ('disabled', 'demoted') then
-      set constraints ledger_guard.close_window immediate;  -- a table with a pending check cannot be altered
+      -- a table with a pending check cannot be altered
+      set constraints ledger_guard.close_window immediate;
       execute format('alter table %s enable always trigger %I', v_item.target, v_item.guard);
     else
       perform ledger.protect_table(v_item.target);

@@ -20,11 +20,14 @@ declare
   v_table text;
 begin
   foreach v_table in array array[
-    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams', 'idempotency_keys',
-    'event_types', 'event_schemas', 'tenants', 'tenant_grants'
+    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
+    'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
-    execute format('create policy ledger_append on ledger.%I to ledger_append using (true) with check (true)', v_table);
+    execute format(
+      'create policy ledger_append on ledger.%I to ledger_append using (true) with check (true)',
+      v_table
+    );
   end loop;
 end
 $$;
@@ -35,15 +38,20 @@ declare
   v_table text;
 begin
   foreach v_table in array array[
-    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams', 'idempotency_keys',
-    'event_types', 'event_schemas'
+    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
+    'idempotency_keys', 'event_types', 'event_schemas'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
-    execute format('create policy ledger_owner on ledger.%I for select to ledger_owner using (true)', v_table);
+    execute format(
+      'create policy ledger_owner on ledger.%I for select to ledger_owner using (true)', v_table
+    );
   end loop;
   foreach v_table in array array['tenants', 'tenant_grants'] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
-    execute format('create policy ledger_owner on ledger.%I to ledger_owner using (true) with check (true)', v_table);
+    execute format(
+      'create policy ledger_owner on ledger.%I to ledger_owner using (true) with check (true)',
+      v_table
+    );
   end loop;
 end
 $$;
@@ -61,7 +69,9 @@ begin
     execute format(
       $policy$
         create policy ledger_reader on ledger.%I for select
-        to ledger_reader, ledger_auditor, ledger_operator, ledger_relay, ledger_consumer, ledger_privacy
+        to
+          ledger_reader, ledger_auditor, ledger_operator,
+          ledger_relay, ledger_consumer, ledger_privacy
         using (
           tenant_id = any((select ledger.permitted_tenants('read'))::text[])
           or (select ledger.permitted_tenants('read')) = '{*}'

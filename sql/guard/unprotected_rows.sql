@@ -9,8 +9,8 @@ as $$
   from pg_class as c
   where c.relnamespace = to_regnamespace('ledger')
     and c.relname in (
-      'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams', 'idempotency_keys',
-      'event_types', 'event_schemas', 'tenants', 'tenant_grants'
+      'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
+      'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;

@@ -12,7 +12,9 @@ as $$
   from pg_proc as p
   where p.pronamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
     and exists (
-      select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a where a.grantee = 0
+      select
+      from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
+      where a.grantee = 0
     )
   union all
   select
@@ -35,7 +37,10 @@ as $$
   where c.relnamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
     and c.relname <> 'alembic_version'
     and a.grantee not in (
-      c.relowner, to_regrole('ledger_append')::oid, to_regrole('ledger_owner')::oid, to_regrole('ledger_guard')::oid
+      c.relowner,
+      to_regrole('ledger_append')::oid,
+      to_regrole('ledger_owner')::oid,
+      to_regrole('ledger_guard')::oid
     )
     and (a.grantee = 0 or a.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'))
   group by c.oid, a.grantee

@@ -6,7 +6,11 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
   with attached as (
-    select i.inhrelid as oid, c.relname as partition_name, parent.relname as parent_name, i.inhdetachpending as is_pending
+    select
+      i.inhrelid as oid,
+      c.relname as partition_name,
+      parent.relname as parent_name,
+      i.inhdetachpending as is_pending
     from pg_inherits as i
     join pg_class as c on c.oid = i.inhrelid
     join pg_class as parent on parent.oid = i.inhparent
@@ -14,11 +18,16 @@ as $$
       and parent.relname in ('agent_events', 'agent_events_archive', 'outbox')
   )
   select
-    'warning', 'partition missing', parent_name, format('No partition holds %s.', wanted.at_time),
+    'warning',
+    'partition missing',
+    parent_name,
+    format('No partition holds %s.', wanted.at_time),
     'select ledger.ensure_partitions(); and schedule it.'
   from ledger.partition_settings as s
   cross join generate_series(0, s.premake) as ahead
-  cross join lateral (select now() + ahead * ('1 ' || s.partition_interval)::interval as at_time) as wanted
+  cross join lateral (
+    select now() + ahead * ('1 ' || s.partition_interval)::interval as at_time
+  ) as wanted
   cross join unnest(array['agent_events', 'outbox']) as parent_name
   where not exists (
     select from ledger.partitions as p
@@ -29,21 +38,28 @@ as $$
   )
   union all
   select
-    'warning', 'default partition', t.partdefid::regclass::text, 'It blocks new partitions once it holds rows in their range.',
+    'warning',
+    'default partition',
+    t.partdefid::regclass::text,
+    'It blocks new partitions once it holds rows in their range.',
     'Detach it: the ledger makes partitions when they are needed.'
   from pg_partitioned_table as t
   join pg_class as c on c.oid = t.partrelid
   where c.relnamespace = to_regnamespace('ledger') and t.partdefid <> 0
   union all
   select
-    'warning', 'partition not in manifest', a.oid::regclass::text,
+    'warning',
+    'partition not in manifest',
+    a.oid::regclass::text,
     format('It is attached to %s, but ledger.partitions does not know it.', a.parent_name),
     'Find out who attached it, and what it held.'
   from attached as a
   where not exists (select from ledger.partitions as p where p.partition_name = a.partition_name)
   union all
   select
-    'error', 'partition astray', p.partition_name::text,
+    'error',
+    'partition astray',
+    p.partition_name::text,
     case
       when a.is_pending then 'Its detaching was begun: its rows are out of sight.'
       when a.oid is null then format('The manifest says %s, but it is not attached.', p.tier)
@@ -56,7 +72,10 @@ as $$
     and (
       a.oid is null
       or a.is_pending
-      or a.parent_name <> case p.tier when 'archive' then 'agent_events_archive' else p.parent_name end
+      or a.parent_name <> case p.tier
+        when 'archive' then 'agent_events_archive'
+        else p.parent_name
+      end
     )
 $$;
 

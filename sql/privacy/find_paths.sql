@@ -20,12 +20,16 @@ begin
     select v_step where jsonb_typeof(doc) = 'object' and doc ? v_step
     union all
     select n::text
-    from generate_series(0, case jsonb_typeof(doc) when 'array' then jsonb_array_length(doc) else 0 end - 1) as n
+    from generate_series(
+      0, case jsonb_typeof(doc) when 'array' then jsonb_array_length(doc) else 0 end - 1
+    ) as n
     where v_step in ('*', n::text)
   loop
     return query
     select array[v_key] || p
-    from ledger.find_paths(case jsonb_typeof(doc) when 'array' then doc -> v_key::int else doc -> v_key end, v_rest) as p;
+    from ledger.find_paths(
+      case jsonb_typeof(doc) when 'array' then doc -> v_key::int else doc -> v_key end, v_rest
+    ) as p;
   end loop;
 end
 $$;

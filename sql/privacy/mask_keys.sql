@@ -10,11 +10,14 @@ begin
   return case jsonb_typeof(doc)
     when 'object' then (
       select coalesce(jsonb_object_agg(e.key, case
-        when ledger.has_secret_keys(jsonb_build_object(e.key, v.marker)::text) then to_jsonb('***'::text)
+        when ledger.has_secret_keys(jsonb_build_object(e.key, v.marker)::text)
+          then to_jsonb('***'::text)
         else ledger.mask_keys(e.value)
       end), '{}')
       from jsonb_each(doc) as e
-      cross join lateral (select case jsonb_typeof(e.value) when 'string' then '""'::jsonb else 'null' end) as v (marker)
+      cross join lateral (
+        select case jsonb_typeof(e.value) when 'string' then '""'::jsonb else 'null' end
+      ) as v (marker)
     )
     when 'array' then (
       select coalesce(jsonb_agg(ledger.mask_keys(e) order by n), '[]')

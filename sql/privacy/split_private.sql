@@ -25,7 +25,10 @@ begin
   loop
     continue when public #> v_path is null;  -- it went with the field around it
     private := private || jsonb_build_object(
-      (select string_agg(ledger.pointer_step(k), '' order by n) from unnest(v_path) with ordinality as u (k, n)),
+      (
+        select string_agg(ledger.pointer_step(k), '' order by n)
+        from unnest(v_path) with ordinality as u (k, n)
+      ),
       public #> v_path
     );
     if jsonb_typeof(public #> v_path[:cardinality(v_path) - 1]) = 'array' then

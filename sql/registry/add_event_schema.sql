@@ -32,14 +32,21 @@ begin
   end if;
 
   perform ledger.refuse_version(event_type, schema_version, coalesce(v_latest.schema_version, 0));
-  -- A payload is an object whatever the schema says; so emit_event() need not look twice.
-  v_predicate := ledger.compile_schema(jsonb '{"type": "object"}' || schema);
+  -- A payload is an object, also where the schema does not say so: emit_event() need not look twice.
+  v_predicate := ledger.compile_schema(schema || jsonb '{"type": "object"}');
   v_expanded := ledger.expand_references(schema, schema -> '$defs');
   if compatibility = 'backward' and v_latest.schema is not null then
     perform ledger.refuse_incompatible(event_type, v_latest.schema, schema);
   end if;
   insert into ledger.event_schemas (
-    event_type, schema_version, schema, compatibility, predicate, private_paths, secret_paths, registered_by
+    event_type,
+    schema_version,
+    schema,
+    compatibility,
+    predicate,
+    private_paths,
+    secret_paths,
+    registered_by
   )
   values (
     add_event_schema.event_type,
@@ -47,8 +54,12 @@ begin
     add_event_schema.schema,
     add_event_schema.compatibility,
     v_predicate,
-    nullif(array(select distinct p from ledger.marked_pointers(v_expanded, 'x-private') as p order by p), '{}'),
-    nullif(array(select distinct p from ledger.marked_pointers(v_expanded, 'x-secret') as p order by p), '{}'),
+    nullif(array(
+      select distinct p from ledger.marked_pointers(v_expanded, 'x-private') as p order by p
+    ), '{}'),
+    nullif(array(
+      select distinct p from ledger.marked_pointers(v_expanded, 'x-secret') as p order by p
+    ), '{}'),
     ledger.caller()
   );
   return coalesce(v_latest.schema_version, 0) + 1;

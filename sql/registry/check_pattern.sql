@@ -11,14 +11,20 @@ begin
   if v_pattern is null then
     perform ledger.refuse_schema(
       check_pattern.pointer,
-      format('pattern %s uses more than characters, [classes], ^ $ . ( ) | and quantifiers', to_json(check_pattern.pattern))
+      format(
+        'pattern %s uses more than characters, [classes], ^ $ . ( ) | and quantifiers',
+        to_json(check_pattern.pattern)
+      )
     );
   end if;
   begin
     perform '' ~ v_pattern;
   exception
     when invalid_regular_expression then
-      perform ledger.refuse_schema(check_pattern.pointer, format('pattern %s: %s', to_json(check_pattern.pattern), sqlerrm));
+      perform ledger.refuse_schema(
+        check_pattern.pointer,
+        format('pattern %s: %s', to_json(check_pattern.pattern), sqlerrm)
+      );
   end;
 end
 $$;

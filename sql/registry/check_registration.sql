@@ -18,19 +18,36 @@ begin
     raise exception using
       errcode = 'LG005',
       message = format('role %s may not register event types', ledger.caller()),
-      hint = format('An administrator can allow it: grant ledger_registrar to %I;', ledger.caller());
+      hint = format(
+        'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
+      );
   end if;
   v_problem := case
-    when event_type is null or event_type !~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$' or length(event_type) > 100
+    when event_type is null
+      or event_type !~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'
+      or length(event_type) > 100
       then format(
-        'event type %s is no name: lower-case words joined by dots, such as deal.stage_changed, at most 100 characters',
+        'event type %s is no name: lower-case words joined by dots, such as deal.stage_changed, '
+        'at most 100 characters',
         coalesce(quote_literal(left(event_type, 150)), 'NULL')
       )
-    when schema is null or jsonb_typeof(schema) <> 'object' then format('schema of %s must be a JSON object', event_type)
-    when schema_version < 1 then format('schema_version must be 1 or more, is %s', schema_version)
-    when catalog !~ '^[a-z][a-z0-9_]{0,62}$' then format('catalog %s is no name', quote_literal(left(catalog, 150)))
+    when schema is null or jsonb_typeof(schema) <> 'object'
+      then format('schema of %s must be a JSON object', event_type)
+    when schema ? 'type' and schema -> 'type' <> '"object"'
+      then format(
+        'schema of %s is for %s, but a payload is always an object: its type must be "object" or '
+        'left out',
+        event_type, left((schema -> 'type')::text, 150)
+      )
+    when schema_version < 1
+      then format('schema_version must be 1 or more, is %s', schema_version)
+    when catalog !~ '^[a-z][a-z0-9_]{0,62}$'
+      then format('catalog %s is no name', quote_literal(left(catalog, 150)))
     when compatibility is null or compatibility not in ('backward', 'none')
-      then format('compatibility must be backward or none, is %s', coalesce(quote_literal(left(compatibility, 150)), 'NULL'))
+      then format(
+        'compatibility must be backward or none, is %s',
+        coalesce(quote_literal(left(compatibility, 150)), 'NULL')
+      )
   end;
   if v_problem is not null then
     raise exception using errcode = 'LG009', message = v_problem, hint = 'See docs/event-types.md.';

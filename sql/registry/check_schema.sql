@@ -25,7 +25,8 @@ begin
       perform ledger.check_schema_keyword(v_keyword, v_kind, v_value, check_schema.pointer);
     elsif v_keyword not like 'x-%' then
       perform ledger.refuse_schema(
-        check_schema.pointer || ledger.pointer_step(v_keyword), format('keyword "%s" is not supported', v_keyword)
+        check_schema.pointer || ledger.pointer_step(v_keyword),
+        format('keyword "%s" is not supported', v_keyword)
       );
     end if;
   end loop;

@@ -20,7 +20,9 @@ begin
     when value_kind = 'schema' then
       perform ledger.check_schema(value, v_pointer);
     when value_kind = 'schemas' and jsonb_typeof(value) = 'array' and value <> '[]' then
-      for v_key, v_value in select ordinality - 1, e from jsonb_array_elements(value) with ordinality as a (e) loop
+      for v_key, v_value in
+        select ordinality - 1, e from jsonb_array_elements(value) with ordinality as a (e)
+      loop
         perform ledger.check_schema(v_value, v_pointer || ledger.pointer_step(v_key));
       end loop;
     when value_kind in ('schema map', 'pattern map') and jsonb_typeof(value) = 'object' then
@@ -38,7 +40,9 @@ begin
       perform ledger.check_pattern(value #>> '{}', v_pointer);
     else
       if not coalesce(ledger.is_schema_value(value_kind, value), false) then
-        perform ledger.refuse_schema(v_pointer, format('the value of "%s" is malformed or not supported', keyword));
+        perform ledger.refuse_schema(
+          v_pointer, format('the value of "%s" is malformed or not supported', keyword)
+        );
       end if;
   end case;
 end

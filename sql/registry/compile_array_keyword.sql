@@ -26,7 +26,11 @@ select case keyword
     from ledger.compile_node(schema -> keyword, '@') as p
     where p is not null
   )
-  when 'contains' then format('exists(%s[*] ? (%s))', subject, coalesce(ledger.compile_node(schema -> keyword, '@'), '1 == 1'))
+  when 'contains' then format(
+    'exists(%s[*] ? (%s))',
+    subject,
+    coalesce(ledger.compile_node(schema -> keyword, '@'), '1 == 1')
+  )
 end
 $$;
 

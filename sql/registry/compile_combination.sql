@@ -20,12 +20,19 @@ begin
   v_branches := array_replace(v_branches, null, v_true);
 
   return case keyword
-    when 'allOf' then (select string_agg(b, ' && ' order by n) from unnest(v_branches) with ordinality as u (b, n) where b <> v_true)
+    when 'allOf' then (
+      select string_agg(b, ' && ' order by n)
+      from unnest(v_branches) with ordinality as u (b, n)
+      where b <> v_true
+    )
     when 'anyOf' then '(' || array_to_string(v_branches, ' || ') || ')'
     when 'not' then format('!(%s)', v_branches[1])
     when 'oneOf' then '(' || (
       select string_agg(format('(%s)', (
-        select string_agg(case when other.n = one.n then other.b else '!' || other.b end, ' && ' order by other.n <> one.n, other.n)
+        select string_agg(
+          case when other.n = one.n then other.b else '!' || other.b end,
+          ' && ' order by other.n <> one.n, other.n
+        )
         from unnest(v_branches) with ordinality as other (b, n)
       )), ' || ' order by one.n)
       from unnest(v_branches) with ordinality as one (b, n)

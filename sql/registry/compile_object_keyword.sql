@@ -13,7 +13,10 @@ select case
   when keyword = 'maxProperties' then format('!exists(%s.*)', subject)
   when keyword = 'properties' then (
     select string_agg(
-      case when schema -> 'required' ? e.key then p else format('((exists(%s)) is unknown || %s)', path, p) end,
+      case
+        when schema -> 'required' ? e.key then p
+        else format('((exists(%s)) is unknown || %s)', path, p)
+      end,
       ' && '
     )
     from jsonb_each(schema -> keyword) as e
@@ -22,7 +25,9 @@ select case
     where p is not null
   )
   when keyword = 'dependentRequired' then (
-    select string_agg(format('((exists(%s.%s)) is unknown || %s)', subject, to_json(e.key), p), ' && ')
+    select string_agg(
+      format('((exists(%s.%s)) is unknown || %s)', subject, to_json(e.key), p), ' && '
+    )
     from jsonb_each(schema -> keyword) as e
     cross join lateral ledger.compile_presence(e.value, subject) as p
     where p is not null
@@ -35,13 +40,19 @@ select case
     where p is not null
   )
   when keyword = 'propertyNames' then
-    '!exists(' || subject || '.keyvalue() ? (!(' || ledger.compile_node(schema -> keyword, '@.key') || ')))'
+    '!exists(' || subject || '.keyvalue() ? (!('
+    || ledger.compile_node(schema -> keyword, '@.key') || ')))'
   when keyword = 'additionalProperties' then
     '!exists(' || subject || '.keyvalue() ? (' || concat_ws(
       ' && ',
-      (select string_agg(format('@.key != %s', to_json(k)), ' && ') from jsonb_object_keys(schema -> 'properties') as k),
       (
-        select string_agg(format('!(%s)', ledger.compile_string_keyword('pattern', to_jsonb(k), '@.key')), ' && ')
+        select string_agg(format('@.key != %s', to_json(k)), ' && ')
+        from jsonb_object_keys(schema -> 'properties') as k
+      ),
+      (
+        select string_agg(
+          format('!(%s)', ledger.compile_string_keyword('pattern', to_jsonb(k), '@.key')), ' && '
+        )
         from jsonb_object_keys(schema -> 'patternProperties') as k
       ),
       ''

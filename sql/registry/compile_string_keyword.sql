@@ -10,16 +10,23 @@ set search_path = pg_catalog, pg_temp
 as $$
 select case
   when keyword = 'pattern'
-    then format('%s like_regex %s flag "s"', subject, to_json(ledger.translate_pattern(value #>> '{}')))
+    then format(
+      '%s like_regex %s flag "s"', subject, to_json(ledger.translate_pattern(value #>> '{}'))
+    )
   when keyword = 'minLength' and n = 0 then null
   when keyword = 'minLength' and n = 1 then format('%s != ""', subject)
   when keyword = 'maxLength' and n = 1 then format('%s == ""', subject)
   when keyword = 'minLength' then format('%s like_regex "%s" flag "s"', subject, l.regex)
   when keyword = 'maxLength' then format('!(%s like_regex "%s" flag "s")', subject, l.regex)
 end
-from (select case keyword when 'maxLength' then value::int + 1 when 'minLength' then value::int end) as v (n)
+from (
+  select case keyword when 'maxLength' then value::int + 1 when 'minLength' then value::int end
+) as v (n)
 cross join lateral (
-  select '^' || case when n > 255 then format('(?:.{255}){%s}.{%s}', n / 255, n % 255) else format('.{%s}', n) end
+  select '^' || case
+    when n > 255 then format('(?:.{255}){%s}.{%s}', n / 255, n % 255)
+    else format('.{%s}', n)
+  end
 ) as l (regex)
 $$;
 

@@ -13,14 +13,22 @@ from (
     jsonb_typeof(v) as type,
     case
       when jsonb_typeof(v) in ('object', 'array')
-        then string_agg('(' || ledger.compile_node(ledger.equality_schema(v), subject) || ')', ' || ')
-      when schema ->> 'type' = jsonb_typeof(v) or (schema ->> 'type' = 'integer' and jsonb_typeof(v) = 'number')
+        then string_agg(
+          '(' || ledger.compile_node(ledger.equality_schema(v), subject) || ')', ' || '
+        )
+      when schema ->> 'type' = jsonb_typeof(v)
+        or (schema ->> 'type' = 'integer' and jsonb_typeof(v) = 'number')
         then string_agg(format('%s == %s', subject, v), ' || ')
       else format(
-        '(%s.type() == "%s" && (%s))', subject, jsonb_typeof(v), string_agg(format('%s == %s', subject, v), ' || ')
+        '(%s.type() == "%s" && (%s))',
+        subject,
+        jsonb_typeof(v),
+        string_agg(format('%s == %s', subject, v), ' || ')
       )
     end as predicate
-  from jsonb_array_elements(case keyword when 'enum' then schema -> 'enum' else jsonb_build_array(schema -> 'const') end) as e (v)
+  from jsonb_array_elements(
+    case keyword when 'enum' then schema -> 'enum' else jsonb_build_array(schema -> 'const') end
+  ) as e (v)
   where schema ->> 'type' is null
     or jsonb_typeof(schema -> 'type') = 'array'
     or schema ->> 'type' = jsonb_typeof(v)

@@ -12,7 +12,8 @@ select case jsonb_typeof(value)
     'additionalProperties', false,
     'required', (select coalesce(jsonb_agg(k), '[]') from jsonb_object_keys(value) as k),
     'properties', (
-      select coalesce(jsonb_object_agg(e.key, jsonb_build_object('const', e.value)), '{}') from jsonb_each(value) as e
+      select coalesce(jsonb_object_agg(e.key, jsonb_build_object('const', e.value)), '{}')
+      from jsonb_each(value) as e
     )
   )
   when 'array' then jsonb_build_object(

@@ -25,7 +25,9 @@ begin
       from jsonb_array_elements(e.value) with ordinality as a (i, n)
     )
     when k.value_kind in ('schema map', 'pattern map') then (
-      select coalesce(jsonb_object_agg(m.key, ledger.expand_references(m.value, definitions, path)), '{}')
+      select coalesce(
+        jsonb_object_agg(m.key, ledger.expand_references(m.value, definitions, path)), '{}'
+      )
       from jsonb_each(e.value) as m
     )
     else e.value
@@ -36,20 +38,30 @@ begin
   where e.key not in ('$ref', '$defs');
 
   if expand_references.schema ? '$ref' then
-    v_name := replace(replace(substr(expand_references.schema ->> '$ref', 9), '~1', '/'), '~0', '~');
+    v_name := replace(
+      replace(substr(expand_references.schema ->> '$ref', 9), '~1', '/'), '~0', '~'
+    );
     if not coalesce(definitions ? v_name, false) then
-      perform ledger.refuse_schema('/$defs' || ledger.pointer_step(v_name), format('"$ref" to "%s" leads nowhere', v_name));
+      perform ledger.refuse_schema(
+        '/$defs' || ledger.pointer_step(v_name), format('"$ref" to "%s" leads nowhere', v_name)
+      );
     elsif v_name = any(path) then
-      perform ledger.refuse_schema('/$defs' || ledger.pointer_step(v_name), format('"$ref" to "%s" is recursive', v_name));
+      perform ledger.refuse_schema(
+        '/$defs' || ledger.pointer_step(v_name), format('"$ref" to "%s" is recursive', v_name)
+      );
     end if;
     v_target := ledger.expand_references(definitions -> v_name, definitions, path || v_name);
     if v_schema = '{}' then
       return v_target;
     end if;
-    v_schema := v_schema || jsonb_build_object('allOf', jsonb_build_array(v_target) || coalesce(v_schema -> 'allOf', '[]'));
+    v_schema := v_schema || jsonb_build_object(
+      'allOf', jsonb_build_array(v_target) || coalesce(v_schema -> 'allOf', '[]')
+    );
   end if;
   if length(v_schema::text) > 100000 then
-    perform ledger.refuse_schema('', 'the schema is longer than 100,000 characters, with every "$ref" written out');
+    perform ledger.refuse_schema(
+      '', 'the schema is longer than 100,000 characters, with every "$ref" written out'
+    );
   end if;
   return v_schema;
 end

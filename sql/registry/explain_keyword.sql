@@ -12,11 +12,17 @@ declare
 begin
   if keyword in ('required', 'dependentRequired') then
     return query
-    select ledger.pointer_step(k), 'is required but missing' || coalesce(' when ' || to_json(r.because) || ' is present', '')
+    select
+      ledger.pointer_step(k),
+      'is required but missing' || coalesce(' when ' || to_json(r.because) || ' is present', '')
     from (
-      select null::text as because, schema -> keyword as keys where keyword = 'required'
+      select null::text as because, schema -> keyword as keys
+      where keyword = 'required'
       union all
-      select d.key, d.value from jsonb_each(case keyword when 'dependentRequired' then schema -> keyword else '{}' end) as d
+      select d.key, d.value
+      from jsonb_each(
+        case keyword when 'dependentRequired' then schema -> keyword else '{}' end
+      ) as d
       where explain_keyword.value ? d.key
     ) as r
     cross join jsonb_array_elements_text(r.keys) as k
@@ -24,7 +30,8 @@ begin
     return;
   end if;
   return query select '', case keyword
-    when 'type' then format('must be %s, is %s', replace(btrim(v_limit, '[]'), '"', ''), jsonb_typeof(value))
+    when 'type'
+      then format('must be %s, is %s', replace(btrim(v_limit, '[]'), '"', ''), jsonb_typeof(value))
     when 'const' then format('must be %s', schema -> 'const')
     when 'enum' then format('must be one of %s', substr(v_limit, 2, length(v_limit) - 2))
     when 'minimum' then format('must be at least %s', v_limit)
@@ -32,11 +39,15 @@ begin
     when 'exclusiveMinimum' then format('must be more than %s', v_limit)
     when 'exclusiveMaximum' then format('must be less than %s', v_limit)
     when 'multipleOf' then format('must be a multiple of %s', v_limit)
-    when 'minLength' then format('must have at least %s characters, has %s', v_limit, length(value #>> '{}'))
-    when 'maxLength' then format('must have at most %s characters, has %s', v_limit, length(value #>> '{}'))
+    when 'minLength'
+      then format('must have at least %s characters, has %s', v_limit, length(value #>> '{}'))
+    when 'maxLength'
+      then format('must have at most %s characters, has %s', v_limit, length(value #>> '{}'))
     when 'pattern' then format('must match %s', v_limit)
-    when 'minItems' then format('must have at least %s items, has %s', v_limit, jsonb_array_length(value))
-    when 'maxItems' then format('must have at most %s items, has %s', v_limit, jsonb_array_length(value))
+    when 'minItems'
+      then format('must have at least %s items, has %s', v_limit, jsonb_array_length(value))
+    when 'maxItems'
+      then format('must have at most %s items, has %s', v_limit, jsonb_array_length(value))
     when 'contains' then 'must have an item that matches "contains"'
     when 'minProperties' then 'must not be empty'
     when 'maxProperties' then 'must be empty'

@@ -16,7 +16,9 @@ begin
   for v_keyword in
     select k.keyword
     from ledger.schema_keywords() as k
-    cross join lateral ledger.compile_keyword(k.keyword, k.applies_to, explain_value.schema, '$') as p (predicate)
+    cross join lateral ledger.compile_keyword(
+      k.keyword, k.applies_to, explain_value.schema, '$'
+    ) as p (predicate)
     where k.rank is not null
       and jsonb_typeof(explain_value.schema) = 'object'
       and explain_value.schema ? k.keyword
@@ -24,15 +26,24 @@ begin
       and (explain_value.value @@ ('strict ' || p.predicate)::jsonpath) is not true
     order by k.rank
   loop
-    if v_keyword.keyword in ('allOf', 'if', 'properties', 'prefixItems', 'items', 'patternProperties', 'additionalProperties') then
+    if v_keyword.keyword in (
+      'allOf', 'if', 'properties', 'prefixItems', 'items', 'patternProperties',
+      'additionalProperties'
+    ) then
       return query
       select e.pointer, e.reason
-      from ledger.schemas_below(v_keyword.keyword, explain_value.value, explain_value.schema) as b
-      cross join lateral ledger.explain_value(b.part, b.part_schema, explain_value.base || b.step) as e;
+      from ledger.schemas_below(
+        v_keyword.keyword, explain_value.value, explain_value.schema
+      ) as b
+      cross join lateral ledger.explain_value(
+        b.part, b.part_schema, explain_value.base || b.step
+      ) as e;
     else
       return query
       select explain_value.base || r.step, r.reason
-      from ledger.explain_keyword(v_keyword.keyword, explain_value.value, explain_value.schema) as r;
+      from ledger.explain_keyword(
+        v_keyword.keyword, explain_value.value, explain_value.schema
+      ) as r;
     end if;
     exit when v_keyword.keyword = 'type';
   end loop;

@@ -24,16 +24,22 @@ begin
   select s.schema_version, t.publish, s.predicate, s.private_paths, s.secret_paths
   into schema_version, publish, predicate, private_paths, secret_paths
   from ledger.event_types as t
-  join ledger.event_schemas as s on s.event_type = t.event_type and s.schema_version = coalesce(v_version, t.current_version)
+  join ledger.event_schemas as s
+    on s.event_type = t.event_type
+    and s.schema_version = coalesce(v_version, t.current_version)
   where t.event_type = find_event_type.event_type;
   if found then
     return;
   end if;
-  if find_event_type.event_type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$' and length(find_event_type.event_type) <= 100
+  if find_event_type.event_type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'
+    and length(find_event_type.event_type) <= 100
     and coalesce(v_version, 1) > 0
-    and not exists (select from ledger.event_types as t where t.event_type = find_event_type.event_type)
+    and not exists (
+      select from ledger.event_types as t where t.event_type = find_event_type.event_type
+    )
     and exists (
-      select from ledger.tenants as t where t.tenant_id = find_event_type.tenant_id and t.unknown_types = 'open'
+      select from ledger.tenants as t
+      where t.tenant_id = find_event_type.tenant_id and t.unknown_types = 'open'
     )
   then
     schema_version := coalesce(v_version, 1);
@@ -46,7 +52,8 @@ begin
       'event type %s%s is not registered',
       quote_literal(left(find_event_type.event_type, 150)), ' version ' || v_version
     ),
-    hint = 'Register it with ledger.register_event_type(), or accept unregistered types: select ledger.set_tenant_policy(tenant, ''open'').';
+    hint = 'Register it with ledger.register_event_type(), or accept unregistered types: '
+      'select ledger.set_tenant_policy(tenant, ''open'').';
 end
 $$;
 

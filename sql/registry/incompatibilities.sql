@@ -23,10 +23,14 @@ begin
     from ledger.schema_keywords() as k
     where k.rank is not null and new_schema ? k.keyword
   loop
-    if v_keyword.keyword in ('properties', 'items', 'allOf', 'anyOf', 'additionalProperties', 'required') then
+    if v_keyword.keyword in (
+      'properties', 'items', 'allOf', 'anyOf', 'additionalProperties', 'required'
+    ) then
       return query
       select c.pointer, c.reason
-      from ledger.incompatible_parts(v_keyword.keyword, v_old, new_schema, incompatibilities.base) as c;
+      from ledger.incompatible_parts(
+        v_keyword.keyword, v_old, new_schema, incompatibilities.base
+      ) as c;
     elsif not ledger.is_wider(v_keyword.keyword, v_old, new_schema) then
       return query select
         incompatibilities.base || '/' || v_keyword.keyword,

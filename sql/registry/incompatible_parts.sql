@@ -17,8 +17,10 @@ declare
   v_new jsonb := new_schema -> keyword;
   v_below text := base || '/' || keyword;
   v_rest jsonb := coalesce(old_schema -> 'additionalProperties', 'true');
-  v_same_patterns boolean := old_schema -> 'patternProperties' is not distinct from new_schema -> 'patternProperties';
-  v_same_prefix boolean := old_schema -> 'prefixItems' is not distinct from new_schema -> 'prefixItems';
+  v_same_patterns boolean :=
+    old_schema -> 'patternProperties' is not distinct from new_schema -> 'patternProperties';
+  v_same_prefix boolean :=
+    old_schema -> 'prefixItems' is not distinct from new_schema -> 'prefixItems';
 begin
   case keyword
     when 'required' then
@@ -48,16 +50,23 @@ begin
       ) as c;
     when 'additionalProperties' then
       return query
-      select c.pointer, c.reason from ledger.incompatibilities(case when v_same_patterns then v_rest else 'true' end, v_new, v_below) as c
+      select c.pointer, c.reason
+      from ledger.incompatibilities(
+        case when v_same_patterns then v_rest else 'true' end, v_new, v_below
+      ) as c
       union all
       select p.pointer, p.reason
       from jsonb_each(coalesce(old_schema -> 'properties', '{}')) as o
-      cross join lateral ledger.incompatibilities(o.value, v_new, base || '/properties' || ledger.pointer_step(o.key)) as p
+      cross join lateral ledger.incompatibilities(
+        o.value, v_new, base || '/properties' || ledger.pointer_step(o.key)
+      ) as p
       where not coalesce(new_schema -> 'properties' ? o.key, false);
     else
       return query
       select c.pointer, c.reason
-      from jsonb_array_elements(case when keyword = 'anyOf' then coalesce(v_old, '[true]') else v_new end) with ordinality as e (e, n)
+      from jsonb_array_elements(
+        case when keyword = 'anyOf' then coalesce(v_old, '[true]') else v_new end
+      ) with ordinality as e (e, n)
       cross join lateral ledger.incompatibilities(
         coalesce(v_old -> (n - 1)::int, case keyword when 'allOf' then old_schema else 'true' end),
         coalesce(v_new -> (n - 1)::int, 'false'),

@@ -23,7 +23,10 @@ select case value_kind
   when 'names' then value @@ 'strict $.type() == "array" && !($[*].type() != "string")'
   when 'types' then
     value <> '[]'
-    and (jsonb_typeof(value) = 'string' or value @@ 'strict $.type() == "array" && !($[*].type() != "string")')
+    and (
+      jsonb_typeof(value) = 'string'
+      or value @@ 'strict $.type() == "array" && !($[*].type() != "string")'
+    )
     and value <@ '["string", "number", "integer", "boolean", "object", "array", "null"]'
 end
 $$;

@@ -19,7 +19,12 @@ begin
   end if;
   for v_keyword, v_below in
     select e.key, e.value
-    from jsonb_each(case jsonb_typeof(marked_pointers.schema) when 'object' then marked_pointers.schema else '{}' end) as e
+    from jsonb_each(
+      case jsonb_typeof(marked_pointers.schema)
+        when 'object' then marked_pointers.schema
+        else '{}'
+      end
+    ) as e
   loop
     if v_keyword = 'properties' then
       return query
@@ -34,12 +39,25 @@ begin
       from jsonb_array_elements(v_below) with ordinality as a (e, n)
       cross join ledger.marked_pointers(a.e, mark, pointer || '/' || n - 1) as p;
     elsif v_keyword in ('allOf', 'anyOf', 'oneOf') then
-      return query select p from jsonb_array_elements(v_below) as e cross join ledger.marked_pointers(e, mark, pointer) as p;
+      return query
+      select p
+      from jsonb_array_elements(v_below) as e
+      cross join ledger.marked_pointers(e, mark, pointer) as p;
     elsif v_keyword in ('if', 'then', 'else') then
       return query select p from ledger.marked_pointers(v_below, mark, pointer) as p;
-    elsif v_keyword in ('not', 'contains', 'additionalProperties', 'propertyNames', 'patternProperties') then
-      perform ledger.refuse_schema(pointer || ledger.pointer_step(v_keyword), format('"%s" cannot be found under this keyword', mark))
-      from jsonb_each(case v_keyword when 'patternProperties' then v_below else jsonb_build_object('', v_below) end) as e
+    elsif v_keyword in (
+      'not', 'contains', 'additionalProperties', 'propertyNames', 'patternProperties'
+    ) then
+      perform ledger.refuse_schema(
+        pointer || ledger.pointer_step(v_keyword),
+        format('"%s" cannot be found under this keyword', mark)
+      )
+      from jsonb_each(
+        case v_keyword
+          when 'patternProperties' then v_below
+          else jsonb_build_object('', v_below)
+        end
+      ) as e
       cross join ledger.marked_pointers(e.value, mark, '/') as p;
     end if;
   end loop;

@@ -15,7 +15,10 @@ declare
   v_new jsonb := ledger.expand_references(new_schema, new_schema -> '$defs');
   v_reasons text;
 begin
-  select string_agg(format('%s: %s', coalesce(nullif(i.pointer, ''), 'schema'), i.reason), '; ' order by i.pointer, i.reason)
+  select string_agg(
+    format('%s: %s', coalesce(nullif(i.pointer, ''), 'schema'), i.reason),
+    '; ' order by i.pointer, i.reason
+  )
   into v_reasons
   from (
     select c.pointer, c.reason from ledger.incompatibilities(v_old, v_new, '') as c
@@ -23,7 +26,9 @@ begin
     select p, format('is no longer marked "%s"', m.mark)
     from unnest(array['x-private', 'x-secret']) as m (mark)
     cross join lateral (
-      select ledger.marked_pointers(v_old, m.mark) except select ledger.marked_pointers(v_new, m.mark)
+      select ledger.marked_pointers(v_old, m.mark)
+      except
+      select ledger.marked_pointers(v_new, m.mark)
     ) as lost (p)
   ) as i;
   if v_reasons is not null then
@@ -31,7 +36,8 @@ begin
       errcode = 'LG011',
       message = format('the schema of %s is not backward compatible', event_type),
       detail = v_reasons,
-      hint = 'Keep accepting what the current version accepts, or say compatibility => ''none'' if no old payload matters.';
+      hint = 'Keep accepting what the current version accepts, or say compatibility => ''none'' if '
+        'no old payload matters.';
   end if;
 end
 $$;

@@ -13,12 +13,20 @@ begin
   if schema_version <= latest_version then
     raise exception using
       errcode = 'LG011',
-      message = format('%s version %s is registered with another schema', event_type, schema_version),
-      hint = format('A registered version never changes. Register this schema as version %s.', latest_version + 1);
+      message = format(
+        '%s version %s is registered with another schema', event_type, schema_version
+      ),
+      hint = format(
+        'A registered version never changes. Register this schema as version %s.',
+        latest_version + 1
+      );
   elsif schema_version > latest_version + 1 then
     raise exception using
       errcode = 'LG011',
-      message = format('%s version %s cannot be registered: the next version is %s', event_type, schema_version, latest_version + 1),
+      message = format(
+        '%s version %s cannot be registered: the next version is %s',
+        event_type, schema_version, latest_version + 1
+      ),
       hint = 'Register the versions in order, or leave schema_version out.';
   end if;
 end

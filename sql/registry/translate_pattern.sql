@@ -22,12 +22,20 @@ declare
 begin
   select coalesce(array_agg(m[1] order by ordinality), '{}')
   into v_tokens
-  from regexp_matches(translate_pattern.pattern, '(' || c_token || ')', 'g') with ordinality as t (m);
+  from regexp_matches(
+    translate_pattern.pattern, '(' || c_token || ')', 'g'
+  ) with ordinality as t (m);
   if array_to_string(v_tokens, '') <> translate_pattern.pattern then
     return null;
   end if;
   return (
-    select coalesce(string_agg(case when t like '.%' then '[^\n\r\u2028\u2029]' || substr(t, 2) else t end, '' order by n), '')
+    select coalesce(
+      string_agg(
+        case when t like '.%' then '[^\n\r\u2028\u2029]' || substr(t, 2) else t end,
+        '' order by n
+      ),
+      ''
+    )
     from unnest(v_tokens) with ordinality as u (t, n)
   );
 end

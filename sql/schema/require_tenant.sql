@@ -9,7 +9,12 @@ begin
   if not ledger.acts_for(require_tenant.tenant_id, require_tenant.privilege) then
     raise exception using
       errcode = 'LG005',
-      message = format('role %s may not %s for tenant %s', ledger.caller(), require_tenant.privilege, coalesce(quote_literal(require_tenant.tenant_id), 'NULL')),
+      message = format(
+        'role %s may not %s for tenant %s',
+        ledger.caller(),
+        require_tenant.privilege,
+        coalesce(quote_literal(require_tenant.tenant_id), 'NULL')
+      ),
       hint = format(
         'An administrator can allow it: select ledger.grant_access(%L, %L, %L);',
         ledger.caller(), require_tenant.tenant_id, array[require_tenant.privilege]

@@ -4,8 +4,14 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if set_tenant_policy.unknown_types is null or set_tenant_policy.unknown_types not in ('refuse', 'open') then
-    raise exception using errcode = 'LG009', message = format('%L is no policy for unknown event types', set_tenant_policy.unknown_types),
+  if set_tenant_policy.unknown_types is null
+    or set_tenant_policy.unknown_types not in ('refuse', 'open')
+  then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        '%L is no policy for unknown event types', set_tenant_policy.unknown_types
+      ),
       hint = 'Use "refuse" or "open".';
   end if;
   perform ledger.ensure_tenant(set_tenant_policy.tenant_id);

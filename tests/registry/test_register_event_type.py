@@ -241,3 +241,16 @@ def test_at_most_twenty_reasons_are_given(pg: Connection) -> None:
     detail = str(caught.value.diag.message_detail)
     assert detail.count("is required") == 20
     assert detail.endswith("; and 5 more")
+
+
+@pytest.mark.parametrize("type_", ["array", "null", ["object", "null"]])
+def test_schema_of_anything_but_an_object_is_refused(pg: Connection, type_: object) -> None:
+    diagnostics = refusal(pg, "LG009", "test.made", {"type": type_})
+    assert "a payload is always an object" in (diagnostics.message_primary or "")
+
+
+def test_payload_of_a_schema_without_type_must_be_an_object_all_the_same(pg: Connection) -> None:
+    register(pg, "test.made", {"required": ["name"]})
+    with pytest.raises(psycopg.Error) as refused:
+        pg.execute("select ledger.emit_event('test.made', '[1]')")
+    assert refused.value.sqlstate == "LG009"
