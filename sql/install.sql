@@ -12,7 +12,8 @@
 -- Install into a database with: psql -v ON_ERROR_STOP=1 -f sql/install.sql
 -- (`agent-events migrate` and `alembic upgrade head` run the same SQL, frozen in migrations/.) It
 -- takes one transaction, needs no extension and no superuser: CREATEROLE and CREATE on the database
--- are enough. Replaceable objects may be installed again.
+-- are enough. It is for a database without a ledger: it records no revision, so nothing can upgrade
+-- what it installed.
 
 begin;
 set local check_function_bodies = off;
@@ -78,7 +79,7 @@ set local client_min_messages = warning;
 \ir registry/register_event_type.sql
 \ir registry/schemas_below.sql
 
--- privacy: what is masked before it is stored, and what is kept apart so that it can be erased.
+-- privacy: what is masked before it is stored, and what is kept apart from the event.
 \ir privacy/find_paths.sql
 \ir privacy/has_secret_keys.sql
 \ir privacy/mask.sql

@@ -4213,8 +4213,7 @@ begin
     raise exception using
       errcode = 'LG006',
       message = format(
-        'run %s does not exist for tenant %s',
-        coalesce(find_run.run_id::text, 'NULL'), find_run.tenant_id
+        'run %s does not exist for tenant %s', find_run.run_id, find_run.tenant_id
       ),
       hint = 'Start it with ledger.start_run(); is it another tenant''s?';
   end if;
@@ -4247,6 +4246,7 @@ as $$
 #variable_conflict use_column
 declare
   v_tenant_id text := coalesce(start_run.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_has_context boolean := coalesce(current_setting('ledger.context', true) = 'on', false);
   v_run ledger.agent_runs;
   v_parent ledger.agent_runs;
 begin
@@ -4271,13 +4271,16 @@ begin
     coalesce(
       start_run.correlation_id,
       v_parent.correlation_id,
-      ledger.setting('correlation_id')::uuid,
+      case when v_has_context then ledger.setting('correlation_id')::uuid end,
       t.trace_id
     ),
     clock_timestamp()
   from (
     select coalesce(
-      start_run.trace_id, v_parent.trace_id, ledger.setting('trace_id')::uuid, gen_random_uuid()
+      start_run.trace_id,
+      v_parent.trace_id,
+      case when v_has_context then ledger.setting('trace_id')::uuid end,
+      gen_random_uuid()
     ) as trace_id
   ) as t
   on conflict do nothing
@@ -4327,6 +4330,12 @@ as $$
 #variable_conflict use_column
 declare
   v_tenant_id text := coalesce(finish_run.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_run_id uuid := coalesce(
+    finish_run.run_id,
+    case
+      when current_setting('ledger.context', true) = 'on' then ledger.setting('run_id')::uuid
+    end
+  );
   v_run ledger.agent_runs;
 begin
   perform ledger.require_tenant(v_tenant_id, 'write');
@@ -4339,9 +4348,13 @@ begin
       ),
       hint = 'Use success, partial or failure.';
   end if;
-  v_run := ledger.find_run(
-    v_tenant_id, coalesce(finish_run.run_id, ledger.setting('run_id')::uuid)
-  );
+  if v_run_id is null then
+    raise exception using
+      errcode = 'LG009',
+      message = 'no run to finish: no run_id is given, and none is set in this transaction',
+      hint = 'Give run_id, or set it first: select ledger.set_context(run_id => ...).';
+  end if;
+  v_run := ledger.find_run(v_tenant_id, v_run_id);
 
   select e.* into id, created_at, sequence, hash, duplicate
   from ledger.emit_event(
@@ -4846,7 +4859,7 @@ comment on view ledger_guard.protected_tables is
 
 -- from sql/guard/guards_of.sql
 -- The guards that a table must carry; the one place that says so. protect_table() creates them,
--- findings() compares them. A table that is not named here is taken for a partition.
+-- broken_triggers() compares them. A table that is not named here is taken for a partition.
 --   Row guards also hold when the table hangs below a foreign parent, whose statements do not fire
 --   the table's own statement triggers. Statement guards also hold for TRUNCATE and for statements
 --   that hit no row.
@@ -5679,8 +5692,8 @@ comment on function ledger_guard.refuse_rewrite() is
 -- from sql/guard/create_event_triggers.sql
 -- The event triggers, where they are missing. They refuse what an owner of the tables could do
 -- otherwise: DROP, DETACH, DISABLE TRIGGER, rewrites, foreign triggers and policies, replaced
--- functions. They fire for the listed commands only and pass over whatever is not the ledger's. The
--- caller must be a superuser.
+-- functions. They fire for the listed commands only and pass over whatever is not the ledger's.
+-- check_guards() compares them with a list of its own. The caller must be a superuser.
 create or replace function ledger_guard.create_event_triggers()
 returns void
 language plpgsql
@@ -5692,10 +5705,11 @@ begin
   for v_trigger in
     select * from (values
       ('ledger_guard_ddl', 'ddl_command_end', 'refuse_ddl', array[
-        'ALTER AGGREGATE', 'ALTER FUNCTION', 'ALTER INDEX', 'ALTER POLICY', 'ALTER PROCEDURE',
-        'ALTER ROUTINE', 'ALTER RULE', 'ALTER SCHEMA', 'ALTER SEQUENCE', 'ALTER TABLE',
-        'ALTER TRIGGER', 'ALTER TYPE', 'ALTER VIEW', 'CREATE AGGREGATE', 'CREATE FOREIGN TABLE',
-        'CREATE FUNCTION', 'CREATE INDEX', 'CREATE POLICY', 'CREATE PROCEDURE', 'CREATE RULE',
+        'ALTER AGGREGATE', 'ALTER FUNCTION', 'ALTER INDEX', 'ALTER MATERIALIZED VIEW',
+        'ALTER POLICY', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER RULE', 'ALTER SCHEMA',
+        'ALTER SEQUENCE', 'ALTER TABLE', 'ALTER TRIGGER', 'ALTER TYPE', 'ALTER VIEW',
+        'CREATE AGGREGATE', 'CREATE FOREIGN TABLE', 'CREATE FUNCTION', 'CREATE INDEX',
+        'CREATE MATERIALIZED VIEW', 'CREATE POLICY', 'CREATE PROCEDURE', 'CREATE RULE',
         'CREATE SEQUENCE', 'CREATE TABLE', 'CREATE TABLE AS', 'CREATE TRIGGER', 'CREATE TYPE',
         'CREATE VIEW', 'SELECT INTO'
       ]),
@@ -6028,7 +6042,7 @@ comment on function ledger.check_events(boolean) is
   'The part of doctor() about events; deep => true looks at every event.';
 
 -- from sql/monitor/check_grants.sql
--- doctor(): privileges that grants.sql did not give.
+-- doctor(): privileges that grants.sql did not give: on functions, tables, columns and schemas.
 create or replace function ledger.check_grants()
 returns table (severity text, kind text, object text, detail text, hint text)
 language sql
@@ -6036,16 +6050,28 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
-    'warning', 'granted to PUBLIC', format('function %s', p.oid::regprocedure),
-    'Every role of the database may execute it.',
-    format('revoke execute on function %s from public;', p.oid::regprocedure)
-  from pg_proc as p
-  where p.pronamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
-    and exists (
-      select
-      from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
-      where a.grantee = 0
+    'warning',
+    case when a.grantee = 0 then 'granted to PUBLIC' else 'granted to another role' end,
+    format('function %s', p.oid::regprocedure),
+    format(
+      '%s may execute it.',
+      case when a.grantee = 0 then 'Every role' else pg_get_userbyid(a.grantee)::text end
+    ),
+    format(
+      'revoke execute on routine %s from %s; access is given with ledger.grant_access().',
+      p.oid::regprocedure,
+      case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
     )
+  from pg_proc as p
+  cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a
+  where p.pronamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
+    and a.grantee <> p.proowner
+    and pg_get_userbyid(a.grantee) not in (
+      'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_writer', 'ledger_reader',
+      'ledger_relay', 'ledger_consumer', 'ledger_operator', 'ledger_privacy', 'ledger_auditor',
+      'ledger_registrar'
+    )
+  group by p.oid, a.grantee
   union all
   select
     case when a.grantee = 0 then 'warning' else 'error' end,
@@ -6074,19 +6100,147 @@ as $$
     )
     and (a.grantee = 0 or a.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'))
   group by c.oid, a.grantee
+  union all
+  select
+    case when 'SELECT' = all(array_agg(a.privilege_type)) then 'warning' else 'error' end,
+    'column privilege',
+    format('column %s.%I', c.oid::regclass, t.attname),
+    format(
+      '%s may %s it directly.',
+      case when a.grantee = 0 then 'Every role' else pg_get_userbyid(a.grantee)::text end,
+      string_agg(a.privilege_type, ', ')
+    ),
+    format(
+      'revoke all (%I) on %s from %s;',
+      t.attname,
+      c.oid::regclass,
+      case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
+    )
+  from pg_attribute as t
+  join pg_class as c on c.oid = t.attrelid
+  cross join lateral aclexplode(t.attacl) as a
+  where c.relnamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
+    and not t.attisdropped
+    and c.relname <> 'alembic_version'
+    and a.grantee <> c.relowner
+  group by c.oid, t.attname, a.grantee
+  union all
+  select
+    'error',
+    'CREATE privilege',
+    format('schema %I', n.nspname),
+    format(
+      '%s may create objects in it.',
+      case when a.grantee = 0 then 'Every role' else pg_get_userbyid(a.grantee)::text end
+    ),
+    format(
+      'revoke create on schema %I from %s;',
+      n.nspname,
+      case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end
+    )
+  from pg_namespace as n
+  cross join lateral aclexplode(n.nspacl) as a
+  where n.nspname in ('ledger', 'ledger_guard')
+    and a.privilege_type = 'CREATE'
+    and a.grantee <> n.nspowner
+  group by n.oid, n.nspname, a.grantee
 $$;
 
 comment on function ledger.check_grants() is
   'The part of doctor() about privileges that the ledger did not grant.';
 
 -- from sql/monitor/check_guards.sql
--- doctor(): guards, row-level security, event triggers.
+-- doctor(): guards, row-level security, event triggers. What row_level_security.sql and
+-- create_event_triggers() make is listed here once more, as the catalog shows it.
 create or replace function ledger.check_guards()
 returns table (severity text, kind text, object text, detail text, hint text)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 as $$
+  with policies (name, command, roles, qual, new_rows, tables) as (values
+    ('ledger_append', '*', 'ledger_append', 'true', 'true', array[
+      'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
+      'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants'
+    ]),
+    ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
+      'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
+      'idempotency_keys', 'event_types', 'event_schemas'
+    ]),
+    ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
+    (
+      'ledger_reader', 'r',
+      'ledger_auditor, ledger_consumer, ledger_operator, ledger_privacy, ledger_reader, '
+      'ledger_relay',
+      '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''read''::text) AS permitted_tenants)'
+      '::text[])) OR (( SELECT ledger.permitted_tenants(''read''::text) AS permitted_tenants)'
+      ' = ''{*}''::text[]))',
+      null,
+      array['agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants']
+    ),
+    ('ledger_reader', 'r', 'public', 'true', null, array['event_types', 'event_schemas']),
+    (
+      'ledger_privacy', 'r', 'ledger_privacy',
+      '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''privacy''::text) AS '
+      'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''privacy''::text) AS '
+      'permitted_tenants) = ''{*}''::text[]))',
+      null, array['event_private']
+    )
+  ),
+  wanted_policies as (
+    select t.table_name, p.name, p.command, p.roles, p.qual, p.new_rows
+    from policies as p
+    cross join unnest(p.tables) as t (table_name)
+  ),
+  present_policies as (
+    select
+      c.relname as table_name,
+      p.polname as name,
+      p.polpermissive as is_permissive,
+      p.polcmd as command,
+      (
+        select string_agg(r.name, ', ' order by r.name)
+        from (
+          select case u.oid when 0 then 'public' else pg_get_userbyid(u.oid)::text end as name
+          from unnest(p.polroles) as u (oid)
+        ) as r
+      ) as roles,
+      pg_get_expr(p.polqual, p.polrelid) as qual,
+      pg_get_expr(p.polwithcheck, p.polrelid) as new_rows
+    from pg_policy as p
+    join pg_class as c on c.oid = p.polrelid
+    where c.relnamespace = to_regnamespace('ledger')
+  ),
+  event_triggers (name, event, function_name, tags) as (values
+    ('ledger_guard_ddl', 'ddl_command_end', 'refuse_ddl', array[
+      'ALTER AGGREGATE', 'ALTER FUNCTION', 'ALTER INDEX', 'ALTER MATERIALIZED VIEW',
+      'ALTER POLICY', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER RULE', 'ALTER SCHEMA',
+      'ALTER SEQUENCE', 'ALTER TABLE', 'ALTER TRIGGER', 'ALTER TYPE', 'ALTER VIEW',
+      'CREATE AGGREGATE', 'CREATE FOREIGN TABLE', 'CREATE FUNCTION', 'CREATE INDEX',
+      'CREATE MATERIALIZED VIEW', 'CREATE POLICY', 'CREATE PROCEDURE', 'CREATE RULE',
+      'CREATE SEQUENCE', 'CREATE TABLE', 'CREATE TABLE AS', 'CREATE TRIGGER', 'CREATE TYPE',
+      'CREATE VIEW', 'SELECT INTO'
+    ]),
+    ('ledger_guard_drop', 'sql_drop', 'refuse_drop', '{}'),
+    ('ledger_guard_rewrite', 'table_rewrite', 'refuse_rewrite', '{}'),
+    ('ledger_guard_detach', 'ddl_command_start', 'refuse_detach', array['ALTER TABLE'])
+  ),
+  compared_event_triggers as (
+    select
+      w.name,
+      case
+        when e.oid is null then 'missing'
+        when e.evtevent <> w.event
+          or e.evtfoid is distinct from
+          to_regprocedure(format('ledger_guard.%I()', w.function_name))::oid
+          or not (coalesce(e.evttags, '{}') @> w.tags and coalesce(e.evttags, '{}') <@ w.tags)
+          then 'altered'
+        when e.evtenabled <> 'A' then 'disabled or demoted'
+      end as problem
+    from event_triggers as w
+    left join pg_event_trigger as e on e.evtname = w.name
+  )
   select
     'error',
     'guard ' || b.problem,
@@ -6104,27 +6258,45 @@ as $$
   from ledger_guard.broken_guards() as b
   union all
   select
-    'warning',
-    'foreign policy',
-    format('%s: %I', p.polrelid::regclass, p.polname),
-    'This row-level security policy is not the ledger''s; it may show rows of other tenants.',
-    'drop policy, if nobody needs it.'
-  from pg_policy as p
-  join pg_class as c on c.oid = p.polrelid
-  where c.relnamespace = to_regnamespace('ledger')
-    and p.polname not in ('ledger_append', 'ledger_owner', 'ledger_reader', 'ledger_privacy')
+    'error',
+    case
+      when p.name is null then 'policy missing'
+      when w.name is null then 'foreign policy'
+      else 'policy altered'
+    end,
+    format('ledger.%I: %I', coalesce(p.table_name, w.table_name), coalesce(p.name, w.name)),
+    case
+      when p.name is null then 'Who needs these rows does not see or write them.'
+      when w.name is null
+        then 'This row-level security policy is not the ledger''s; it may show rows of other '
+          'tenants.'
+      else format(
+        'It may show rows of other tenants: for %s, using (%s), with check (%s).',
+        p.roles, coalesce(p.qual, ''), coalesce(p.new_rows, '')
+      )
+    end,
+    case
+      when p.name is not null and w.name is null then 'drop policy, if nobody needs it.'
+      else 'As a superuser, in a window for an upgrade: run sql/guard/row_level_security.sql again.'
+    end
+  from wanted_policies as w
+  full join present_policies as p on p.table_name = w.table_name and p.name = w.name
+  where p.name is null
+    or w.name is null
+    or not p.is_permissive
+    or (p.command, p.roles, p.qual, p.new_rows)
+    is distinct from (w.command, w.roles, w.qual, w.new_rows)
   union all
   select
     'error',
     'event trigger',
-    w.name,
-    case when e.evtenabled is null then 'It is missing.' else 'It is disabled or demoted.' end,
-    'As a superuser: select ledger.repair_guards();'
-  from unnest(array[
-    'ledger_guard_ddl', 'ledger_guard_detach', 'ledger_guard_drop', 'ledger_guard_rewrite'
-  ]) as w (name)
-  left join pg_event_trigger as e on e.evtname = w.name
-  where e.evtenabled is distinct from 'A'
+    e.name,
+    format('It is %s.', e.problem),
+    'As a superuser: '
+    || case e.problem when 'altered' then format('drop event trigger %I; ', e.name) else '' end
+    || 'select ledger.repair_guards();'
+  from compared_event_triggers as e
+  where e.problem is not null
     and exists (select from pg_event_trigger as any_of where any_of.evtname like 'ledger\_guard%')
   union all
   select
@@ -6180,7 +6352,8 @@ comment on function ledger.check_outbox(boolean) is
   'The part of doctor() about the outbox; deep => true looks at every message.';
 
 -- from sql/monitor/check_partitions.sql
--- doctor(): partitions that are missing, astray or unknown.
+-- doctor(): partitions that are missing, astray or unknown. The manifest means tables of schema
+-- ledger: a table of the same name elsewhere is another one.
 create or replace function ledger.check_partitions()
 returns table (severity text, kind text, object text, detail text, hint text)
 language sql
@@ -6190,7 +6363,7 @@ as $$
   with attached as (
     select
       i.inhrelid as oid,
-      c.relname as partition_name,
+      case c.relnamespace when parent.relnamespace then c.relname end as partition_name,
       parent.relname as parent_name,
       i.inhdetachpending as is_pending
     from pg_inherits as i
@@ -10054,12 +10227,12 @@ begin
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a database role may do more for a tenant than before.',
+    description => 'Reserved, not emitted yet: when a database role may do more for a tenant than before.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.access_granted",
-  "description": "Emitted by the ledger when a database role may do more for a tenant than before.",
+  "description": "Reserved, not emitted yet: when a database role may do more for a tenant than before.",
   "x-event-type": "ledger.access_granted",
   "x-publish": false,
   "type": "object",
@@ -10144,12 +10317,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a database role may do less for a tenant than before.',
+    description => 'Reserved, not emitted yet: when a database role may do less for a tenant than before.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.access_revoked",
-  "description": "Emitted by the ledger when a database role may do less for a tenant than before.",
+  "description": "Reserved, not emitted yet: when a database role may do less for a tenant than before.",
   "x-event-type": "ledger.access_revoked",
   "x-publish": false,
   "type": "object",
@@ -10236,12 +10409,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when the tenant''s log gets a signed checkpoint.',
+    description => 'Reserved, not emitted yet: when the tenant''s log gets a signed checkpoint.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.checkpoint_signed",
-  "description": "Emitted by the ledger when the tenant's log gets a signed checkpoint.",
+  "description": "Reserved, not emitted yet: when the tenant's log gets a signed checkpoint.",
   "x-event-type": "ledger.checkpoint_signed",
   "x-publish": false,
   "type": "object",
@@ -10290,12 +10463,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when an event type gets a new schema version.',
+    description => 'Reserved, not emitted yet: when an event type gets a new schema version.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.event_type_registered",
-  "description": "Emitted by the ledger when an event type gets a new schema version.",
+  "description": "Reserved, not emitted yet: when an event type gets a new schema version.",
   "x-event-type": "ledger.event_type_registered",
   "x-publish": false,
   "type": "object",
@@ -10354,12 +10527,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when events are exported.',
+    description => 'Reserved, not emitted yet: when events are exported.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.export_created",
-  "description": "Emitted by the ledger when events are exported.",
+  "description": "Reserved, not emitted yet: when events are exported.",
   "x-event-type": "ledger.export_created",
   "x-publish": false,
   "type": "object",
@@ -10423,12 +10596,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when repair_guards() put guards back.',
+    description => 'Reserved, not emitted yet: when repair_guards() put guards back.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.guards_repaired",
-  "description": "Emitted by the ledger when repair_guards() put guards back.",
+  "description": "Reserved, not emitted yet: when repair_guards() put guards back.",
   "x-event-type": "ledger.guards_repaired",
   "x-publish": false,
   "type": "object",
@@ -10469,12 +10642,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a legal hold forbids erasing and dropping.',
+    description => 'Reserved, not emitted yet: when a legal hold forbids erasing and dropping.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.hold_placed",
-  "description": "Emitted by the ledger when a legal hold forbids erasing and dropping.",
+  "description": "Reserved, not emitted yet: when a legal hold forbids erasing and dropping.",
   "x-event-type": "ledger.hold_placed",
   "x-publish": false,
   "type": "object",
@@ -10530,12 +10703,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a legal hold ends.',
+    description => 'Reserved, not emitted yet: when a legal hold ends.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.hold_released",
-  "description": "Emitted by the ledger when a legal hold ends.",
+  "description": "Reserved, not emitted yet: when a legal hold ends.",
   "x-event-type": "ledger.hold_released",
   "x-publish": false,
   "type": "object",
@@ -10585,12 +10758,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when an older audit trail was imported.',
+    description => 'Reserved, not emitted yet: when an older audit trail was imported.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.import_completed",
-  "description": "Emitted by the ledger when an older audit trail was imported.",
+  "description": "Reserved, not emitted yet: when an older audit trail was imported.",
   "x-event-type": "ledger.import_completed",
   "x-publish": false,
   "type": "object",
@@ -10651,12 +10824,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when the log begins a new epoch after a restore or a move.',
+    description => 'Reserved, not emitted yet: when the log begins a new epoch after a restore or a move.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.log_rebased",
-  "description": "Emitted by the ledger when the log begins a new epoch after a restore or a move.",
+  "description": "Reserved, not emitted yet: when the log begins a new epoch after a restore or a move.",
   "x-event-type": "ledger.log_rebased",
   "x-publish": false,
   "type": "object",
@@ -10712,12 +10885,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a partition moves from the hot table to the archive.',
+    description => 'Reserved, not emitted yet: when a partition moves from the hot table to the archive.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_archived",
-  "description": "Emitted by the ledger when a partition moves from the hot table to the archive.",
+  "description": "Reserved, not emitted yet: when a partition moves from the hot table to the archive.",
   "x-event-type": "ledger.partition_archived",
   "x-publish": false,
   "type": "object",
@@ -10807,12 +10980,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a partition is dropped after it was exported.',
+    description => 'Reserved, not emitted yet: when a partition is dropped after it was exported.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_dropped",
-  "description": "Emitted by the ledger when a partition is dropped after it was exported.",
+  "description": "Reserved, not emitted yet: when a partition is dropped after it was exported.",
   "x-event-type": "ledger.partition_dropped",
   "x-publish": false,
   "type": "object",
@@ -10922,12 +11095,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a partition was written to a file and read back.',
+    description => 'Reserved, not emitted yet: when a partition was written to a file and read back.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_exported",
-  "description": "Emitted by the ledger when a partition was written to a file and read back.",
+  "description": "Reserved, not emitted yet: when a partition was written to a file and read back.",
   "x-event-type": "ledger.partition_exported",
   "x-publish": false,
   "type": "object",
@@ -11046,12 +11219,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a dropped partition is brought back from its file.',
+    description => 'Reserved, not emitted yet: when a dropped partition is brought back from its file.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_restored",
-  "description": "Emitted by the ledger when a dropped partition is brought back from its file.",
+  "description": "Reserved, not emitted yet: when a dropped partition is brought back from its file.",
   "x-event-type": "ledger.partition_restored",
   "x-publish": false,
   "type": "object",
@@ -11161,12 +11334,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when private data is erased; the events and their hashes stay.',
+    description => 'Reserved, not emitted yet: when private data is erased; the events and their hashes stay.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.private_erased",
-  "description": "Emitted by the ledger when private data is erased; the events and their hashes stay.",
+  "description": "Reserved, not emitted yet: when private data is erased; the events and their hashes stay.",
   "x-event-type": "ledger.private_erased",
   "x-publish": false,
   "type": "object",
@@ -11224,12 +11397,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when private data of events is read.',
+    description => 'Reserved, not emitted yet: when private data of events is read.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.private_read",
-  "description": "Emitted by the ledger when private data of events is read.",
+  "description": "Reserved, not emitted yet: when private data of events is read.",
   "x-event-type": "ledger.private_read",
   "x-publish": false,
   "type": "object",
@@ -11285,12 +11458,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a tenant''s policy changes.',
+    description => 'Reserved, not emitted yet: when a tenant''s policy changes.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.tenant_policy_changed",
-  "description": "Emitted by the ledger when a tenant's policy changes.",
+  "description": "Reserved, not emitted yet: when a tenant's policy changes.",
   "x-event-type": "ledger.tenant_policy_changed",
   "x-publish": false,
   "type": "object",
@@ -11335,12 +11508,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when the log was verified; outcome failure means that findings were made.',
+    description => 'Reserved, not emitted yet: when the log was verified; outcome failure means that findings were made.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.verified",
-  "description": "Emitted by the ledger when the log was verified; outcome failure means that findings were made.",
+  "description": "Reserved, not emitted yet: when the log was verified; outcome failure means that findings were made.",
   "x-event-type": "ledger.verified",
   "x-publish": false,
   "type": "object",

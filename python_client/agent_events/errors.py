@@ -128,6 +128,25 @@ class ClusterChanged(LedgerError):
     code = "LG012"
 
 
+class UnversionedLedger(Exception):
+    """The database holds a ledger whose revision the migrations do not know.
+
+    It was installed by sql/install.sql, or by revisions mounted in a project's own alembic.
+    """
+
+    def __init__(self, database: str) -> None:
+        super().__init__(database)
+        self.message = f"database {database} holds a ledger, but not its revision"
+        self.detail = "It was installed by sql/install.sql, or by the alembic of another project."
+        self.hint = (
+            "Upgrade it with that project's alembic. One from sql/install.sql cannot be upgraded: "
+            "run `agent-events migrate` in an empty database."
+        )
+
+    def __str__(self) -> str:
+        return f"{self.message}\nDETAIL: {self.detail}\nHINT: {self.hint}"
+
+
 BY_SQLSTATE: dict[str, type[LedgerError]] = {
     str(error.code): error for error in LedgerError.__subclasses__()
 }

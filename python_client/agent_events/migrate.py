@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from agent_events._resources import migrations_dir
-from agent_events.errors import translated
+from agent_events.errors import UnversionedLedger, translated
 
 PREFIX = "agent_events_"
 
@@ -59,6 +59,7 @@ def upgrade(dsn: str, revision: str = "head", *, lock_timeout: str = "5s") -> li
         The revisions that were run, oldest first; empty when there was nothing to do.
 
     Raises:
+        UnversionedLedger: the ledger there was not installed by this command.
         psycopg.Error: the database refused; nothing has changed.
         alembic.util.CommandError: there is no such revision.
     """
@@ -78,6 +79,7 @@ def downgrade(dsn: str, revision: str, *, lock_timeout: str = "5s") -> list[str]
 
     Raises:
         AppendOnlyViolation: events would be lost; nothing has changed.
+        UnversionedLedger: the ledger there was not installed by this command.
         psycopg.Error: the database refused; nothing has changed.
         alembic.util.CommandError: there is no such revision.
     """
@@ -85,8 +87,13 @@ def downgrade(dsn: str, revision: str, *, lock_timeout: str = "5s") -> list[str]
 
 
 def current(dsn: str) -> str | None:
-    """Return the revision that the database is at, or None when it holds no ledger."""
+    """Return the revision that the database is at, or None when it holds no ledger.
+
+    Raises:
+        UnversionedLedger: the ledger there was not installed by this command.
+    """
     with engine(dsn).connect() as connection:
+        _require_version(connection)
         target = MigrationContext.configure(connection, opts={"version_table_schema": "ledger"})
         return target.get_current_revision()
 
@@ -184,10 +191,23 @@ def _run(
     config = _config()
     config.attributes["lock_timeout"] = lock_timeout
     with _one_at_a_time, _plain_errors(), engine(dsn).connect() as connection:
+        _require_version(connection)
         config.attributes["connection"] = connection
         run(config, _full(revision))
     steps: list[str] = config.attributes["steps"]
     return steps
+
+
+def _require_version(connection: Connection) -> None:
+    """Refuse a ledger that stands without the version table of the command."""
+    found = connection.exec_driver_sql(
+        "select current_database(), c.relname from pg_catalog.pg_class as c "
+        "join pg_catalog.pg_namespace as n on n.oid = c.relnamespace "
+        "where n.nspname = 'ledger' and c.relname in ('agent_events', 'alembic_version')"
+    ).all()
+    connection.rollback()
+    if [relation for _, relation in found] == ["agent_events"]:
+        raise UnversionedLedger(found[0][0])
 
 
 def _config(**options: Any) -> Config:

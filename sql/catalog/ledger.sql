@@ -7,12 +7,12 @@ begin
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a database role may do more for a tenant than before.',
+    description => 'Reserved, not emitted yet: when a database role may do more for a tenant than before.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.access_granted",
-  "description": "Emitted by the ledger when a database role may do more for a tenant than before.",
+  "description": "Reserved, not emitted yet: when a database role may do more for a tenant than before.",
   "x-event-type": "ledger.access_granted",
   "x-publish": false,
   "type": "object",
@@ -97,12 +97,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a database role may do less for a tenant than before.',
+    description => 'Reserved, not emitted yet: when a database role may do less for a tenant than before.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.access_revoked",
-  "description": "Emitted by the ledger when a database role may do less for a tenant than before.",
+  "description": "Reserved, not emitted yet: when a database role may do less for a tenant than before.",
   "x-event-type": "ledger.access_revoked",
   "x-publish": false,
   "type": "object",
@@ -189,12 +189,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when the tenant''s log gets a signed checkpoint.',
+    description => 'Reserved, not emitted yet: when the tenant''s log gets a signed checkpoint.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.checkpoint_signed",
-  "description": "Emitted by the ledger when the tenant's log gets a signed checkpoint.",
+  "description": "Reserved, not emitted yet: when the tenant's log gets a signed checkpoint.",
   "x-event-type": "ledger.checkpoint_signed",
   "x-publish": false,
   "type": "object",
@@ -243,12 +243,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when an event type gets a new schema version.',
+    description => 'Reserved, not emitted yet: when an event type gets a new schema version.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.event_type_registered",
-  "description": "Emitted by the ledger when an event type gets a new schema version.",
+  "description": "Reserved, not emitted yet: when an event type gets a new schema version.",
   "x-event-type": "ledger.event_type_registered",
   "x-publish": false,
   "type": "object",
@@ -307,12 +307,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when events are exported.',
+    description => 'Reserved, not emitted yet: when events are exported.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.export_created",
-  "description": "Emitted by the ledger when events are exported.",
+  "description": "Reserved, not emitted yet: when events are exported.",
   "x-event-type": "ledger.export_created",
   "x-publish": false,
   "type": "object",
@@ -376,12 +376,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when repair_guards() put guards back.',
+    description => 'Reserved, not emitted yet: when repair_guards() put guards back.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.guards_repaired",
-  "description": "Emitted by the ledger when repair_guards() put guards back.",
+  "description": "Reserved, not emitted yet: when repair_guards() put guards back.",
   "x-event-type": "ledger.guards_repaired",
   "x-publish": false,
   "type": "object",
@@ -422,12 +422,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a legal hold forbids erasing and dropping.',
+    description => 'Reserved, not emitted yet: when a legal hold forbids erasing and dropping.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.hold_placed",
-  "description": "Emitted by the ledger when a legal hold forbids erasing and dropping.",
+  "description": "Reserved, not emitted yet: when a legal hold forbids erasing and dropping.",
   "x-event-type": "ledger.hold_placed",
   "x-publish": false,
   "type": "object",
@@ -483,12 +483,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a legal hold ends.',
+    description => 'Reserved, not emitted yet: when a legal hold ends.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.hold_released",
-  "description": "Emitted by the ledger when a legal hold ends.",
+  "description": "Reserved, not emitted yet: when a legal hold ends.",
   "x-event-type": "ledger.hold_released",
   "x-publish": false,
   "type": "object",
@@ -538,12 +538,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when an older audit trail was imported.',
+    description => 'Reserved, not emitted yet: when an older audit trail was imported.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.import_completed",
-  "description": "Emitted by the ledger when an older audit trail was imported.",
+  "description": "Reserved, not emitted yet: when an older audit trail was imported.",
   "x-event-type": "ledger.import_completed",
   "x-publish": false,
   "type": "object",
@@ -604,12 +604,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when the log begins a new epoch after a restore or a move.',
+    description => 'Reserved, not emitted yet: when the log begins a new epoch after a restore or a move.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.log_rebased",
-  "description": "Emitted by the ledger when the log begins a new epoch after a restore or a move.",
+  "description": "Reserved, not emitted yet: when the log begins a new epoch after a restore or a move.",
   "x-event-type": "ledger.log_rebased",
   "x-publish": false,
   "type": "object",
@@ -665,12 +665,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a partition moves from the hot table to the archive.',
+    description => 'Reserved, not emitted yet: when a partition moves from the hot table to the archive.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_archived",
-  "description": "Emitted by the ledger when a partition moves from the hot table to the archive.",
+  "description": "Reserved, not emitted yet: when a partition moves from the hot table to the archive.",
   "x-event-type": "ledger.partition_archived",
   "x-publish": false,
   "type": "object",
@@ -760,12 +760,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a partition is dropped after it was exported.',
+    description => 'Reserved, not emitted yet: when a partition is dropped after it was exported.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_dropped",
-  "description": "Emitted by the ledger when a partition is dropped after it was exported.",
+  "description": "Reserved, not emitted yet: when a partition is dropped after it was exported.",
   "x-event-type": "ledger.partition_dropped",
   "x-publish": false,
   "type": "object",
@@ -875,12 +875,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a partition was written to a file and read back.',
+    description => 'Reserved, not emitted yet: when a partition was written to a file and read back.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_exported",
-  "description": "Emitted by the ledger when a partition was written to a file and read back.",
+  "description": "Reserved, not emitted yet: when a partition was written to a file and read back.",
   "x-event-type": "ledger.partition_exported",
   "x-publish": false,
   "type": "object",
@@ -999,12 +999,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a dropped partition is brought back from its file.',
+    description => 'Reserved, not emitted yet: when a dropped partition is brought back from its file.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_restored",
-  "description": "Emitted by the ledger when a dropped partition is brought back from its file.",
+  "description": "Reserved, not emitted yet: when a dropped partition is brought back from its file.",
   "x-event-type": "ledger.partition_restored",
   "x-publish": false,
   "type": "object",
@@ -1114,12 +1114,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when private data is erased; the events and their hashes stay.',
+    description => 'Reserved, not emitted yet: when private data is erased; the events and their hashes stay.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.private_erased",
-  "description": "Emitted by the ledger when private data is erased; the events and their hashes stay.",
+  "description": "Reserved, not emitted yet: when private data is erased; the events and their hashes stay.",
   "x-event-type": "ledger.private_erased",
   "x-publish": false,
   "type": "object",
@@ -1177,12 +1177,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when private data of events is read.',
+    description => 'Reserved, not emitted yet: when private data of events is read.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.private_read",
-  "description": "Emitted by the ledger when private data of events is read.",
+  "description": "Reserved, not emitted yet: when private data of events is read.",
   "x-event-type": "ledger.private_read",
   "x-publish": false,
   "type": "object",
@@ -1238,12 +1238,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when a tenant''s policy changes.',
+    description => 'Reserved, not emitted yet: when a tenant''s policy changes.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.tenant_policy_changed",
-  "description": "Emitted by the ledger when a tenant's policy changes.",
+  "description": "Reserved, not emitted yet: when a tenant's policy changes.",
   "x-event-type": "ledger.tenant_policy_changed",
   "x-publish": false,
   "type": "object",
@@ -1288,12 +1288,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Emitted by the ledger when the log was verified; outcome failure means that findings were made.',
+    description => 'Reserved, not emitted yet: when the log was verified; outcome failure means that findings were made.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.verified",
-  "description": "Emitted by the ledger when the log was verified; outcome failure means that findings were made.",
+  "description": "Reserved, not emitted yet: when the log was verified; outcome failure means that findings were made.",
   "x-event-type": "ledger.verified",
   "x-publish": false,
   "type": "object",

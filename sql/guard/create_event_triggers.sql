@@ -1,7 +1,7 @@
 -- The event triggers, where they are missing. They refuse what an owner of the tables could do
 -- otherwise: DROP, DETACH, DISABLE TRIGGER, rewrites, foreign triggers and policies, replaced
--- functions. They fire for the listed commands only and pass over whatever is not the ledger's. The
--- caller must be a superuser.
+-- functions. They fire for the listed commands only and pass over whatever is not the ledger's.
+-- check_guards() compares them with a list of its own. The caller must be a superuser.
 create or replace function ledger_guard.create_event_triggers()
 returns void
 language plpgsql
@@ -13,10 +13,11 @@ begin
   for v_trigger in
     select * from (values
       ('ledger_guard_ddl', 'ddl_command_end', 'refuse_ddl', array[
-        'ALTER AGGREGATE', 'ALTER FUNCTION', 'ALTER INDEX', 'ALTER POLICY', 'ALTER PROCEDURE',
-        'ALTER ROUTINE', 'ALTER RULE', 'ALTER SCHEMA', 'ALTER SEQUENCE', 'ALTER TABLE',
-        'ALTER TRIGGER', 'ALTER TYPE', 'ALTER VIEW', 'CREATE AGGREGATE', 'CREATE FOREIGN TABLE',
-        'CREATE FUNCTION', 'CREATE INDEX', 'CREATE POLICY', 'CREATE PROCEDURE', 'CREATE RULE',
+        'ALTER AGGREGATE', 'ALTER FUNCTION', 'ALTER INDEX', 'ALTER MATERIALIZED VIEW',
+        'ALTER POLICY', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER RULE', 'ALTER SCHEMA',
+        'ALTER SEQUENCE', 'ALTER TABLE', 'ALTER TRIGGER', 'ALTER TYPE', 'ALTER VIEW',
+        'CREATE AGGREGATE', 'CREATE FOREIGN TABLE', 'CREATE FUNCTION', 'CREATE INDEX',
+        'CREATE MATERIALIZED VIEW', 'CREATE POLICY', 'CREATE PROCEDURE', 'CREATE RULE',
         'CREATE SEQUENCE', 'CREATE TABLE', 'CREATE TABLE AS', 'CREATE TRIGGER', 'CREATE TYPE',
         'CREATE VIEW', 'SELECT INTO'
       ]),

@@ -1,5 +1,5 @@
 -- The guards that a table must carry; the one place that says so. protect_table() creates them,
--- findings() compares them. A table that is not named here is taken for a partition.
+-- broken_triggers() compares them. A table that is not named here is taken for a partition.
 --   Row guards also hold when the table hangs below a foreign parent, whose statements do not fire
 --   the table's own statement triggers. Statement guards also hold for TRUNCATE and for statements
 --   that hit no row.

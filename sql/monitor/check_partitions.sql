@@ -1,4 +1,5 @@
--- doctor(): partitions that are missing, astray or unknown.
+-- doctor(): partitions that are missing, astray or unknown. The manifest means tables of schema
+-- ledger: a table of the same name elsewhere is another one.
 create or replace function ledger.check_partitions()
 returns table (severity text, kind text, object text, detail text, hint text)
 language sql
@@ -8,7 +9,7 @@ as $$
   with attached as (
     select
       i.inhrelid as oid,
-      c.relname as partition_name,
+      case c.relnamespace when parent.relnamespace then c.relname end as partition_name,
       parent.relname as parent_name,
       i.inhdetachpending as is_pending
     from pg_inherits as i

@@ -19,8 +19,7 @@ begin
     raise exception using
       errcode = 'LG006',
       message = format(
-        'run %s does not exist for tenant %s',
-        coalesce(find_run.run_id::text, 'NULL'), find_run.tenant_id
+        'run %s does not exist for tenant %s', find_run.run_id, find_run.tenant_id
       ),
       hint = 'Start it with ledger.start_run(); is it another tenant''s?';
   end if;

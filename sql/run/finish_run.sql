@@ -19,6 +19,12 @@ as $$
 #variable_conflict use_column
 declare
   v_tenant_id text := coalesce(finish_run.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_run_id uuid := coalesce(
+    finish_run.run_id,
+    case
+      when current_setting('ledger.context', true) = 'on' then ledger.setting('run_id')::uuid
+    end
+  );
   v_run ledger.agent_runs;
 begin
   perform ledger.require_tenant(v_tenant_id, 'write');
@@ -31,9 +37,13 @@ begin
       ),
       hint = 'Use success, partial or failure.';
   end if;
-  v_run := ledger.find_run(
-    v_tenant_id, coalesce(finish_run.run_id, ledger.setting('run_id')::uuid)
-  );
+  if v_run_id is null then
+    raise exception using
+      errcode = 'LG009',
+      message = 'no run to finish: no run_id is given, and none is set in this transaction',
+      hint = 'Give run_id, or set it first: select ledger.set_context(run_id => ...).';
+  end if;
+  v_run := ledger.find_run(v_tenant_id, v_run_id);
 
   select e.* into id, created_at, sequence, hash, duplicate
   from ledger.emit_event(

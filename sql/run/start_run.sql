@@ -19,6 +19,7 @@ as $$
 #variable_conflict use_column
 declare
   v_tenant_id text := coalesce(start_run.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_has_context boolean := coalesce(current_setting('ledger.context', true) = 'on', false);
   v_run ledger.agent_runs;
   v_parent ledger.agent_runs;
 begin
@@ -43,13 +44,16 @@ begin
     coalesce(
       start_run.correlation_id,
       v_parent.correlation_id,
-      ledger.setting('correlation_id')::uuid,
+      case when v_has_context then ledger.setting('correlation_id')::uuid end,
       t.trace_id
     ),
     clock_timestamp()
   from (
     select coalesce(
-      start_run.trace_id, v_parent.trace_id, ledger.setting('trace_id')::uuid, gen_random_uuid()
+      start_run.trace_id,
+      v_parent.trace_id,
+      case when v_has_context then ledger.setting('trace_id')::uuid end,
+      gen_random_uuid()
     ) as trace_id
   ) as t
   on conflict do nothing

@@ -90,6 +90,28 @@ def test_revision_that_does_not_exist(
     assert "agent_events_9999" in done.stderr
 
 
+@pytest.mark.parametrize("subcommand", [[], ["upgrade"], ["downgrade", "base"], ["current"]])
+def test_ledger_that_it_did_not_install(
+    dsn: str, run: Callable[..., Result], subcommand: list[str]
+) -> None:
+    done = run("--dsn", dsn, *subcommand)
+    assert done.exit_code == 2
+    assert "holds a ledger, but not its revision" in done.stderr
+    assert "hint: " in done.stderr
+
+
+def test_demo_says_the_same(dsn: str) -> None:
+    done = CliRunner().invoke(main, ["demo", "--dsn", dsn])
+    assert done.exit_code == 2
+    assert "holds a ledger, but not its revision" in done.stderr
+
+
+def test_other_commands_name_it_where_there_is_no_ledger(empty_database: NewDatabase) -> None:
+    done = CliRunner().invoke(main, ["doctor", "--dsn", empty_database()])
+    assert done.exit_code == 1
+    assert "hint: Install the ledger first: agent-events migrate" in done.stderr
+
+
 def test_database_that_cannot_be_reached(run: Callable[..., Result], tmp_path: Path) -> None:
     done = run("--dsn", f"host={tmp_path} dbname=x")
     assert done.exit_code == 3

@@ -63,6 +63,112 @@ def test_missing_event_trigger(pg: AnyConnection, findings: Findings) -> None:
 
 
 @pytest.mark.parametrize(
+    "definition",
+    [
+        "ddl_command_end when tag in ('ALTER TABLE') execute function ledger_guard.refuse_ddl()",
+        "ddl_command_start execute function ledger_guard.refuse_ddl()",
+        "ddl_command_end execute function public.pass()",
+    ],
+)
+def test_altered_event_trigger(pg: AnyConnection, findings: Findings, definition: str) -> None:
+    """Its name and state are as they were; the hint mends it."""
+    pg.execute(
+        "create function public.pass() returns event_trigger language plpgsql as 'begin end';"
+        "drop event trigger ledger_guard_ddl;"
+        f"create event trigger ledger_guard_ddl on {definition};"
+        "alter event trigger ledger_guard_ddl enable always"
+    )
+    assert findings() == {("error", "event trigger", "ledger_guard_ddl")}
+    hint = pg.execute("select hint from ledger.doctor() where kind = 'event trigger'").fetchone()
+    assert hint is not None
+    for statement in hint[0].removeprefix("As a superuser: ").split("; "):
+        pg.execute(statement)
+    assert findings() == set()
+
+
+@pytest.mark.parametrize("kind", ["create", "alter"])
+def test_materialized_views_are_refused(pg: AnyConnection, kind: str) -> None:
+    pg.execute("create materialized view public.mine as select 1 as one")
+    statement = {
+        "create": "create materialized view ledger.mine as select 1 as one",
+        "alter": "alter materialized view public.mine set schema ledger",
+    }[kind]
+    with pytest.raises(psycopg.Error, match="belongs to the ledger") as refused:
+        pg.execute(statement)
+    assert refused.value.sqlstate == "LG001"
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind", "policy"),
+    [
+        ("alter policy {p} on {t} using (true)", "policy altered", "ledger_reader"),
+        ("alter policy {p} on {t} to public", "policy altered", "ledger_reader"),
+        ("alter policy {p} on {t} to public", "policy altered", "ledger_append"),
+        ("alter policy {p} on {t} with check (false)", "policy altered", "ledger_append"),
+        ("drop policy {p} on {t}", "policy missing", "ledger_reader"),
+        (
+            "drop policy {p} on {t}; create policy {p} on {t} to ledger_owner using (true)",
+            "policy altered",
+            "ledger_owner",
+        ),
+        (
+            (
+                "drop policy {p} on {t};"
+                " create policy {p} on {t} as restrictive for select to ledger_owner using (true)"
+            ),
+            "policy altered",
+            "ledger_owner",
+        ),
+        ("create policy {p} on {t} using (true)", "foreign policy", "ledger_privacy"),
+    ],
+)
+def test_policies_are_compared(
+    findings: Findings, window: Window, statement: str, kind: str, policy: str
+) -> None:
+    """Roles, command and expressions too; a name of another table's policy is no excuse."""
+    window(statement.format(t="ledger.agent_events", p=policy))
+    assert findings() == {("error", kind, f"ledger.agent_events: {policy}")}
+
+
+def test_policies_are_compared_under_any_settings(pg: AnyConnection, findings: Findings) -> None:
+    pg.execute("set quote_all_identifiers = on; set search_path = ledger")
+    assert findings() == set()
+
+
+@pytest.mark.parametrize(
+    ("statement", "finding"),
+    [
+        (
+            "grant update (payload) on ledger.agent_events to {role}",
+            ("error", "column privilege", "column ledger.agent_events.payload"),
+        ),
+        (
+            "grant select (payload) on ledger.agent_events to {role}",
+            ("warning", "column privilege", "column ledger.agent_events.payload"),
+        ),
+        ("grant create on schema ledger to {role}", ("error", "CREATE privilege", "schema ledger")),
+        (
+            "grant create on schema ledger_guard to public",
+            ("error", "CREATE privilege", "schema ledger_guard"),
+        ),
+        (
+            "grant execute on function ledger.is_owner() to {role}",
+            ("warning", "granted to another role", "function ledger.is_owner()"),
+        ),
+    ],
+)
+def test_foreign_privileges(
+    pg: AnyConnection,
+    findings: Findings,
+    login_role: Callable[..., str],
+    statement: str,
+    finding: tuple[str, str, str],
+) -> None:
+    pg.execute(statement.format(role=login_role("ledger_guest")))
+    assert findings() == {finding}
+
+
+@pytest.mark.parametrize(
     ("statement", "kind", "object_name"),
     [
         ("alter table {t} disable trigger {g}", "guard disabled", "{t}: {g}"),
@@ -163,6 +269,16 @@ def test_detached_partition(findings: Findings, window: Window, partition: str) 
     assert findings() == {
         ("error", "partition astray", name),
         ("warning", "partition missing", "agent_events"),
+    }
+
+
+def test_partition_in_another_schema(findings: Findings, window: Window, partition: str) -> None:
+    window(f"alter table {partition} set schema public")
+    name = partition.removeprefix("ledger.")
+    assert findings() == {
+        ("error", "partition astray", name),
+        ("warning", "partition missing", "agent_events"),
+        ("warning", "partition not in manifest", f"public.{name}"),
     }
 
 

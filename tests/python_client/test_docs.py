@@ -1,22 +1,92 @@
-"""The Python of docs/ runs as it stands, block after block."""
+"""What README.md and docs/ show: Python and SQL that run, commands and links that exist."""
 
 from __future__ import annotations
 
 import re
+import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from click.testing import CliRunner
 
-DOCS = Path(__file__).parents[2] / "docs"
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+from agent_events.cli import main
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "sql" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+STATEMENT = re.compile(r"(.+?);[ \t]*(?:-- (.*))?$\n?", re.DOTALL | re.MULTILINE)
+STARTS_OR_ENDS = ("begin", "commit")
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-@pytest.mark.parametrize("page", ["quickstart.md", "python.md"])
-def test_examples_run(page: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def blocks(page: Path, *languages: str) -> list[str]:
+    pattern = rf"^```(?:{'|'.join(languages)})\n(.*?)^```"
+    return re.findall(pattern, page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words of each `agent-events …`, continuation lines joined, up to a comment or a pipe."""
+    text = "".join(blocks(page, "sh", "console", "")).replace("\\\n", " ")
+    lines = re.findall(r"^(?:\$ )?agent-events (.*)$", text, re.MULTILINE)
+    words = [shlex.split(line, comments=True) for line in lines]
+    return [line[: next((line.index(s) for s in "|>" if s in line), None)] for line in words]
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/quickstart.md", "docs/python.md"])
+def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENT_EVENTS_DSN", dsn)
     namespace: dict[str, Any] = {"__name__": "docs"}
-    blocks = BLOCK.findall((DOCS / page).read_text())
-    assert blocks
-    for block in blocks:
-        exec(compile(block, page, "exec"), namespace)  # noqa: S102
+    examples = blocks(ROOT / name, "python")
+    assert examples
+    for example in examples:
+        source = example.replace('"dbname=app"', repr(dsn))
+        exec(compile(source, name, "exec"), namespace)  # noqa: S102
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/quickstart.md", "docs/event-types.md"])
+def test_sql_runs(name: str, pg: psycopg.Connection[Any]) -> None:
+    """In order, each statement on its own; roles go with the transaction."""
+    pg.execute("create table deals (id int, stage text)")
+    examples = blocks(ROOT / name, "sql")
+    assert examples
+    with pg.transaction(force_rollback=True):
+        if "create role app" not in "".join(examples):
+            pg.execute("create role app login")
+        for statement, remark in STATEMENT.findall("".join(examples)):
+            if statement.strip() in STARTS_OR_ENDS:
+                continue
+            refused = re.search(r"refused, (LG\d{3})", remark)
+            outcome = pytest.raises(psycopg.Error) if refused else nullcontext()
+            with outcome as caught, pg.transaction():
+                pg.execute(statement)
+            if refused:
+                assert caught.value.sqlstate == refused[1]
+
+
+@every_page
+def test_commands_and_their_options_exist(page: Path) -> None:
+    for words in commands(page):
+        done = CliRunner().invoke(main, [*words, "--help"])
+        assert done.exit_code == 0, f"{words}: {done.output}"
+
+
+def test_commands_of_the_quick_start_run(dsn: str) -> None:
+    """All but those that start a server, install, or never end."""
+    ran = 0
+    for words in commands(ROOT / "docs" / "quickstart.md"):
+        if words[0] in ("dev", "migrate") or "--follow" in words:
+            continue
+        done = CliRunner().invoke(main, words, env={"AGENT_EVENTS_DSN": dsn})
+        assert done.exit_code == 0, f"{words}: {done.output}"
+        ran += 1
+    assert ran
+
+
+@every_page
+def test_links_lead_somewhere(page: Path) -> None:
+    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert missing == []

@@ -81,11 +81,26 @@ def test_no_outcome_of_a_finished_run(pg: AnyConnection, run_id: UUID, outcome: 
 
 
 @pytest.mark.usefixtures("run_id")
-@pytest.mark.parametrize("run", [None, UUID(int=0), uuid4()])
+@pytest.mark.parametrize("run", [UUID(int=0), uuid4()])
 def test_unknown_run(pg: AnyConnection, run: UUID | None) -> None:
     with pytest.raises(psycopg.Error) as caught:
         pg.execute("select ledger.finish_run(%s, tenant_id => 'acme')", [run])
     assert caught.value.sqlstate == "LG006"
+
+
+@pytest.mark.usefixtures("run_id")
+def test_no_run_is_given_or_set(pg: AnyConnection) -> None:
+    with pytest.raises(psycopg.Error, match="no run_id is given") as caught:
+        pg.execute("select ledger.finish_run(tenant_id => 'acme')")
+    assert caught.value.sqlstate == "LG009"
+
+
+def test_a_run_outside_a_context_does_not_count(pg: AnyConnection, run_id: UUID) -> None:
+    pg.execute("select set_config('ledger.run_id', %s, false)", [str(run_id)])
+    with pytest.raises(psycopg.Error, match="no run_id is given"):
+        pg.execute("select ledger.finish_run(tenant_id => 'acme')")
+    pg.execute("set ledger.context = 'on'")
+    pg.execute("select ledger.finish_run(tenant_id => 'acme')")
 
 
 def test_run_of_another_tenant_is_unknown(pg: AnyConnection, run_id: UUID) -> None:

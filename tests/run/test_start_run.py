@@ -46,6 +46,18 @@ def test_row_and_event(pg: AnyConnection) -> None:
     assert stream == ("run", str(run_id), 1)
 
 
+def test_settings_count_within_a_context_only(pg: AnyConnection) -> None:
+    trace_id, correlation_id = uuid4(), uuid4()
+    pg.execute("select set_config('ledger.trace_id', %s, false)", [str(trace_id)])
+    pg.execute("select set_config('ledger.correlation_id', %s, false)", [str(correlation_id)])
+    runs = "select trace_id, correlation_id from ledger.agent_runs where id = %s"
+    assert trace_id not in fetch(pg, runs, start(pg, agent_name="scorer")).values()
+    pg.execute("select set_config('ledger.trace_id', %s, false)", [str(trace_id)])
+    pg.execute("set ledger.context = 'on'")
+    run = fetch(pg, runs, start(pg, agent_name="scorer"))
+    assert run == {"trace_id": trace_id, "correlation_id": correlation_id}
+
+
 def test_transaction_goes_on_in_the_run(pg: AnyConnection) -> None:
     with pg.transaction():
         run_id = start(pg, agent_name="scorer", tenant_id="acme")

@@ -16,11 +16,12 @@ import psycopg
 from rich.console import Console
 
 from agent_events import dsn as dsn_module
-from agent_events.errors import LedgerError
+from agent_events.errors import LedgerError, UnversionedLedger
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 EXIT_REFUSED = 1
+EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 
 out = Console(soft_wrap=True, highlight=False)
@@ -97,10 +98,14 @@ class ReportingGroup(click.Group):
         except LedgerError as error:
             report(error.sqlstate, error.message, error.detail, error.hint)
             ctx.exit(EXIT_REFUSED)
+        except UnversionedLedger as error:
+            report(None, error.message, error.detail, error.hint)
+            ctx.exit(EXIT_USAGE)
         except psycopg.Error as error:
             diag = error.diag
             message = diag.message_primary or str(error)
-            report(diag.sqlstate, message, diag.message_detail, diag.message_hint)
+            hint = diag.message_hint or missing_ledger_hint(diag)
+            report(diag.sqlstate, message, diag.message_detail, hint)
             ctx.exit(EXIT_UNREACHABLE if is_unreachable(error) else EXIT_REFUSED)
 
 
@@ -110,6 +115,13 @@ def is_unreachable(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.OperationalError) and (
         state is None or state.startswith(("08", "57P"))
     )
+
+
+def missing_ledger_hint(diag: psycopg.errors.Diagnostic) -> str | None:
+    """Return what to do where the database holds no ledger at all."""
+    if diag.sqlstate == "3F000" and '"ledger"' in (diag.message_primary or ""):
+        return "Install the ledger first: agent-events migrate"
+    return None
 
 
 def report(sqlstate: str | None, message: str, detail: str | None, hint: str | None) -> None:

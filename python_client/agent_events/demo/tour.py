@@ -80,7 +80,7 @@ class Tour:
         status = run_status(connection, story.run_id)["status"]
         self._say(
             f"Run {story.run_id}: {status}. Each line is an event, below the event that caused it. "
-            "The model's prompt is kept apart, where it can be erased; the event holds its hash."
+            "The model's prompt is kept apart; the event holds its hash."
         )
         self.summary["agent"] = {
             "run_id": story.run_id,
