@@ -11,7 +11,9 @@ declare
     'emit_event', 'emit_events', 'emit_plain_events', 'lock_keys', 'lock_streams', 'prepare_event',
     'require_run', 'begin_stream', 'find_receipt', 'keep_receipt', 'correlation_of',
     'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
-    'register_event_type', 'refuse_payload'
+    'register_event_type', 'refuse_payload',
+    'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
+    'seal_events', 'grow_tree', 'close_block'
   ];
   v_object record;
 begin
@@ -77,7 +79,13 @@ grant select, insert on
   ledger.agent_events, ledger.outbox, ledger.agent_runs, ledger.event_private, ledger.streams,
   ledger.idempotency_keys, ledger.tenants, ledger.event_schemas, ledger.event_types
 to ledger_append;
-grant update on ledger.streams, ledger.event_types to ledger_append;
+grant select, insert on
+  ledger.log_heads, ledger.log_edges, ledger.log_entries, ledger.log_tiles, ledger.log_blocks
+to ledger_append;
+grant select on ledger.log_sweep to ledger_append;
+grant update on
+  ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep
+to ledger_append;
 grant select on
   ledger.agent_events_archive, ledger.tenant_grants, ledger.partition_settings, ledger.events
 to ledger_append;
@@ -85,7 +93,7 @@ to ledger_append;
 -- Everybody who may use the ledger at all.
 grant execute on function
   ledger.setting, ledger.caller, ledger.is_owner, ledger.permitted_tenants, ledger.acts_for,
-  ledger.require_tenant, ledger.set_context, ledger.event_id, ledger.event_time, ledger.event_entry,
+  ledger.require_tenant, ledger.require_any, ledger.set_context, ledger.event_id, ledger.event_time, ledger.event_entry,
   ledger.event_hash, ledger.private_hash, ledger.event_schema
 to
   ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
@@ -109,6 +117,22 @@ grant execute on function
   ledger.get_event, ledger.find_events, ledger.read_stream, ledger.trace, ledger.causation_order,
   ledger.require_page_size
 to ledger_reader, ledger_auditor;
+
+-- The log: its readers, and who may seal.
+grant select on
+  ledger.log, ledger.log_heads, ledger.log_edges, ledger.log_entries, ledger.log_tiles,
+  ledger.log_blocks
+to ledger_reader, ledger_auditor;
+grant execute on function
+  ledger.read_log, ledger.wait_for_position, ledger.position_of, ledger.require_tree_size,
+  ledger.split_size, ledger.merkle_root, ledger.block_hash, ledger.log_node,
+  ledger.log_range_root, ledger.log_root, ledger.inclusion_proof, ledger.consistency_proof,
+  ledger.checkpoint
+to ledger_reader, ledger_auditor;
+grant execute on function ledger.seal to
+  ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_auditor;
+grant execute on function ledger.seal_all, ledger.rebase_log to ledger_operator;
+grant execute on function ledger.verify to ledger_reader, ledger_auditor, ledger_operator;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;

@@ -1,7 +1,7 @@
 -- agent-events: the whole ledger, in reading order. Each line below names one file that holds one
 -- object.
 --
---   registry -> emit -> agent_events -> (log, relay, state: later rooms)
+--   registry -> emit -> agent_events -> log -> (relay, state: later rooms)
 --                |           |
 --                +-> outbox  +-> archive
 --
@@ -32,6 +32,7 @@ set local client_min_messages = warning;
 \ir schema/permitted_tenants.sql
 \ir schema/acts_for.sql
 \ir schema/require_tenant.sql
+\ir schema/require_any.sql
 \ir schema/grant_access.sql
 \ir schema/revoke_access.sql
 \ir schema/set_tenant_policy.sql
@@ -154,6 +155,59 @@ set local client_min_messages = warning;
 \ir event/causation_order.sql
 \ir event/trace.sql
 \ir registry/event_type_coverage.sql
+
+-- log: the order of what was committed. seal() gives every committed event the next position of its
+-- tenant and appends it to the tenant's Merkle tree; readers follow by position, and the tree proves
+-- that nothing was changed since.
+\ir log/log_heads.sql
+\ir log/log_edges.sql
+\ir log/log_entries.sql
+\ir log/log_tiles.sql
+\ir log/log_blocks.sql
+\ir log/log_sweep.sql
+\ir log/seal_receipt.sql
+\ir log/system_identifier.sql
+\ir log/committed_snapshot.sql
+\ir log/first_sweep.sql
+\ir log/merkle_root.sql
+\ir log/block_hash.sql
+\ir log/refuse_other_cluster.sql
+\ir log/is_far_behind.sql
+\ir log/lock_log_head.sql
+\ir log/events_since.sql
+\ir log/unsealed_events.sql
+\ir log/grow_tree.sql
+\ir log/edge_root.sql
+\ir log/close_block.sql
+\ir log/seal_events.sql
+\ir log/seal.sql
+\ir log/carried_sweep.sql
+\ir log/seal_all.sql
+\ir log/rebase_log.sql
+\ir log/log.sql
+\ir log/wait_for_position.sql
+\ir log/read_log.sql
+\ir log/position_of.sql
+
+-- prove: that an event is in the tree, that one tree continues another, and what is signed outside.
+\ir log/require_tree_size.sql
+\ir log/split_size.sql
+\ir log/log_node.sql
+\ir log/log_range_root.sql
+\ir log/log_root.sql
+\ir log/inclusion_proof.sql
+\ir log/consistency_proof.sql
+\ir log/checkpoint.sql
+
+-- verify: whether the log is whole, as far as the database can say so itself.
+\ir log/block_of.sql
+\ir log/tree_root.sql
+\ir log/verify_entries.sql
+\ir log/verify_tiles.sql
+\ir log/verify_blocks.sql
+\ir log/verify_stream.sql
+\ir log/verify_unlogged.sql
+\ir log/verify.sql
 
 -- guard: what refuses changes. Triggers on every table and partition, row-level security, and,
 -- where a superuser installs, event triggers against DDL that would take the guards away.

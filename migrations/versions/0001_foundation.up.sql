@@ -260,6 +260,29 @@ $$;
 comment on function ledger.require_tenant(text, text) is
   'Raises LG005 unless the caller has the privilege for the tenant.';
 
+-- from sql/schema/require_any.sql
+-- Raises LG005 unless the caller may act for the tenant in one of these ways.
+create or replace function ledger.require_any(tenant_id text, privileges text[])
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_privilege text;
+begin
+  foreach v_privilege in array require_any.privileges loop
+    if ledger.acts_for(require_any.tenant_id, v_privilege) then
+      return;
+    end if;
+  end loop;
+  perform ledger.require_tenant(require_any.tenant_id, require_any.privileges[1]);
+end
+$$;
+
+comment on function ledger.require_any(text, text[]) is
+  'Raises LG005 unless the caller has one of the privileges for the tenant.';
+
 -- from sql/schema/grant_access.sql
 -- The one call an administrator needs: membership in the ledger's roles, and the tenant. Runs as
 -- the administrator, who must be able to grant those roles. Privileges add up; locks nothing beyond
@@ -2458,9 +2481,9 @@ on ledger.agent_events (tenant_id, event_type, created_at);
 create index agent_events_trace
 on ledger.agent_events using brin (trace_id uuid_bloom_ops)
 with (pages_per_range = 32, autosummarize = on);
--- seal() finds new rows by xid; BRIN has no xid8 operator class.
-create index agent_events_xact
-on ledger.agent_events using brin ((xact_id::text::bigint));
+-- seal() finds new events by it. (A BRIN index costs emit as much, and is blind to the newest pages
+-- until a vacuum.)
+create index agent_events_xact on ledger.agent_events (xact_id);
 
 comment on table ledger.agent_events is
   'The events, append-only and partitioned by created_at. Read them through the view '
@@ -4797,6 +4820,1737 @@ comment on column ledger.event_type_coverage.is_registered is
 comment on column ledger.event_type_coverage.is_seen is
   'Whether any event of the type is there; false = a gap in the audit trail.';
 
+-- from sql/log/log_heads.sql
+-- Where sealing stands, per tenant. One UPDATE here locks the tenant's log; everything that a seal
+-- needs of the past is in this row and in log_edges.
+create table ledger.log_heads (
+  tenant_id text collate "C" primary key,
+  tree_size bigint not null,
+  root bytea not null,
+  block_no bigint not null,
+  block_hash bytea not null,
+  sealed_at timestamptz not null,
+  snapshot pg_snapshot not null,
+  epoch int not null,
+  system_identifier bigint not null
+) with (fillfactor = 50);
+
+comment on table ledger.log_heads is
+  'Where the log of each tenant stands: size and root of its tree, and what the last seal saw.';
+comment on column ledger.log_heads.tree_size is 'Number of sealed events; the next gets this position.';
+comment on column ledger.log_heads.root is 'RFC 6962 tree hash over the first tree_size events.';
+comment on column ledger.log_heads.snapshot is
+  'What the last seal saw: every event of a transaction visible in it has its position.';
+comment on column ledger.log_heads.epoch is
+  'How often ledger.rebase_log() has carried the log over to another cluster.';
+comment on column ledger.log_heads.system_identifier is
+  'The cluster whose transaction ids snapshot is about (pg_control_system()).';
+
+-- from sql/log/log_edges.sql
+-- The growing right edge of each tenant's tree: of every level the hashes that do not fill a tile
+-- yet. Apart from log_heads, so that a seal rewrites the level it touches and no other.
+create table ledger.log_edges (
+  tenant_id text collate "C" not null,
+  level int not null,
+  hashes bytea not null,
+  primary key (tenant_id, level)
+) with (fillfactor = 50);
+
+-- Hashes do not compress.
+alter table ledger.log_edges alter column hashes set storage external;
+
+comment on table ledger.log_edges is
+  'The incomplete tile of each level of a tenant''s tree: up to 255 hashes of 32 bytes.';
+
+-- from sql/log/log_entries.sql
+-- Position and event: the order of a tenant's log. created_at leads to the event's partition.
+create table ledger.log_entries (
+  tenant_id text collate "C" not null,
+  position bigint not null,
+  created_at timestamptz not null,
+  event_id uuid not null,
+  primary key (tenant_id, position)
+);
+
+-- Finds an event's position, and makes it impossible to give it two.
+create unique index log_entries_event on ledger.log_entries (tenant_id, event_id);
+
+comment on table ledger.log_entries is
+  'The position of every sealed event in its tenant''s log: gapless from 0, given once by '
+  'ledger.seal().';
+
+-- from sql/log/log_tiles.sql
+-- The tenant's Merkle tree in full tiles of 256 hashes (C2SP tlog-tiles): at level 0 the hashes of
+-- events, at level n the roots of the tiles of level n - 1. A tile is written once, when it is
+-- full; what is not full yet stands in log_edges.
+create table ledger.log_tiles (
+  tenant_id text collate "C" not null,
+  level int not null,
+  tile_index bigint not null,
+  hashes bytea not null,
+  primary key (tenant_id, level, tile_index)
+);
+
+-- Hashes do not compress.
+alter table ledger.log_tiles alter column hashes set storage external;
+
+comment on table ledger.log_tiles is
+  'Full tiles of each tenant''s RFC 6962 tree, as in C2SP tlog-tiles: 256 hashes of 32 bytes.';
+
+-- from sql/log/log_blocks.sql
+-- One block per seal that found something: what the tree was then. Its hash chains the blocks
+-- (docs/leaf-format.md gives the bytes).
+create table ledger.log_blocks (
+  tenant_id text collate "C" not null,
+  block_no bigint not null,
+  first_position bigint not null,
+  tree_size bigint not null,
+  root bytea not null,
+  prev_block_hash bytea not null,
+  block_hash bytea not null,
+  sealed_at timestamptz not null,
+  epoch int not null,
+  next_xact_id xid8 not null,
+  primary key (tenant_id, block_no)
+);
+
+-- Finds the block of a position.
+create unique index log_blocks_position on ledger.log_blocks (tenant_id, first_position);
+
+comment on table ledger.log_blocks is
+  'One row per seal: positions first_position to tree_size - 1 and the root of the tree after '
+  'them; block_hash chains them.';
+comment on column ledger.log_blocks.next_xact_id is
+  'No transaction from this id on was over when the block was sealed. Not hashed; tells late '
+  'commits from back-dated rows.';
+
+-- from sql/log/log_sweep.sql
+-- What the last seal_all() saw, one row: whatever was committed before is in some tenant's log.
+create table ledger.log_sweep (
+  is_only boolean primary key default true check (is_only),
+  snapshot pg_snapshot not null,
+  system_identifier bigint not null
+) with (fillfactor = 50);
+
+comment on table ledger.log_sweep is
+  'What the last ledger.seal_all() saw: every event of a transaction visible in snapshot is '
+  'sealed.';
+
+-- from sql/log/seal_receipt.sql
+-- What seal() returns.
+create type ledger.seal_receipt as (
+  tenant_id text,
+  sealed bigint,
+  tree_size bigint,
+  root bytea,
+  block_no bigint
+);
+
+comment on type ledger.seal_receipt is
+  'How many events a seal gave positions to; tree_size, root and block_no of the log after it.';
+
+-- from sql/log/system_identifier.sql
+-- The cluster that this is: transaction ids mean nothing in another one.
+create or replace function ledger.system_identifier()
+returns bigint
+language sql
+stable
+return (select c.system_identifier from pg_control_system() as c);
+
+comment on function ledger.system_identifier() is
+  'Identifier of this cluster; a restored dump or pg_upgrade has another.';
+
+-- from sql/log/committed_snapshot.sql
+-- The snapshot of the running statement, the caller's own transaction counted as in progress:
+-- pg_current_snapshot() takes it for visible, and what it writes later would never be new.
+create or replace function ledger.committed_snapshot()
+returns pg_snapshot
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select case
+    when o.xact_id < pg_snapshot_xmax(s.snapshot) then format(
+      '%s:%s:%s',
+      least(o.xact_id, pg_snapshot_xmin(s.snapshot)),
+      pg_snapshot_xmax(s.snapshot),
+      (
+        select string_agg(x.xact_id::text, ',' order by x.xact_id)
+        from (
+          select o.xact_id
+          union
+          select pg_snapshot_xip(s.snapshot)
+        ) as x (xact_id)
+      )
+    )::pg_snapshot
+    else s.snapshot
+  end
+  from (select pg_current_snapshot() as snapshot) as s
+  cross join (select pg_current_xact_id_if_assigned() as xact_id) as o;
+end;
+
+comment on function ledger.committed_snapshot() is
+  'Which transactions are over: pg_current_snapshot() without the caller''s own.';
+
+-- from sql/log/first_sweep.sql
+-- Nothing was emitted before the ledger was installed.
+insert into ledger.log_sweep (snapshot, system_identifier)
+select ledger.committed_snapshot(), ledger.system_identifier()
+on conflict do nothing;
+
+-- from sql/log/merkle_root.sql
+-- RFC 6962 tree hash over hashes laid end to end: pairs are folded level by level, an odd one at
+-- the end moves up as it is. Also right when the last one stands for fewer leaves than the others.
+create or replace function ledger.merkle_root(hashes bytea)
+returns bytea
+language plpgsql
+immutable
+strict
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_hashes bytea := merkle_root.hashes;
+  v_count int := octet_length(merkle_root.hashes) / 32;
+begin
+  if v_count = 0 then
+    return sha256('');
+  end if;
+  while v_count > 1 loop
+    v_hashes := (
+      select string_agg(sha256('\x01'::bytea || substr(v_hashes, i * 64 + 1, 64)), '' order by i)
+      from generate_series(0, v_count / 2 - 1) as i
+    ) || substr(v_hashes, (v_count & -2) * 32 + 1);
+    v_count := (v_count + 1) / 2;
+  end loop;
+  return v_hashes;
+end
+$$;
+
+comment on function ledger.merkle_root(bytea) is
+  'RFC 6962 tree hash over leaf or subtree hashes (32 bytes each, end to end); SHA-256 of nothing '
+  'when there are none.';
+
+-- from sql/log/block_hash.sql
+create or replace function ledger.block_hash(
+  block_no bigint,
+  first_position bigint,
+  tree_size bigint,
+  root bytea,
+  prev_block_hash bytea,
+  sealed_at timestamptz
+)
+returns bytea
+language sql
+immutable
+parallel safe
+return sha256(
+  '\x6167656e742d6576656e74732f626c6f636b2f763100'::bytea || int8send(block_no)
+  || int8send(first_position) || int8send(tree_size) || root || prev_block_hash
+  || timestamptz_send(sealed_at)
+);
+
+comment on function ledger.block_hash(bigint, bigint, bigint, bytea, bytea, timestamptz) is
+  'SHA-256 that chains a block to the one before (format agent-events/block/v1).';
+
+-- from sql/log/refuse_other_cluster.sql
+-- Transaction ids tell what is sealed only in the cluster, and in the order, that they were given
+-- in.
+create or replace function ledger.refuse_other_cluster(
+  object text,
+  snapshot pg_snapshot,
+  system_identifier bigint
+)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if refuse_other_cluster.system_identifier <> ledger.system_identifier() then
+    raise exception using
+      errcode = 'LG012',
+      message = format('%s was sealed in another cluster', refuse_other_cluster.object),
+      detail = format(
+        'It comes from the cluster %s, this one is %s: a dump was restored, or pg_upgrade ran.',
+        refuse_other_cluster.system_identifier, ledger.system_identifier()
+      ),
+      hint = 'Carry each log over, once: '
+        'select ledger.rebase_log(t.tenant_id) from ledger.tenants as t;';
+  elsif pg_snapshot_xmax(refuse_other_cluster.snapshot)
+    > pg_snapshot_xmax(pg_current_snapshot())
+  then
+    raise exception using
+      errcode = 'LG012',
+      message = format('%s was sealed in the future', refuse_other_cluster.object),
+      detail = format(
+        'The last seal saw transaction %s over, the cluster is at %s: its transaction ids were '
+        'set back.',
+        pg_snapshot_xmax(refuse_other_cluster.snapshot), pg_snapshot_xmax(pg_current_snapshot())
+      ),
+      hint = 'Find out what happened to the cluster, then carry each log over: '
+        'select ledger.rebase_log(t.tenant_id) from ledger.tenants as t;';
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_other_cluster(text, pg_snapshot, bigint) is
+  'Part of seal(): raises LG012 when a snapshot is not of this cluster''s past.';
+
+-- from sql/log/is_far_behind.sql
+-- Whether a snapshot is worth writing anew although nothing was sealed.
+create or replace function ledger.is_far_behind(snapshot pg_snapshot, now pg_snapshot)
+returns boolean
+language sql
+immutable
+parallel safe
+return pg_snapshot_xmax(now)::text::bigint - pg_snapshot_xmax(snapshot)::text::bigint > 1000;
+
+comment on function ledger.is_far_behind(pg_snapshot, pg_snapshot) is
+  'Part of seal(): whether more than 1,000 transactions lie between two snapshots.';
+
+-- from sql/log/lock_log_head.sql
+-- Locks a tenant's log until the transaction ends, making its head with the first seal. Refuses
+-- when the head's snapshot is about another cluster, or lies in the future of this one: then
+-- transaction ids do not tell any more what is sealed.
+create or replace function ledger.lock_log_head(tenant_id text)
+returns ledger.log_heads
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_head ledger.log_heads;
+begin
+  select h.* into v_head
+  from ledger.log_heads as h
+  where h.tenant_id = lock_log_head.tenant_id
+  for update;
+  if not found then
+    insert into ledger.log_heads (
+      tenant_id, tree_size, root, block_no, block_hash, sealed_at, snapshot, epoch,
+      system_identifier
+    )
+    select
+      lock_log_head.tenant_id, 0, sha256(''), 0, sha256(''), clock_timestamp(), s.snapshot, 0,
+      s.system_identifier
+    from ledger.log_sweep as s
+    on conflict do nothing;
+    select h.* into v_head
+    from ledger.log_heads as h
+    where h.tenant_id = lock_log_head.tenant_id
+    for update;
+  end if;
+  return v_head;
+end
+$$;
+
+comment on function ledger.lock_log_head(text) is
+  'Part of seal(): locks a tenant''s log and returns where it stands.';
+
+-- from sql/log/events_since.sql
+-- The events of every transaction that a snapshot has not seen over: those from its end on, and
+-- those it saw in progress. What is read is what is new, however long some transaction stays open.
+-- Inlined by the planner; OFFSET 0 keeps it from looking by tenant instead, which would read all
+-- that a tenant ever emitted.
+create or replace function ledger.events_since(since pg_snapshot)
+returns table (tenant_id text, created_at timestamptz, id uuid, hash bytea, xact_id xid8)
+language sql
+stable
+begin atomic
+  select e.tenant_id, e.created_at, e.id, e.hash, e.xact_id
+  from ledger.agent_events as e
+  where e.xact_id >= pg_snapshot_xmax(events_since.since)
+    and e.xact_id < pg_snapshot_xmax(pg_current_snapshot())
+  union all
+  select e.tenant_id, e.created_at, e.id, e.hash, e.xact_id
+  from ledger.agent_events as e
+  where e.xact_id = any(array(select pg_snapshot_xip(events_since.since)))
+  offset 0;
+end;
+
+comment on function ledger.events_since(pg_snapshot) is
+  'Part of seal(): events of the transactions that were not over in that snapshot.';
+
+-- from sql/log/unsealed_events.sql
+-- The committed events of these tenants that have no position yet. `since` is a snapshot whose
+-- events are all sealed; NULL, for rebase_log(), asks the log itself about every event. STABLE: it
+-- sees what the calling statement sees.
+create or replace function ledger.unsealed_events(tenant_ids text[], since pg_snapshot)
+returns table (tenant_id text, created_at timestamptz, id uuid, hash bytea)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_now pg_snapshot := ledger.committed_snapshot();
+begin
+  if unsealed_events.since is null then
+    return query
+    select e.tenant_id, e.created_at, e.id, e.hash
+    from ledger.events as e
+    where e.tenant_id = any(unsealed_events.tenant_ids)
+      and not exists (
+        select from ledger.log_entries as l
+        where l.tenant_id = e.tenant_id and l.event_id = e.id
+      );
+    return;
+  end if;
+
+  return query
+  select e.tenant_id, e.created_at, e.id, e.hash
+  from ledger.events_since(unsealed_events.since) as e
+  join ledger.log_heads as h on h.tenant_id = e.tenant_id
+  where e.tenant_id = any(unsealed_events.tenant_ids)
+    and pg_visible_in_snapshot(e.xact_id, v_now)
+    and not pg_visible_in_snapshot(e.xact_id, h.snapshot)
+    -- Events from before a rebase carry transaction ids that may come again. (In this form it is a
+    -- look into the index per event, never a hash of the whole log.)
+    and (
+      h.epoch = 0 or (
+        select l.position
+        from ledger.log_entries as l
+        where l.tenant_id = e.tenant_id and l.event_id = e.id
+      ) is null
+    );
+end
+$$;
+
+comment on function ledger.unsealed_events(text[], pg_snapshot) is
+  'Part of seal(): committed events without a position; since => NULL looks at every event.';
+
+-- from sql/log/grow_tree.sql
+-- Takes the new edge of level 0 and the roots of the tiles that were filled there up the tree:
+-- level by level, what fills a tile is written, and the tile's root goes one level up.
+create or replace function ledger.grow_tree(tenant_id text, edge bytea, roots bytea)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_level int := 0;
+  v_edge bytea := coalesce(grow_tree.edge, '');
+  v_roots bytea := grow_tree.roots;
+  v_hashes bytea;
+  v_full int;
+  v_first bigint;
+begin
+  loop
+    insert into ledger.log_edges as g (tenant_id, level, hashes)
+    values (grow_tree.tenant_id, v_level, v_edge)
+    on conflict (tenant_id, level) do update set hashes = excluded.hashes;
+    exit when v_roots is null;
+
+    v_level := v_level + 1;
+    v_hashes := coalesce((
+      select g.hashes
+      from ledger.log_edges as g
+      where g.tenant_id = grow_tree.tenant_id and g.level = v_level
+    ), '') || v_roots;
+    v_full := octet_length(v_hashes) / 8192;
+    v_edge := substr(v_hashes, v_full * 8192 + 1);
+    v_roots := null;
+    if v_full > 0 then
+      select coalesce(max(t.tile_index) + 1, 0) into v_first
+      from ledger.log_tiles as t
+      where t.tenant_id = grow_tree.tenant_id and t.level = v_level;
+      insert into ledger.log_tiles (tenant_id, level, tile_index, hashes)
+      select grow_tree.tenant_id, v_level, v_first + i, substr(v_hashes, i * 8192 + 1, 8192)
+      from generate_series(0, v_full - 1) as i;
+      v_roots := (
+        select string_agg(ledger.merkle_root(substr(v_hashes, i * 8192 + 1, 8192)), '' order by i)
+        from generate_series(0, v_full - 1) as i
+      );
+    end if;
+  end loop;
+end
+$$;
+
+comment on function ledger.grow_tree(text, bytea, bytea) is
+  'Part of seal(): writes the edge of level 0 and takes the roots of new tiles up the tree.';
+
+-- from sql/log/edge_root.sql
+-- The root of the tree as it stands: the edges of all levels folded from the right. An empty level
+-- changes nothing.
+create or replace function ledger.edge_root(tenant_id text)
+returns bytea
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_hashes bytea;
+  v_root bytea := '';
+begin
+  for v_hashes in
+    select g.hashes
+    from ledger.log_edges as g
+    where g.tenant_id = edge_root.tenant_id
+    order by g.level
+  loop
+    if v_hashes <> '' then
+      v_root := ledger.merkle_root(v_hashes || v_root);
+    end if;
+  end loop;
+  return coalesce(nullif(v_root, ''), sha256(''));
+end
+$$;
+
+comment on function ledger.edge_root(text) is
+  'Part of seal(): root of a tenant''s tree from its right edge.';
+
+-- from sql/log/close_block.sql
+-- Writes the block of a seal and advances the head.
+create or replace function ledger.close_block(tenant_id text, added bigint, snapshot pg_snapshot)
+returns ledger.seal_receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_block ledger.log_blocks;
+begin
+  insert into ledger.log_blocks (
+    tenant_id, block_no, first_position, tree_size, root, prev_block_hash, block_hash, sealed_at,
+    epoch, next_xact_id
+  )
+  select
+    h.tenant_id, h.block_no + 1, h.tree_size, b.tree_size, b.root, h.block_hash,
+    ledger.block_hash(
+      h.block_no + 1, h.tree_size, b.tree_size, b.root, h.block_hash, b.sealed_at
+    ),
+    b.sealed_at, h.epoch, pg_snapshot_xmax(close_block.snapshot)
+  from ledger.log_heads as h
+  cross join lateral (
+    select
+      h.tree_size + close_block.added as tree_size,
+      ledger.edge_root(h.tenant_id) as root,
+      greatest(clock_timestamp(), h.sealed_at) as sealed_at
+    offset 0
+  ) as b
+  where h.tenant_id = close_block.tenant_id
+  returning * into strict v_block;
+
+  update ledger.log_heads as h
+  set
+    tree_size = v_block.tree_size,
+    root = v_block.root,
+    block_no = v_block.block_no,
+    block_hash = v_block.block_hash,
+    sealed_at = v_block.sealed_at,
+    snapshot = close_block.snapshot
+  where h.tenant_id = close_block.tenant_id;
+  return row(
+    v_block.tenant_id, close_block.added, v_block.tree_size, v_block.root, v_block.block_no
+  );
+end
+$$;
+
+comment on function ledger.close_block(text, bigint, pg_snapshot) is
+  'Part of seal(): writes the block and advances the head of a tenant''s log.';
+
+-- from sql/log/seal_events.sql
+-- The work of seal(), seal_all() and rebase_log(), for tenants whose logs are locked: positions for
+-- unsealed_events() in the order (created_at, id), which keeps every stream in order, the tiles
+-- that they fill, and a block per tenant.
+create or replace function ledger.seal_events(tenant_ids text[], since pg_snapshot)
+returns setof ledger.seal_receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  v_new record;
+begin
+  for v_new in
+    with fresh as materialized (
+      select
+        e.tenant_id,
+        e.created_at,
+        e.id,
+        e.hash,
+        h.tree_size - 1
+        + row_number() over (partition by e.tenant_id order by e.created_at, e.id) as position
+      from ledger.unsealed_events(seal_events.tenant_ids, seal_events.since) as e
+      join ledger.log_heads as h on h.tenant_id = e.tenant_id
+    ),
+    entries as (
+      insert into ledger.log_entries (tenant_id, position, created_at, event_id)
+      select f.tenant_id, f.position, f.created_at, f.id from fresh as f
+    ),
+    tiles as materialized (
+      select t.tenant_id, t.tile_index, t.added, coalesce(g.hashes, '') || t.hashes as hashes
+      from (
+        select
+          f.tenant_id,
+          f.position >> 8 as tile_index,
+          min(f.position) as first_position,
+          count(*) as added,
+          string_agg(f.hash, '' order by f.position) as hashes
+        from fresh as f
+        group by f.tenant_id, f.position >> 8
+      ) as t
+      left join ledger.log_edges as g
+        on g.tenant_id = t.tenant_id and g.level = 0 and t.first_position & 255 <> 0
+    ),
+    full_tiles as (
+      insert into ledger.log_tiles (tenant_id, level, tile_index, hashes)
+      select t.tenant_id, 0, t.tile_index, t.hashes
+      from tiles as t
+      where octet_length(t.hashes) = 8192
+    )
+    select
+      t.tenant_id,
+      sum(t.added)::bigint as added,
+      string_agg(ledger.merkle_root(t.hashes), '' order by t.tile_index)
+        filter (where octet_length(t.hashes) = 8192) as roots,
+      string_agg(t.hashes, '') filter (where octet_length(t.hashes) < 8192) as edge,
+      ledger.committed_snapshot() as snapshot
+    from tiles as t
+    group by t.tenant_id
+    order by t.tenant_id
+  loop
+    perform ledger.grow_tree(v_new.tenant_id, v_new.edge, v_new.roots);
+    return next ledger.close_block(v_new.tenant_id, v_new.added, v_new.snapshot);
+  end loop;
+end
+$$;
+
+comment on function ledger.seal_events(text[], pg_snapshot) is
+  'Part of seal(): gives positions to the unsealed events of tenants whose logs are locked.';
+
+-- from sql/log/seal.sql
+-- Gives the tenant's newly committed events the next positions, appends them to its tree and
+-- closes a block; does nothing when there are none. Locks the tenant's log, no event and no writer.
+create or replace function ledger.seal(tenant_id text default null)
+returns ledger.seal_receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(seal.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_head ledger.log_heads;
+  v_since pg_snapshot;
+  v_seen pg_snapshot;
+  v_receipt ledger.seal_receipt;
+begin
+  perform ledger.require_any(v_tenant_id, '{write,read,relay,consume,operate,audit}');
+  v_head := ledger.lock_log_head(v_tenant_id);
+  perform ledger.refuse_other_cluster(
+    format('the log of tenant %s', v_tenant_id), v_head.snapshot, v_head.system_identifier
+  );
+
+  -- What either the last seal or the last sweep has seen is sealed; the later of them leaves less
+  -- to look at.
+  select s.snapshot into v_since
+  from ledger.log_sweep as s
+  where s.system_identifier = v_head.system_identifier
+    and pg_snapshot_xmax(s.snapshot) > pg_snapshot_xmax(v_head.snapshot);
+  v_since := coalesce(v_since, v_head.snapshot);
+  v_seen := ledger.committed_snapshot();
+  select r.* into v_receipt from ledger.seal_events(array[v_tenant_id], v_since) as r;
+  if not found then
+    v_receipt := row(v_tenant_id, 0, v_head.tree_size, v_head.root, v_head.block_no);
+    -- So that the other tenants' events are not looked at again in every call.
+    update ledger.log_heads as h
+    set snapshot = v_seen
+    where h.tenant_id = v_tenant_id and ledger.is_far_behind(v_since, v_seen);
+  end if;
+  return v_receipt;
+end
+$$;
+
+comment on function ledger.seal(text) is
+  'Gives newly committed events of a tenant their positions in its log; LG012 after a restore '
+  'into another cluster.';
+
+-- from sql/log/carried_sweep.sql
+-- The sweep, or, where it is about another cluster and every log was carried over already, the one
+-- that those logs allow: what the earliest of their snapshots has seen.
+create or replace function ledger.carried_sweep(sweep ledger.log_sweep)
+returns ledger.log_sweep
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_here bigint := ledger.system_identifier();
+  v_snapshot pg_snapshot;
+begin
+  if (carried_sweep.sweep).system_identifier = v_here or exists (
+    select from ledger.tenants as t
+    left join ledger.log_heads as h on h.tenant_id = t.tenant_id and h.system_identifier = v_here
+    where h.tenant_id is null
+  ) then
+    return carried_sweep.sweep;
+  end if;
+
+  select h.snapshot into v_snapshot
+  from ledger.log_heads as h
+  order by
+    pg_snapshot_xmax(h.snapshot),
+    cardinality(array(select pg_snapshot_xip(h.snapshot))) desc
+  limit 1;
+  return row(true, coalesce(v_snapshot, ledger.committed_snapshot()), v_here);
+end
+$$;
+
+comment on function ledger.carried_sweep(ledger.log_sweep) is
+  'Part of seal_all(): takes the sweep over to another cluster once every log is there.';
+
+-- from sql/log/seal_all.sql
+-- seal() for every tenant that has something new, in one pass over the new events. Locks the logs
+-- of those tenants, in the order of their ids. For the roles that operate the ledger; schedule it.
+create or replace function ledger.seal_all()
+returns setof ledger.seal_receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  v_sweep ledger.log_sweep;
+  v_seen pg_snapshot;
+  v_tenants text[];
+begin
+  perform ledger.require_tenant('*', 'operate');
+  select s.* into strict v_sweep from ledger.log_sweep as s for update;
+  v_sweep := ledger.carried_sweep(v_sweep);
+  perform ledger.refuse_other_cluster(
+    'this ledger', v_sweep.snapshot, v_sweep.system_identifier
+  );
+
+  -- Who has something new is found before their logs can be locked: the sweep has seen this
+  -- snapshot, the logs will have seen a later one.
+  v_seen := ledger.committed_snapshot();
+  select array_agg(distinct e.tenant_id order by e.tenant_id) into v_tenants
+  from ledger.events_since(v_sweep.snapshot) as e;
+  perform ledger.refuse_other_cluster(
+    format('the log of tenant %s', h.tenant_id), h.snapshot, h.system_identifier
+  )
+  from unnest(v_tenants) as t (tenant_id)
+  cross join lateral ledger.lock_log_head(t.tenant_id) as h;
+  return query select r.* from ledger.seal_events(v_tenants, v_sweep.snapshot) as r;
+
+  update ledger.log_sweep
+  set snapshot = v_seen, system_identifier = v_sweep.system_identifier
+  where v_tenants is not null or ledger.is_far_behind(v_sweep.snapshot, v_seen);
+end
+$$;
+
+comment on function ledger.seal_all() is
+  'ledger.seal() for all tenants with new events; a row for each that got a block. For '
+  'operators of every tenant.';
+
+-- from sql/log/rebase_log.sql
+-- Carries a tenant's log over to this cluster, after a dump was restored into it or its transaction
+-- ids were set back: gives positions to what the log does not have yet, by comparing every event
+-- with it, and begins an epoch whose snapshots are of this cluster. The tree continues. Run it in a
+-- transaction of its own.
+create or replace function ledger.rebase_log(tenant_id text default null)
+returns ledger.seal_receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(rebase_log.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_head ledger.log_heads;
+  v_seen pg_snapshot;
+  v_receipt ledger.seal_receipt;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'operate');
+  if pg_current_xact_id_if_assigned() is not null then
+    raise exception using
+      errcode = 'LG009',
+      message = 'rebase_log() needs a transaction of its own',
+      detail = 'This transaction has written already; what it emitted could not be told from what '
+        'was restored.',
+      hint = 'Commit, then call it again.';
+  end if;
+
+  v_head := ledger.lock_log_head(v_tenant_id);
+  v_seen := ledger.committed_snapshot();
+  update ledger.log_heads as h
+  set
+    epoch = h.epoch + 1,
+    system_identifier = ledger.system_identifier(),
+    snapshot = v_seen
+  where h.tenant_id = v_tenant_id;
+  select r.* into v_receipt from ledger.seal_events(array[v_tenant_id], null) as r;
+  return case
+    when v_receipt.tenant_id is null
+      then row(v_tenant_id, 0, v_head.tree_size, v_head.root, v_head.block_no)::ledger.seal_receipt
+    else v_receipt
+  end;
+end
+$$;
+
+comment on function ledger.rebase_log(text) is
+  'Carries a tenant''s log over to this cluster after a restore (LG012): seals what is left and '
+  'begins a new epoch; the tree continues. For operators.';
+
+-- from sql/log/log.sql
+-- The log as people read it: every sealed event with its position. Row-level security of the
+-- tables decides what a reader sees.
+create or replace view ledger.log
+with (security_barrier = true, security_invoker = true) as
+select l.position, e.*  -- noqa: AM04
+from ledger.log_entries as l
+join ledger.events as e
+  on e.tenant_id = l.tenant_id and e.created_at = l.created_at and e.id = l.event_id;
+
+comment on view ledger.log is
+  'Sealed events with their positions. Follow it with ledger.read_log().';
+comment on column ledger.log.position is 'Position in the tenant''s log, gapless from 0.';
+
+-- from sql/log/wait_for_position.sql
+-- Waits until a position is sealed or the time is over, looking every 20 ms at most. Needs a new
+-- snapshot per look, which READ COMMITTED gives.
+create or replace function ledger.wait_for_position(
+  tenant_id text,
+  awaited_position bigint,
+  wait interval
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_until timestamptz := clock_timestamp() + wait_for_position.wait;
+begin
+  if wait_for_position.wait not between interval '0' and interval '1 minute' then
+    raise exception using
+      errcode = 'LG009',
+      message = format('wait is %s', wait_for_position.wait),
+      hint = 'Wait for a minute at most, and call again.';
+  end if;
+  while clock_timestamp() < v_until and not exists (
+    select from ledger.log_entries as l
+    where l.tenant_id = wait_for_position.tenant_id and l.position = wait_for_position.awaited_position
+  ) loop
+    perform pg_sleep(least(0.02, extract(epoch from v_until - clock_timestamp())));
+  end loop;
+end
+$$;
+
+comment on function ledger.wait_for_position(text, bigint, interval) is
+  'Part of read_log(): waits until a position is sealed.';
+
+-- from sql/log/read_log.sql
+-- The next page of a tenant's log: what everything downstream reads, with one bigint as cursor. The
+-- page of positions comes first and the events after it by key, so that a page costs the same
+-- anywhere in a log of any size; with types, pages are read until one is full or the log is at its
+-- end.
+create or replace function ledger.read_log(
+  after_position bigint default -1,
+  page_size int default 1000,
+  event_types text[] default null,
+  wait interval default null,
+  tenant_id text default null
+)
+returns setof ledger.log
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(read_log.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_after bigint := coalesce(read_log.after_position, -1);
+  v_left int := read_log.page_size;
+  v_count bigint;
+  v_page record;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  perform ledger.require_page_size(read_log.page_size);
+  perform ledger.wait_for_position(v_tenant_id, v_after + 1, read_log.wait);
+  loop
+    select
+      array_agg(l.position order by l.position) as positions,
+      array_agg(l.event_id order by l.position) as ids,
+      array_agg(l.created_at order by l.position) as times,
+      min(l.created_at) as from_time,
+      max(l.created_at) as to_time,
+      max(l.position) as last_position
+    into v_page
+    from (
+      select l.position, l.event_id, l.created_at
+      from ledger.log_entries as l
+      where l.tenant_id = v_tenant_id and l.position > v_after
+      order by l.position
+      limit case when read_log.event_types is null then v_left else 10000 end
+    ) as l;
+    exit when v_page.positions is null;
+
+    return query
+    select p.position, e.*
+    from unnest(v_page.positions, v_page.ids, v_page.times) as p (position, id, created_at)
+    join ledger.events as e
+      on e.tenant_id = v_tenant_id
+      and e.created_at between v_page.from_time and v_page.to_time
+      and e.created_at = p.created_at
+      and e.id = p.id
+    where read_log.event_types is null or e.event_type = any(read_log.event_types)
+    order by p.position
+    limit v_left;
+    get diagnostics v_count = row_count;
+    v_left := v_left - v_count;
+    v_after := v_page.last_position;
+    exit when v_left = 0 or read_log.event_types is null;
+  end loop;
+end
+$$;
+
+comment on function ledger.read_log(bigint, int, text[], interval, text) is
+  'Sealed events after a position, in order, page_size (1 to 10000) at a time; next page: '
+  'after_position => position of the last. event_types filters; wait (at most a minute) waits for '
+  'the next position to be sealed.';
+
+-- from sql/log/position_of.sql
+create or replace function ledger.position_of(event_id uuid, tenant_id text default null)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(position_of.tenant_id, ledger.setting('tenant_id'), 'default');
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  return (
+    select l.position
+    from ledger.log_entries as l
+    where l.tenant_id = v_tenant_id and l.event_id = position_of.event_id
+  );
+end
+$$;
+
+comment on function ledger.position_of(uuid, text) is
+  'Position of an event in its tenant''s log, from 0; NULL while it is not sealed.';
+
+-- from sql/log/require_tree_size.sql
+-- The tree size that a proof is asked for: that of the log when NULL.
+create or replace function ledger.require_tree_size(tenant_id text, tree_size bigint)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_sealed bigint := coalesce((
+    select h.tree_size
+    from ledger.log_heads as h
+    where h.tenant_id = require_tree_size.tenant_id
+  ), 0);
+begin
+  if require_tree_size.tree_size not between 0 and v_sealed then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'the log of tenant %s has no tree of size %s',
+        require_tree_size.tenant_id, require_tree_size.tree_size
+      ),
+      detail = format('It holds %s events.', v_sealed),
+      hint = 'A tree_size lies between 0 and the number of sealed events; ledger.seal() seals '
+        'what was emitted since.';
+  end if;
+  return coalesce(require_tree_size.tree_size, v_sealed);
+end
+$$;
+
+comment on function ledger.require_tree_size(text, bigint) is
+  'Part of the proofs: LG009 for a tree size that the log has not reached.';
+
+-- from sql/log/split_size.sql
+-- Where RFC 6962 splits a tree of n > 1 leaves: the largest power of two below n.
+create or replace function ledger.split_size(n bigint)
+returns bigint
+language plpgsql
+immutable
+strict
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_split bigint := 1;
+begin
+  while v_split * 2 < split_size.n loop
+    v_split := v_split * 2;
+  end loop;
+  return v_split;
+end
+$$;
+
+comment on function ledger.split_size(bigint) is
+  'Part of the proofs: the largest power of two below n.';
+
+-- from sql/log/log_node.sql
+-- The hash of a perfect subtree: of the 2 ^ height leaves from index * 2 ^ height on. A tile holds
+-- every eighth level; what lies between is folded from it.
+create or replace function ledger.log_node(tenant_id text, height int, index bigint)
+returns bytea
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_level int := log_node.height / 8;
+  v_width int := 1 << (log_node.height % 8);
+  v_first bigint := log_node.index * v_width;
+  v_hashes bytea;
+begin
+  select substr(t.hashes, (v_first & 255)::int * 32 + 1, v_width * 32) into v_hashes
+  from ledger.log_tiles as t
+  where t.tenant_id = log_node.tenant_id
+    and t.level = v_level
+    and t.tile_index = v_first >> 8;
+  if not found then
+    select substr(g.hashes, (v_first & 255)::int * 32 + 1, v_width * 32) into v_hashes
+    from ledger.log_edges as g
+    where g.tenant_id = log_node.tenant_id and g.level = v_level;
+  end if;
+  if octet_length(v_hashes) = v_width * 32 is not true then
+    raise exception using
+      errcode = 'LG010',
+      message = format(
+        'tile %s of level %s of tenant %s is missing', v_first >> 8, v_level, log_node.tenant_id
+      ),
+      hint = 'select * from ledger.verify(); says what else is wrong.';
+  end if;
+  return ledger.merkle_root(v_hashes);
+end
+$$;
+
+comment on function ledger.log_node(text, int, bigint) is
+  'Hash of a perfect subtree of a tenant''s tree: 2 ^ height leaves, the index-th such.';
+
+-- from sql/log/log_range_root.sql
+-- RFC 6962 tree hash over the leaves from from_position to to_position - 1, where from_position is
+-- a multiple of the largest power of two in their number (as in every step of a proof): its perfect
+-- subtrees, folded from the right.
+create or replace function ledger.log_range_root(
+  tenant_id text,
+  from_position bigint,
+  to_position bigint
+)
+returns bytea
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count bigint := log_range_root.to_position - log_range_root.from_position;
+  v_end bigint := log_range_root.to_position;
+  v_height int := 0;
+  v_node bytea;
+  v_root bytea;
+begin
+  while v_count > 0 loop
+    if v_count & 1 = 1 then
+      v_end := v_end - (1::bigint << v_height);
+      v_node := ledger.log_node(log_range_root.tenant_id, v_height, v_end >> v_height);
+      v_root := case
+        when v_root is null then v_node
+        else sha256('\x01'::bytea || v_node || v_root)
+      end;
+    end if;
+    v_count := v_count >> 1;
+    v_height := v_height + 1;
+  end loop;
+  return coalesce(v_root, sha256(''));
+end
+$$;
+
+comment on function ledger.log_range_root(text, bigint, bigint) is
+  'Part of the proofs: tree hash over a range of positions.';
+
+-- from sql/log/log_root.sql
+create or replace function ledger.log_root(
+  tenant_id text default null,
+  tree_size bigint default null
+)
+returns bytea
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(log_root.tenant_id, ledger.setting('tenant_id'), 'default');
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  return ledger.log_range_root(
+    v_tenant_id, 0, ledger.require_tree_size(v_tenant_id, log_root.tree_size)
+  );
+end
+$$;
+
+comment on function ledger.log_root(text, bigint) is
+  'Root of a tenant''s tree when it held tree_size events (NULL = now), folded from the tiles; '
+  'SHA-256 of nothing for 0.';
+
+-- from sql/log/inclusion_proof.sql
+-- RFC 9162, 2.1.3.1: the siblings on the way from a leaf to the root, from the leaf up.
+create or replace function ledger.inclusion_proof(
+  event_id uuid,
+  inout tree_size bigint default null,
+  tenant_id text default null,
+  out "position" bigint,
+  out leaf_hash bytea,
+  out proof bytea[],
+  out root bytea
+)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(inclusion_proof.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_low bigint := 0;
+  v_high bigint;
+  v_split bigint;
+begin
+  "position" := ledger.position_of(inclusion_proof.event_id, v_tenant_id);
+  tree_size := ledger.require_tree_size(v_tenant_id, inclusion_proof.tree_size);
+  if "position" < tree_size is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'event %s is not among the first %s events of tenant %s',
+        inclusion_proof.event_id, tree_size, v_tenant_id
+      ),
+      detail = coalesce(
+        format('Its position is %s.', "position"), 'It has no position: it is not sealed.'
+      ),
+      hint = 'ledger.seal() gives committed events their positions.';
+  end if;
+
+  proof := '{}';
+  v_high := tree_size;
+  while v_high - v_low > 1 loop
+    v_split := v_low + ledger.split_size(v_high - v_low);
+    if "position" < v_split then
+      proof := ledger.log_range_root(v_tenant_id, v_split, v_high) || proof;
+      v_high := v_split;
+    else
+      proof := ledger.log_range_root(v_tenant_id, v_low, v_split) || proof;
+      v_low := v_split;
+    end if;
+  end loop;
+  leaf_hash := ledger.log_node(v_tenant_id, 0, "position");
+  root := ledger.log_range_root(v_tenant_id, 0, tree_size);
+end
+$$;
+
+comment on function ledger.inclusion_proof(uuid, bigint, text) is
+  'Proof that an event is in the tenant''s tree of that size (NULL = now): its position, its leaf '
+  '(= hash), the hashes beside the way up (RFC 9162, 2.1.3) and the root they lead to. LG009 when '
+  'it is not sealed.';
+
+-- from sql/log/consistency_proof.sql
+-- RFC 9162, 2.1.4.1: the hashes that show both roots, of the tree at from_size and at to_size, to be
+-- of one log.
+create or replace function ledger.consistency_proof(
+  from_size bigint,
+  to_size bigint default null,
+  tenant_id text default null
+)
+returns bytea[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(
+    consistency_proof.tenant_id, ledger.setting('tenant_id'), 'default'
+  );
+  v_low bigint := 0;
+  v_high bigint;
+  v_split bigint;
+  v_proof bytea[] := '{}';
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  v_high := ledger.require_tree_size(v_tenant_id, consistency_proof.to_size);
+  if consistency_proof.from_size between 0 and v_high is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'no consistency proof from size %s to size %s',
+        coalesce(consistency_proof.from_size::text, 'NULL'), v_high
+      ),
+      hint = 'from_size lies between 0 and to_size.';
+  end if;
+  if consistency_proof.from_size in (0, v_high) then
+    return v_proof;
+  end if;
+
+  -- Down to the subtree that ends where the old tree ends.
+  while consistency_proof.from_size <> v_high loop
+    v_split := v_low + ledger.split_size(v_high - v_low);
+    if consistency_proof.from_size <= v_split then
+      v_proof := ledger.log_range_root(v_tenant_id, v_split, v_high) || v_proof;
+      v_high := v_split;
+    else
+      v_proof := ledger.log_range_root(v_tenant_id, v_low, v_split) || v_proof;
+      v_low := v_split;
+    end if;
+  end loop;
+  -- Where that subtree is the old tree itself, whoever checks has its root already.
+  if v_low > 0 then
+    v_proof := ledger.log_range_root(v_tenant_id, v_low, v_high) || v_proof;
+  end if;
+  return v_proof;
+end
+$$;
+
+comment on function ledger.consistency_proof(bigint, bigint, text) is
+  'Proof that the tree of from_size is the beginning of the tree of to_size (NULL = now), RFC 9162, '
+  '2.1.4. Empty when from_size is 0 or to_size.';
+
+-- from sql/log/checkpoint.sql
+-- The text that is signed outside (C2SP tlog-checkpoint): origin, tree size and root, a line each.
+create or replace function ledger.checkpoint(
+  ledger_name text default null,
+  tree_size bigint default null,
+  tenant_id text default null
+)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(checkpoint.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_name text := coalesce(checkpoint.ledger_name, ledger.setting('name'), current_database());
+  v_size bigint;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  if v_name !~ '^[^\s+]{1,200}$' then
+    raise exception using
+      errcode = 'LG009',
+      message = format('%L is no name for a ledger', left(v_name, 250)),
+      hint = 'Use 1 to 200 characters without spaces and "+", best a name that is yours alone, '
+        'such as example.com/ledger; alter database … set ledger.name keeps it.';
+  end if;
+  v_size := ledger.require_tree_size(v_tenant_id, checkpoint.tree_size);
+  return format(
+    E'%s/%s\n%s\n%s\n',
+    v_name, v_tenant_id, v_size,
+    encode(ledger.log_range_root(v_tenant_id, 0, v_size), 'base64')
+  );
+end
+$$;
+
+comment on function ledger.checkpoint(text, bigint, text) is
+  'Unsigned checkpoint of a tenant''s log (C2SP tlog-checkpoint): origin <ledger_name>/<tenant_id>, '
+  'tree size, base64 of the root. `agent-events checkpoint` checks and signs it. ledger_name: NULL = '
+  'the setting ledger.name, else the database''s name.';
+
+-- from sql/log/block_of.sql
+create or replace function ledger.block_of(tenant_id text, awaited_position bigint)
+returns bigint
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select b.block_no
+  from ledger.log_blocks as b
+  where b.tenant_id = block_of.tenant_id and b.first_position <= block_of.awaited_position
+  order by b.first_position desc
+  limit 1
+$$;
+
+comment on function ledger.block_of(text, bigint) is
+  'Part of verify(): the block that a position was sealed in.';
+
+-- from sql/log/tree_root.sql
+-- log_range_root() for a tree that may be damaged: NULL where a tile is missing.
+create or replace function ledger.tree_root(tenant_id text, tree_size bigint)
+returns bytea
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger.log_range_root(tree_root.tenant_id, 0, tree_root.tree_size);
+exception when sqlstate 'LG010' then
+  return null;
+end
+$$;
+
+comment on function ledger.tree_root(text, bigint) is
+  'Part of verify(): root of the tree at a size, NULL when a tile is missing.';
+
+-- from sql/log/verify_entries.sql
+-- verify(): each position has its entry, its event, an event whose hash is right, and that hash as
+-- the leaf of the tree.
+create or replace function ledger.verify_entries(
+  tenant_id text,
+  from_position bigint,
+  to_position bigint
+)
+returns table (kind text, "position" bigint, event_id uuid, detail text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with leaves as (
+    select t.tile_index * 256 + i as position, substr(t.hashes, i * 32 + 1, 32) as leaf
+    from (
+      -- || detoasts a tile once, not for each of its leaves.
+      select t.tile_index, t.hashes || ''::bytea as hashes
+      from ledger.log_tiles as t
+      where t.tenant_id = verify_entries.tenant_id
+        and t.level = 0
+        and t.tile_index between verify_entries.from_position / 256
+        and verify_entries.to_position / 256
+      union all
+      select h.tree_size / 256, g.hashes || ''::bytea
+      from ledger.log_heads as h
+      join ledger.log_edges as g on g.tenant_id = h.tenant_id and g.level = 0
+      where h.tenant_id = verify_entries.tenant_id
+      offset 0
+    ) as t
+    cross join generate_series(0, octet_length(t.hashes) / 32 - 1) as i
+  ),
+  looked_at as (
+    select
+      p.position,
+      v.leaf,
+      l.event_id,
+      e.id is not null as is_there,
+      e.hash,
+      ledger.event_hash(ledger.event_entry(
+        e.tenant_id, e.id, e.created_at, e.run_id, e.trace_id, e.correlation_id, e.causation_id,
+        e.event_type, e.schema_version, e.payload::text, e.deal_id, e.action_id,
+        e.aggregate_type, e.aggregate_id, e.sequence, e.actor_type, e.actor_id, e.outcome,
+        e.proof, e.metadata, e.occurred_at, e.private_hash
+      ), e.prev_hash) as recomputed
+    from generate_series(verify_entries.from_position, verify_entries.to_position - 1)
+      as p (position)
+    left join leaves as v on v.position = p.position
+    left join ledger.log_entries as l
+      on l.tenant_id = verify_entries.tenant_id and l.position = p.position
+    left join ledger.events as e
+      on e.tenant_id = l.tenant_id and e.created_at = l.created_at and e.id = l.event_id
+  )
+  select r.kind, a.position, a.event_id, r.detail
+  from looked_at as a
+  cross join lateral (values
+    ('missing entry', a.event_id is null, 'No event has this position.'),
+    (
+      'missing event', a.event_id is not null and not a.is_there,
+      'The event was sealed here and is gone.'
+    ),
+    (
+      'changed event', a.is_there and a.recomputed <> a.hash,
+      'hash is not the hash of its fields.'
+    ),
+    (
+      'changed event', a.is_there and a.recomputed = a.hash and a.hash <> a.leaf,
+      'Its hash is not the one that was sealed at this position.'
+    )
+  ) as r (kind, is_broken, detail)
+  where r.is_broken
+  union all
+  select
+    'wrong head', l.position, l.event_id, 'The log has an entry beyond the size of its tree.'
+  from ledger.log_heads as h
+  join ledger.log_entries as l on l.tenant_id = h.tenant_id and l.position >= h.tree_size
+  where h.tenant_id = verify_entries.tenant_id
+$$;
+
+comment on function ledger.verify_entries(text, bigint, bigint) is
+  'Part of verify(): entries, events and leaves of a range of positions.';
+
+-- from sql/log/verify_tiles.sql
+-- verify(): the tiles over a range of positions, on every level: each is there, whole, and folds to
+-- its hash on the level above.
+create or replace function ledger.verify_tiles(
+  tenant_id text,
+  from_position bigint,
+  to_position bigint
+)
+returns table (kind text, "position" bigint, detail text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with recursive levels (level, tree_size, first_tile, last_tile, hashes_here) as (
+    select
+      0, h.tree_size, verify_tiles.from_position / 256, (verify_tiles.to_position - 1) / 256,
+      h.tree_size
+    from ledger.log_heads as h
+    where h.tenant_id = verify_tiles.tenant_id and h.tree_size > 0
+    union all
+    select l.level + 1, l.tree_size, l.first_tile / 256, l.last_tile / 256, l.hashes_here / 256
+    from levels as l
+    where l.hashes_here >= 256
+  ),
+  tiles as (
+    select
+      l.level, t.tile_index, l.hashes_here / 256 = t.tile_index as is_edge,
+      least(l.hashes_here - t.tile_index * 256, 256) as wanted,
+      case
+        when l.hashes_here / 256 = t.tile_index then (
+          select g.hashes from ledger.log_edges as g
+          where g.tenant_id = verify_tiles.tenant_id and g.level = l.level
+        )
+        else (
+          select s.hashes from ledger.log_tiles as s
+          where s.tenant_id = verify_tiles.tenant_id
+            and s.level = l.level
+            and s.tile_index = t.tile_index
+        )
+      end as hashes
+    from levels as l
+    cross join lateral generate_series(l.first_tile, l.last_tile) as t (tile_index)
+    where l.hashes_here > t.tile_index * 256
+  )
+  select
+    'changed tile',
+    t.tile_index << (8 * t.level + 8),
+    format(
+      'Tile %s of level %s %s',
+      t.tile_index,
+      t.level,
+      case
+        when t.hashes is null then 'is missing.'
+        when octet_length(t.hashes) <> t.wanted * 32
+          then format('holds %s bytes, not %s hashes.', octet_length(t.hashes), t.wanted)
+        else format('does not fold to its hash on level %s.', t.level + 1)
+      end
+    )
+  from tiles as t
+  left join tiles as above
+    on not t.is_edge and above.level = t.level + 1 and above.tile_index = t.tile_index / 256
+  where t.hashes is null
+    or octet_length(t.hashes) <> t.wanted * 32
+    or ledger.merkle_root(t.hashes)
+    <> substr(above.hashes, (t.tile_index % 256)::int * 32 + 1, 32)
+$$;
+
+comment on function ledger.verify_tiles(text, bigint, bigint) is
+  'Part of verify(): the tiles of the tree over a range of positions.';
+
+-- from sql/log/verify_blocks.sql
+-- verify(): the blocks over a range of positions: numbers and positions without a gap, each hash
+-- that of its fields, chained to the one before, each root that of the tree; and the head.
+create or replace function ledger.verify_blocks(
+  tenant_id text,
+  from_position bigint,
+  to_position bigint
+)
+returns table (kind text, block_no bigint, "position" bigint, detail text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with blocks as (
+    select
+      b.*,
+      lag(b.block_no, 1, 0::bigint) over chain as no_before,
+      lag(b.tree_size, 1, 0::bigint) over chain as size_before,
+      lag(b.block_hash, 1, sha256('')) over chain as hash_before
+    from ledger.log_blocks as b
+    where b.tenant_id = verify_blocks.tenant_id
+    window chain as (order by b.block_no)
+  ),
+  last_block as (
+    select b.* from ledger.log_blocks as b
+    where b.tenant_id = verify_blocks.tenant_id
+    order by b.block_no desc
+    limit 1
+  )
+  select r.kind, b.block_no, b.first_position, r.detail
+  from blocks as b
+  cross join lateral (values
+    (
+      'missing block', b.block_no <> b.no_before + 1,
+      format('Block %s follows block %s.', b.block_no, b.no_before)
+    ),
+    (
+      'missing block', b.block_no = b.no_before + 1 and b.first_position <> b.size_before,
+      format('It begins at %s, the block before ended at %s.', b.first_position, b.size_before)
+    ),
+    (
+      'changed block', b.block_hash <> ledger.block_hash(
+        b.block_no, b.first_position, b.tree_size, b.root, b.prev_block_hash, b.sealed_at
+      ),
+      'block_hash is not the hash of its fields.'
+    ),
+    (
+      'changed block',
+      b.block_no = b.no_before + 1 and b.prev_block_hash <> b.hash_before,
+      'prev_block_hash is not the hash of the block before.'
+    ),
+    (
+      'changed block',
+      b.root is distinct from ledger.tree_root(verify_blocks.tenant_id, b.tree_size),
+      'root is not the root of the tree at its size.'
+    )
+  ) as r (kind, is_broken, detail)
+  where r.is_broken
+    and b.tree_size > verify_blocks.from_position
+    and b.first_position < greatest(verify_blocks.to_position, 1)
+  union all
+  select
+    'wrong head', h.block_no, h.tree_size,
+    format(
+      'It stands at block %s and size %s, the last block is %s with size %s.',
+      h.block_no, h.tree_size, coalesce(b.block_no, 0), coalesce(b.tree_size, 0)
+    )
+  from ledger.log_heads as h
+  left join last_block as b on true
+  where h.tenant_id = verify_blocks.tenant_id
+    and (
+      (h.block_no, h.tree_size, h.root, h.block_hash)
+      is distinct from (
+        coalesce(b.block_no, 0), coalesce(b.tree_size, 0), coalesce(b.root, sha256('')),
+        coalesce(b.block_hash, sha256(''))
+      )
+    )
+$$;
+
+comment on function ledger.verify_blocks(text, bigint, bigint) is
+  'Part of verify(): blocks over a range of positions, and the head.';
+
+-- from sql/log/verify_stream.sql
+-- verify(): one stream, or all of a tenant's (NULL): sequences without a gap from 1, each event
+-- chained to the one before, and the head at the last. For one stream also each event's own hash
+-- and leaf, which a whole verification looks at by position.
+create or replace function ledger.verify_stream(
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text
+)
+returns table (kind text, "position" bigint, event_id uuid, detail text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with events as (
+    select
+      e.*,
+      lag(e.sequence, 1, 0::bigint) over stream as sequence_before,
+      lag(e.hash) over stream as hash_before,
+      lead(e.id) over stream is null as is_last
+    from ledger.events as e
+    where e.tenant_id = verify_stream.tenant_id
+      and e.aggregate_id is not null
+      and (verify_stream.aggregate_type is null or e.aggregate_type = verify_stream.aggregate_type)
+      and (verify_stream.aggregate_id is null or e.aggregate_id = verify_stream.aggregate_id)
+    window stream as (partition by e.aggregate_type, e.aggregate_id order by e.sequence, e.id)
+  ),
+  findings as (
+    select r.kind, e.id, r.detail
+    from events as e
+    cross join lateral (values
+      (
+        'broken stream', e.sequence <> e.sequence_before + 1,
+        format(
+          '%s/%s: sequence %s follows %s.',
+          e.aggregate_type, e.aggregate_id, e.sequence, e.sequence_before
+        )
+      ),
+      (
+        'broken stream',
+        e.sequence = e.sequence_before + 1 and e.prev_hash is distinct from e.hash_before,
+        format(
+          '%s/%s: prev_hash is not the hash of the event before.',
+          e.aggregate_type, e.aggregate_id
+        )
+      )
+    ) as r (kind, is_broken, detail)
+    where r.is_broken
+    union all
+    select 'broken stream', e.id, format(
+      '%s/%s: its head is at sequence %s, its last event at %s.',
+      e.aggregate_type, e.aggregate_id, s.sequence, e.sequence
+    )
+    from events as e
+    left join ledger.streams as s
+      on s.tenant_id = e.tenant_id
+      and s.aggregate_type = e.aggregate_type
+      and s.aggregate_id = e.aggregate_id
+    where e.is_last and (s.sequence, s.hash) is distinct from (e.sequence, e.hash)
+    union all
+    select v.kind, v.event_id, v.detail
+    from events as e
+    join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id
+    cross join lateral
+      ledger.verify_entries(verify_stream.tenant_id, l.position, l.position + 1) as v
+    where verify_stream.aggregate_id is not null and v.kind = 'changed event'
+    union all
+    select 'broken stream', null, format(
+      '%s/%s: its head is at sequence %s, and no event is there.',
+      s.aggregate_type, s.aggregate_id, s.sequence
+    )
+    from ledger.streams as s
+    where s.tenant_id = verify_stream.tenant_id
+      and (verify_stream.aggregate_type is null or s.aggregate_type = verify_stream.aggregate_type)
+      and (verify_stream.aggregate_id is null or s.aggregate_id = verify_stream.aggregate_id)
+      and not exists (
+        select from events as e
+        where e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id
+      )
+  )
+  select
+    f.kind,
+    (
+      select l.position from ledger.log_entries as l
+      where l.tenant_id = verify_stream.tenant_id and l.event_id = f.id
+    ),
+    f.id,
+    f.detail
+  from findings as f
+$$;
+
+comment on function ledger.verify_stream(text, text, text) is
+  'Part of verify(): one stream, or all streams of a tenant.';
+
+-- from sql/log/verify_unlogged.sql
+-- verify(): events that sealing would have to have seen and did not, and events that were written
+-- long after the time they carry. Their transaction ids tell; where those are of another cluster
+-- (before a rebase_log()), nothing is said.
+create or replace function ledger.verify_unlogged(tenant_id text)
+returns table (kind text, "position" bigint, event_id uuid, detail text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with seen as (
+    select coalesce(h.snapshot, s.snapshot) as snapshot
+    from ledger.log_sweep as s
+    left join ledger.log_heads as h on h.tenant_id = verify_unlogged.tenant_id
+    where coalesce(h.system_identifier, s.system_identifier) = ledger.system_identifier()
+  )
+  select
+    'unlogged event',
+    null::bigint,
+    e.id,
+    'It was there when the log was last sealed, and has no position: it was not emitted.'
+  from seen as s
+  join ledger.events as e on e.tenant_id = verify_unlogged.tenant_id
+  where (
+      pg_visible_in_snapshot(e.xact_id, s.snapshot)
+      or e.xact_id >= pg_snapshot_xmax(pg_current_snapshot())
+    )
+    and not exists (
+      select from ledger.log_entries as l
+      where l.tenant_id = e.tenant_id and l.event_id = e.id
+    )
+  union all
+  select
+    'back-dated event',
+    l.position,
+    l.event_id,
+    format('created_at is %s, but it was written after %s.', e.created_at, before.sealed_at)
+  from ledger.log_blocks as b
+  join ledger.log_entries as l
+    on l.tenant_id = b.tenant_id
+    and l.position >= b.first_position
+    and l.position < b.tree_size
+  join ledger.events as e
+    on e.tenant_id = l.tenant_id and e.created_at = l.created_at and e.id = l.event_id
+  cross join lateral (
+    select p.sealed_at
+    from ledger.log_blocks as p
+    where p.tenant_id = b.tenant_id
+      and p.block_no < b.block_no
+      and p.epoch = b.epoch
+      and p.next_xact_id <= e.xact_id
+    order by p.block_no desc
+    limit 1
+  ) as before
+  where b.tenant_id = verify_unlogged.tenant_id
+    and e.created_at < before.sealed_at - interval '1 minute'
+$$;
+
+comment on function ledger.verify_unlogged(text) is
+  'Part of verify(): events without a position that should have one, and back-dated ones.';
+
+-- from sql/log/verify.sql
+-- Is the log whole? One row per finding, none when all is well. What is looked at: everything, or
+-- the positions from from_position to to_position - 1, or one stream. Whoever may replace functions
+-- may replace this one: the verifier that counts is outside, `agent-events verify`.
+create or replace function ledger.verify(
+  tenant_id text default null,
+  from_position bigint default null,
+  to_position bigint default null,
+  aggregate_type text default null,
+  aggregate_id text default null
+)
+returns table (kind text, block_no bigint, "position" bigint, event_id uuid, detail text)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(verify.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_size bigint;
+  v_from bigint;
+  v_to bigint;
+  v_is_whole boolean := verify.from_position is null and verify.to_position is null;
+begin
+  perform ledger.require_any(v_tenant_id, '{read,audit,operate}');
+  if verify.aggregate_id is not null then
+    return query
+    select f.kind, ledger.block_of(v_tenant_id, f.position), f.position, f.event_id, f.detail
+    from ledger.verify_stream(v_tenant_id, verify.aggregate_type, verify.aggregate_id) as f;
+    return;
+  end if;
+
+  v_size := ledger.require_tree_size(v_tenant_id, null);
+  v_from := greatest(verify.from_position, 0);
+  v_to := least(verify.to_position, v_size);
+  return query
+  select f.kind, coalesce(f.block_no, ledger.block_of(v_tenant_id, f.position)), f.position,
+    f.event_id, f.detail
+  from (
+    select e.kind, null::bigint as block_no, e.position, e.event_id, e.detail
+    from ledger.verify_entries(v_tenant_id, coalesce(v_from, 0), coalesce(v_to, v_size)) as e
+    union all
+    select t.kind, null, t.position, null, t.detail
+    from ledger.verify_tiles(v_tenant_id, coalesce(v_from, 0), coalesce(v_to, v_size)) as t
+    union all
+    select b.kind, b.block_no, b.position, null, b.detail
+    from ledger.verify_blocks(v_tenant_id, coalesce(v_from, 0), coalesce(v_to, v_size)) as b
+    union all
+    select s.kind, null, s.position, s.event_id, s.detail
+    from ledger.verify_stream(v_tenant_id, null, null) as s
+    where v_is_whole
+    union all
+    select u.kind, null, u.position, u.event_id, u.detail
+    from ledger.verify_unlogged(v_tenant_id) as u
+    where v_is_whole
+  ) as f
+  order by f.position nulls last, f.kind;
+end
+$$;
+
+comment on function ledger.verify(text, bigint, bigint, text, text) is
+  'What is wrong with a tenant''s log, no row when it is whole: kind, block_no, position and '
+  'event_id of each finding. All of it, the positions from from_position to to_position - 1, or '
+  'one stream (aggregate_type, aggregate_id).';
+
 -- from sql/guard/maintenance_windows.sql
 -- Every transaction that was allowed to change the ledger's objects, and what it started from. Only
 -- written by open_window(). The pair identifies the transaction even in a restored copy, whose
@@ -4843,7 +6597,8 @@ create or replace view ledger_guard.protected_tables as
 select c.oid::regclass as target, null::regclass as parent
 from unnest(array[
   'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_schemas', 'event_private',
-  'partitions', 'event_types', 'streams', 'idempotency_keys'
+  'partitions', 'event_types', 'streams', 'idempotency_keys', 'log_entries', 'log_tiles',
+  'log_blocks', 'log_heads', 'log_edges', 'log_sweep'
 ]) as listed (table_name)
 join pg_catalog.pg_class as c
   on c.relname = listed.table_name and c.relnamespace = pg_catalog.to_regnamespace('ledger')
@@ -4906,7 +6661,36 @@ as $$
     ('partitions', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
     ('event_types', 'ledger_guard_statement', 'truncate', 'statement', null),
     ('streams', 'ledger_guard_statement', 'truncate', 'statement', null),
-    ('idempotency_keys', 'ledger_guard_statement', 'truncate', 'statement', null)
+    ('idempotency_keys', 'ledger_guard_statement', 'truncate', 'statement', null),
+    ('log_entries', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('log_entries', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'log_entries', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'$c$
+    ),
+    ('log_tiles', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('log_tiles', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'log_tiles', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'$c$
+    ),
+    ('log_blocks', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('log_blocks', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'log_blocks', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'$c$
+    ),
+    ('log_heads', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
+    (
+      'log_heads', 'ledger_guard_write',
+      'insert or update', 'statement', $c$current_user <> 'ledger_append'$c$
+    ),
+    ('log_edges', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
+    (
+      'log_edges', 'ledger_guard_write',
+      'insert or update', 'statement', $c$current_user <> 'ledger_append'$c$
+    ),
+    ('log_sweep', 'ledger_guard_statement', 'delete or truncate', 'statement', null)
   ),
   wanted as (
     select l.guard, l.events, l.level, l.condition from listed as l
@@ -5062,7 +6846,8 @@ as $$
   where c.relnamespace = to_regnamespace('ledger')
     and c.relname in (
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
-      'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants'
+      'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
+      'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;
@@ -5850,7 +7635,8 @@ declare
 begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
-    'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants'
+    'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
+    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -5868,7 +7654,8 @@ declare
 begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
-    'idempotency_keys', 'event_types', 'event_schemas'
+    'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
+    'log_tiles', 'log_blocks', 'log_sweep'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -5892,7 +7679,8 @@ declare
   v_table text;
 begin
   foreach v_table in array array[
-    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants'
+    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
+    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks'
   ] loop
     execute format('drop policy if exists ledger_reader on ledger.%I', v_table);
     execute format(
@@ -6162,11 +7950,13 @@ as $$
   with policies (name, command, roles, qual, new_rows, tables) as (values
     ('ledger_append', '*', 'ledger_append', 'true', 'true', array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
-      'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants'
+      'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
+      'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
-      'idempotency_keys', 'event_types', 'event_schemas'
+      'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
+      'log_tiles', 'log_blocks', 'log_sweep'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -6177,7 +7967,10 @@ as $$
       '::text[])) OR (( SELECT ledger.permitted_tenants(''read''::text) AS permitted_tenants)'
       ' = ''{*}''::text[]))',
       null,
-      array['agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants']
+      array[
+        'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
+        'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks'
+      ]
     ),
     ('ledger_reader', 'r', 'public', 'true', null, array['event_types', 'event_schemas']),
     (
@@ -6559,7 +8352,9 @@ declare
     'emit_event', 'emit_events', 'emit_plain_events', 'lock_keys', 'lock_streams', 'prepare_event',
     'require_run', 'begin_stream', 'find_receipt', 'keep_receipt', 'correlation_of',
     'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
-    'register_event_type', 'refuse_payload'
+    'register_event_type', 'refuse_payload',
+    'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
+    'seal_events', 'grow_tree', 'close_block'
   ];
   v_object record;
 begin
@@ -6625,7 +8420,13 @@ grant select, insert on
   ledger.agent_events, ledger.outbox, ledger.agent_runs, ledger.event_private, ledger.streams,
   ledger.idempotency_keys, ledger.tenants, ledger.event_schemas, ledger.event_types
 to ledger_append;
-grant update on ledger.streams, ledger.event_types to ledger_append;
+grant select, insert on
+  ledger.log_heads, ledger.log_edges, ledger.log_entries, ledger.log_tiles, ledger.log_blocks
+to ledger_append;
+grant select on ledger.log_sweep to ledger_append;
+grant update on
+  ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep
+to ledger_append;
 grant select on
   ledger.agent_events_archive, ledger.tenant_grants, ledger.partition_settings, ledger.events
 to ledger_append;
@@ -6633,7 +8434,7 @@ to ledger_append;
 -- Everybody who may use the ledger at all.
 grant execute on function
   ledger.setting, ledger.caller, ledger.is_owner, ledger.permitted_tenants, ledger.acts_for,
-  ledger.require_tenant, ledger.set_context, ledger.event_id, ledger.event_time, ledger.event_entry,
+  ledger.require_tenant, ledger.require_any, ledger.set_context, ledger.event_id, ledger.event_time, ledger.event_entry,
   ledger.event_hash, ledger.private_hash, ledger.event_schema
 to
   ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
@@ -6657,6 +8458,22 @@ grant execute on function
   ledger.get_event, ledger.find_events, ledger.read_stream, ledger.trace, ledger.causation_order,
   ledger.require_page_size
 to ledger_reader, ledger_auditor;
+
+-- The log: its readers, and who may seal.
+grant select on
+  ledger.log, ledger.log_heads, ledger.log_edges, ledger.log_entries, ledger.log_tiles,
+  ledger.log_blocks
+to ledger_reader, ledger_auditor;
+grant execute on function
+  ledger.read_log, ledger.wait_for_position, ledger.position_of, ledger.require_tree_size,
+  ledger.split_size, ledger.merkle_root, ledger.block_hash, ledger.log_node,
+  ledger.log_range_root, ledger.log_root, ledger.inclusion_proof, ledger.consistency_proof,
+  ledger.checkpoint
+to ledger_reader, ledger_auditor;
+grant execute on function ledger.seal to
+  ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_auditor;
+grant execute on function ledger.seal_all, ledger.rebase_log to ledger_operator;
+grant execute on function ledger.verify to ledger_reader, ledger_auditor, ledger_operator;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;

@@ -46,7 +46,36 @@ as $$
     ('partitions', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
     ('event_types', 'ledger_guard_statement', 'truncate', 'statement', null),
     ('streams', 'ledger_guard_statement', 'truncate', 'statement', null),
-    ('idempotency_keys', 'ledger_guard_statement', 'truncate', 'statement', null)
+    ('idempotency_keys', 'ledger_guard_statement', 'truncate', 'statement', null),
+    ('log_entries', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('log_entries', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'log_entries', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'$c$
+    ),
+    ('log_tiles', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('log_tiles', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'log_tiles', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'$c$
+    ),
+    ('log_blocks', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('log_blocks', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'log_blocks', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'$c$
+    ),
+    ('log_heads', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
+    (
+      'log_heads', 'ledger_guard_write',
+      'insert or update', 'statement', $c$current_user <> 'ledger_append'$c$
+    ),
+    ('log_edges', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
+    (
+      'log_edges', 'ledger_guard_write',
+      'insert or update', 'statement', $c$current_user <> 'ledger_append'$c$
+    ),
+    ('log_sweep', 'ledger_guard_statement', 'delete or truncate', 'statement', null)
   ),
   wanted as (
     select l.guard, l.events, l.level, l.condition from listed as l

@@ -21,7 +21,8 @@ declare
 begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
-    'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants'
+    'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
+    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -39,7 +40,8 @@ declare
 begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
-    'idempotency_keys', 'event_types', 'event_schemas'
+    'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
+    'log_tiles', 'log_blocks', 'log_sweep'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -63,7 +65,8 @@ declare
   v_table text;
 begin
   foreach v_table in array array[
-    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants'
+    'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
+    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks'
   ] loop
     execute format('drop policy if exists ledger_reader on ledger.%I', v_table);
     execute format(

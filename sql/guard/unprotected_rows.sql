@@ -10,7 +10,8 @@ as $$
   where c.relnamespace = to_regnamespace('ledger')
     and c.relname in (
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
-      'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants'
+      'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
+      'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;

@@ -10,11 +10,13 @@ as $$
   with policies (name, command, roles, qual, new_rows, tables) as (values
     ('ledger_append', '*', 'ledger_append', 'true', 'true', array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
-      'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants'
+      'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
+      'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
-      'idempotency_keys', 'event_types', 'event_schemas'
+      'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
+      'log_tiles', 'log_blocks', 'log_sweep'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -25,7 +27,10 @@ as $$
       '::text[])) OR (( SELECT ledger.permitted_tenants(''read''::text) AS permitted_tenants)'
       ' = ''{*}''::text[]))',
       null,
-      array['agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants']
+      array[
+        'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
+        'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks'
+      ]
     ),
     ('ledger_reader', 'r', 'public', 'true', null, array['event_types', 'event_schemas']),
     (

@@ -1,0 +1,47 @@
+-- Carries a tenant's log over to this cluster, after a dump was restored into it or its transaction
+-- ids were set back: gives positions to what the log does not have yet, by comparing every event
+-- with it, and begins an epoch whose snapshots are of this cluster. The tree continues. Run it in a
+-- transaction of its own.
+create or replace function ledger.rebase_log(tenant_id text default null)
+returns ledger.seal_receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(rebase_log.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_head ledger.log_heads;
+  v_seen pg_snapshot;
+  v_receipt ledger.seal_receipt;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'operate');
+  if pg_current_xact_id_if_assigned() is not null then
+    raise exception using
+      errcode = 'LG009',
+      message = 'rebase_log() needs a transaction of its own',
+      detail = 'This transaction has written already; what it emitted could not be told from what '
+        'was restored.',
+      hint = 'Commit, then call it again.';
+  end if;
+
+  v_head := ledger.lock_log_head(v_tenant_id);
+  v_seen := ledger.committed_snapshot();
+  update ledger.log_heads as h
+  set
+    epoch = h.epoch + 1,
+    system_identifier = ledger.system_identifier(),
+    snapshot = v_seen
+  where h.tenant_id = v_tenant_id;
+  select r.* into v_receipt from ledger.seal_events(array[v_tenant_id], null) as r;
+  return case
+    when v_receipt.tenant_id is null
+      then row(v_tenant_id, 0, v_head.tree_size, v_head.root, v_head.block_no)::ledger.seal_receipt
+    else v_receipt
+  end;
+end
+$$;
+
+comment on function ledger.rebase_log(text) is
+  'Carries a tenant''s log over to this cluster after a restore (LG012): seals what is left and '
+  'begins a new epoch; the tree continues. For operators.';

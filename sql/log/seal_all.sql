@@ -1,0 +1,43 @@
+-- seal() for every tenant that has something new, in one pass over the new events. Locks the logs
+-- of those tenants, in the order of their ids. For the roles that operate the ledger; schedule it.
+create or replace function ledger.seal_all()
+returns setof ledger.seal_receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  v_sweep ledger.log_sweep;
+  v_seen pg_snapshot;
+  v_tenants text[];
+begin
+  perform ledger.require_tenant('*', 'operate');
+  select s.* into strict v_sweep from ledger.log_sweep as s for update;
+  v_sweep := ledger.carried_sweep(v_sweep);
+  perform ledger.refuse_other_cluster(
+    'this ledger', v_sweep.snapshot, v_sweep.system_identifier
+  );
+
+  -- Who has something new is found before their logs can be locked: the sweep has seen this
+  -- snapshot, the logs will have seen a later one.
+  v_seen := ledger.committed_snapshot();
+  select array_agg(distinct e.tenant_id order by e.tenant_id) into v_tenants
+  from ledger.events_since(v_sweep.snapshot) as e;
+  perform ledger.refuse_other_cluster(
+    format('the log of tenant %s', h.tenant_id), h.snapshot, h.system_identifier
+  )
+  from unnest(v_tenants) as t (tenant_id)
+  cross join lateral ledger.lock_log_head(t.tenant_id) as h;
+  return query select r.* from ledger.seal_events(v_tenants, v_sweep.snapshot) as r;
+
+  update ledger.log_sweep
+  set snapshot = v_seen, system_identifier = v_sweep.system_identifier
+  where v_tenants is not null or ledger.is_far_behind(v_sweep.snapshot, v_seen);
+end
+$$;
+
+comment on function ledger.seal_all() is
+  'ledger.seal() for all tenants with new events; a row for each that got a block. For '
+  'operators of every tenant.';
