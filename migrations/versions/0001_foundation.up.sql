@@ -4849,7 +4849,8 @@ comment on column ledger.log_heads.system_identifier is
 -- from sql/log/log_edges.sql
 -- The growing right edge of each tenant's tree: of every level the hashes that do not fill a tile
 -- yet. Apart from log_heads, so that a seal rewrites the level it touches and no other.
-create table ledger.log_edges (
+-- (sqlfluff takes "hashes" for a keyword.)
+create table ledger.log_edges (  -- noqa: PRS
   tenant_id text collate "C" not null,
   level int not null,
   hashes bytea not null,
@@ -4883,7 +4884,8 @@ comment on table ledger.log_entries is
 -- The tenant's Merkle tree in full tiles of 256 hashes (C2SP tlog-tiles): at level 0 the hashes of
 -- events, at level n the roots of the tiles of level n - 1. A tile is written once, when it is
 -- full; what is not full yet stands in log_edges.
-create table ledger.log_tiles (
+-- (sqlfluff takes "hashes" for a keyword.)
+create table ledger.log_tiles (  -- noqa: PRS
   tenant_id text collate "C" not null,
   level int not null,
   tile_index bigint not null,
@@ -5159,15 +5161,18 @@ returns table (tenant_id text, created_at timestamptz, id uuid, hash bytea, xact
 language sql
 stable
 begin atomic
-  select e.tenant_id, e.created_at, e.id, e.hash, e.xact_id
-  from ledger.agent_events as e
-  where e.xact_id >= pg_snapshot_xmax(events_since.since)
-    and e.xact_id < pg_snapshot_xmax(pg_current_snapshot())
-  union all
-  select e.tenant_id, e.created_at, e.id, e.hash, e.xact_id
-  from ledger.agent_events as e
-  where e.xact_id = any(array(select pg_snapshot_xip(events_since.since)))
-  offset 0;
+  select e.*
+  from (
+    select e.tenant_id, e.created_at, e.id, e.hash, e.xact_id
+    from ledger.agent_events as e
+    where e.xact_id >= pg_snapshot_xmax(events_since.since)
+      and e.xact_id < pg_snapshot_xmax(pg_current_snapshot())
+    union all
+    select e.tenant_id, e.created_at, e.id, e.hash, e.xact_id
+    from ledger.agent_events as e
+    where e.xact_id = any(array(select pg_snapshot_xip(events_since.since)))
+  ) as e
+  offset 0;  -- noqa: AM09
 end;
 
 comment on function ledger.events_since(pg_snapshot) is
@@ -8434,8 +8439,9 @@ to ledger_append;
 -- Everybody who may use the ledger at all.
 grant execute on function
   ledger.setting, ledger.caller, ledger.is_owner, ledger.permitted_tenants, ledger.acts_for,
-  ledger.require_tenant, ledger.require_any, ledger.set_context, ledger.event_id, ledger.event_time, ledger.event_entry,
-  ledger.event_hash, ledger.private_hash, ledger.event_schema
+  ledger.require_tenant, ledger.require_any, ledger.set_context, ledger.event_id,
+  ledger.event_time, ledger.event_entry, ledger.event_hash, ledger.private_hash,
+  ledger.event_schema
 to
   ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
   ledger_auditor, ledger_registrar;

@@ -7,15 +7,18 @@ returns table (tenant_id text, created_at timestamptz, id uuid, hash bytea, xact
 language sql
 stable
 begin atomic
-  select e.tenant_id, e.created_at, e.id, e.hash, e.xact_id
-  from ledger.agent_events as e
-  where e.xact_id >= pg_snapshot_xmax(events_since.since)
-    and e.xact_id < pg_snapshot_xmax(pg_current_snapshot())
-  union all
-  select e.tenant_id, e.created_at, e.id, e.hash, e.xact_id
-  from ledger.agent_events as e
-  where e.xact_id = any(array(select pg_snapshot_xip(events_since.since)))
-  offset 0;
+  select e.*
+  from (
+    select e.tenant_id, e.created_at, e.id, e.hash, e.xact_id
+    from ledger.agent_events as e
+    where e.xact_id >= pg_snapshot_xmax(events_since.since)
+      and e.xact_id < pg_snapshot_xmax(pg_current_snapshot())
+    union all
+    select e.tenant_id, e.created_at, e.id, e.hash, e.xact_id
+    from ledger.agent_events as e
+    where e.xact_id = any(array(select pg_snapshot_xip(events_since.since)))
+  ) as e
+  offset 0;  -- noqa: AM09
 end;
 
 comment on function ledger.events_since(pg_snapshot) is

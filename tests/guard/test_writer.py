@@ -170,6 +170,7 @@ def test_writer_may_execute_nothing_that_skips_the_checks(pg: AnyConnection) -> 
         "emit_events",
         "finish_run",
         "permitted_tenants",
+        "seal",
         "start_run",
     }
 
