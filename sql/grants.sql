@@ -13,7 +13,7 @@ declare
     'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
     'register_event_type', 'refuse_payload',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
-    'seal_events', 'grow_tree', 'close_block'
+    'seal_events', 'seal_locked', 'grow_tree', 'close_block'
   ];
   v_object record;
 begin

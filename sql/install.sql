@@ -180,6 +180,7 @@ set local client_min_messages = warning;
 \ir log/edge_root.sql
 \ir log/close_block.sql
 \ir log/seal_events.sql
+\ir log/seal_locked.sql
 \ir log/seal.sql
 \ir log/carried_sweep.sql
 \ir log/seal_all.sql
@@ -245,6 +246,7 @@ set local client_min_messages = warning;
 \ir monitor/check_events.sql
 \ir monitor/check_grants.sql
 \ir monitor/check_guards.sql
+\ir monitor/check_log.sql
 \ir monitor/check_outbox.sql
 \ir monitor/check_partitions.sql
 \ir monitor/check_roles.sql

@@ -5180,9 +5180,15 @@ comment on function ledger.events_since(pg_snapshot) is
 
 -- from sql/log/unsealed_events.sql
 -- The committed events of these tenants that have no position yet. `since` is a snapshot whose
--- events are all sealed; NULL, for rebase_log(), asks the log itself about every event. STABLE: it
+-- events are all sealed; what comes after it is asked about its transaction only, unless is_careful,
+-- which asks the log about each event too: transaction ids from before a rebase may come again, and
+-- a forged row may carry the id of an event. since => NULL looks at every event there is. STABLE: it
 -- sees what the calling statement sees.
-create or replace function ledger.unsealed_events(tenant_ids text[], since pg_snapshot)
+create or replace function ledger.unsealed_events(
+  tenant_ids text[],
+  since pg_snapshot,
+  is_careful boolean
+)
 returns table (tenant_id text, created_at timestamptz, id uuid, hash bytea)
 language plpgsql
 stable
@@ -5197,36 +5203,37 @@ declare
 begin
   if unsealed_events.since is null then
     return query
-    select e.tenant_id, e.created_at, e.id, e.hash
+    select distinct on (e.tenant_id, e.id) e.tenant_id, e.created_at, e.id, e.hash
     from ledger.events as e
     where e.tenant_id = any(unsealed_events.tenant_ids)
       and not exists (
         select from ledger.log_entries as l
         where l.tenant_id = e.tenant_id and l.event_id = e.id
-      );
-    return;
+      )
+    order by e.tenant_id, e.id, e.created_at;
+  elsif unsealed_events.is_careful then
+    return query
+    select distinct on (e.tenant_id, e.id) e.tenant_id, e.created_at, e.id, e.hash
+    from ledger.unsealed_events(unsealed_events.tenant_ids, unsealed_events.since, false) as e
+    where not exists (
+      select from ledger.log_entries as l
+      where l.tenant_id = e.tenant_id and l.event_id = e.id
+      offset 0  -- a look into the index per event, never a hash of the whole log
+    )
+    order by e.tenant_id, e.id, e.created_at;
+  else
+    return query
+    select e.tenant_id, e.created_at, e.id, e.hash
+    from ledger.events_since(unsealed_events.since) as e
+    join ledger.log_heads as h on h.tenant_id = e.tenant_id
+    where e.tenant_id = any(unsealed_events.tenant_ids)
+      and pg_visible_in_snapshot(e.xact_id, v_now)
+      and not pg_visible_in_snapshot(e.xact_id, h.snapshot);
   end if;
-
-  return query
-  select e.tenant_id, e.created_at, e.id, e.hash
-  from ledger.events_since(unsealed_events.since) as e
-  join ledger.log_heads as h on h.tenant_id = e.tenant_id
-  where e.tenant_id = any(unsealed_events.tenant_ids)
-    and pg_visible_in_snapshot(e.xact_id, v_now)
-    and not pg_visible_in_snapshot(e.xact_id, h.snapshot)
-    -- Events from before a rebase carry transaction ids that may come again. (In this form it is a
-    -- look into the index per event, never a hash of the whole log.)
-    and (
-      h.epoch = 0 or (
-        select l.position
-        from ledger.log_entries as l
-        where l.tenant_id = e.tenant_id and l.event_id = e.id
-      ) is null
-    );
 end
 $$;
 
-comment on function ledger.unsealed_events(text[], pg_snapshot) is
+comment on function ledger.unsealed_events(text[], pg_snapshot, boolean) is
   'Part of seal(): committed events without a position; since => NULL looks at every event.';
 
 -- from sql/log/grow_tree.sql
@@ -5366,7 +5373,11 @@ comment on function ledger.close_block(text, bigint, pg_snapshot) is
 -- The work of seal(), seal_all() and rebase_log(), for tenants whose logs are locked: positions for
 -- unsealed_events() in the order (created_at, id), which keeps every stream in order, the tiles
 -- that they fill, and a block per tenant.
-create or replace function ledger.seal_events(tenant_ids text[], since pg_snapshot)
+create or replace function ledger.seal_events(
+  tenant_ids text[],
+  since pg_snapshot,
+  is_careful boolean
+)
 returns setof ledger.seal_receipt
 language plpgsql
 security definer
@@ -5386,7 +5397,9 @@ begin
         e.hash,
         h.tree_size - 1
         + row_number() over (partition by e.tenant_id order by e.created_at, e.id) as position
-      from ledger.unsealed_events(seal_events.tenant_ids, seal_events.since) as e
+      from ledger.unsealed_events(
+        seal_events.tenant_ids, seal_events.since, seal_events.is_careful
+      ) as e
       join ledger.log_heads as h on h.tenant_id = e.tenant_id
     ),
     entries as (
@@ -5431,8 +5444,34 @@ begin
 end
 $$;
 
-comment on function ledger.seal_events(text[], pg_snapshot) is
+comment on function ledger.seal_events(text[], pg_snapshot, boolean) is
   'Part of seal(): gives positions to the unsealed events of tenants whose logs are locked.';
+
+-- from sql/log/seal_locked.sql
+-- seal_events(), carefully where it has to be: in a log that was carried over from another cluster,
+-- or when the unique index on log_entries says that a row carries the id of a sealed event. Such a
+-- row is forged; it gets no position, and verify() reports it.
+create or replace function ledger.seal_locked(tenant_ids text[], since pg_snapshot)
+returns setof ledger.seal_receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return query
+  select r.*
+  from ledger.seal_events(seal_locked.tenant_ids, seal_locked.since, exists (
+    select from ledger.log_heads as h
+    where h.tenant_id = any(seal_locked.tenant_ids) and h.epoch > 0
+  )) as r;
+exception when unique_violation then
+  return query
+  select r.* from ledger.seal_events(seal_locked.tenant_ids, seal_locked.since, true) as r;
+end
+$$;
+
+comment on function ledger.seal_locked(text[], pg_snapshot) is
+  'Part of seal(): seals what is new of tenants whose logs are locked.';
 
 -- from sql/log/seal.sql
 -- Gives the tenant's newly committed events the next positions, appends them to its tree and
@@ -5465,7 +5504,7 @@ begin
     and pg_snapshot_xmax(s.snapshot) > pg_snapshot_xmax(v_head.snapshot);
   v_since := coalesce(v_since, v_head.snapshot);
   v_seen := ledger.committed_snapshot();
-  select r.* into v_receipt from ledger.seal_events(array[v_tenant_id], v_since) as r;
+  select r.* into v_receipt from ledger.seal_locked(array[v_tenant_id], v_since) as r;
   if not found then
     v_receipt := row(v_tenant_id, 0, v_head.tree_size, v_head.root, v_head.block_no);
     -- So that the other tenants' events are not looked at again in every call.
@@ -5549,7 +5588,7 @@ begin
   )
   from unnest(v_tenants) as t (tenant_id)
   cross join lateral ledger.lock_log_head(t.tenant_id) as h;
-  return query select r.* from ledger.seal_events(v_tenants, v_sweep.snapshot) as r;
+  return query select r.* from ledger.seal_locked(v_tenants, v_sweep.snapshot) as r;
 
   update ledger.log_sweep
   set snapshot = v_seen, system_identifier = v_sweep.system_identifier
@@ -5597,7 +5636,7 @@ begin
     system_identifier = ledger.system_identifier(),
     snapshot = v_seen
   where h.tenant_id = v_tenant_id;
-  select r.* into v_receipt from ledger.seal_events(array[v_tenant_id], null) as r;
+  select r.* into v_receipt from ledger.seal_locked(array[v_tenant_id], null) as r;
   return case
     when v_receipt.tenant_id is null
       then row(v_tenant_id, 0, v_head.tree_size, v_head.root, v_head.block_no)::ledger.seal_receipt
@@ -8109,6 +8148,55 @@ $$;
 comment on function ledger.check_guards() is
   'The part of doctor() about guards and row-level security.';
 
+-- from sql/monitor/check_log.sql
+-- doctor(): whether the log can be sealed here, is being sealed, and stands where its last block
+-- left it. Whether it is whole, ledger.verify() and `agent-events verify` say.
+create or replace function ledger.check_log()
+returns table (severity text, kind text, object text, detail text, hint text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'error',
+    'log of another cluster',
+    format('log of tenant %s', h.tenant_id),
+    format('It was sealed in the cluster %s; sealing refuses (LG012).', h.system_identifier),
+    format('select ledger.rebase_log(%L);', h.tenant_id)
+  from ledger.log_heads as h
+  where h.system_identifier <> ledger.system_identifier()
+  union all
+  select
+    'error',
+    'wrong head',
+    format('log of tenant %s', h.tenant_id),
+    'It does not stand where its last block left it.',
+    format('select * from ledger.verify(%L);', h.tenant_id)
+  from ledger.log_heads as h
+  left join ledger.log_blocks as b on b.tenant_id = h.tenant_id and b.block_no = h.block_no
+  where h.block_no > 0 and (h.tree_size, h.root) is distinct from (b.tree_size, b.root)
+  union all
+  select
+    'warning',
+    'sealing stopped',
+    format('log of tenant %s', e.tenant_id),
+    format('%s events are older than 5 minutes and not sealed.', count(*)),
+    'Call ledger.seal_all() on a schedule, say every second.'
+  from ledger.log_sweep as s
+  cross join lateral ledger.events_since(s.snapshot) as e
+  left join ledger.log_heads as h on h.tenant_id = e.tenant_id
+  where s.system_identifier = ledger.system_identifier()
+    and e.created_at < clock_timestamp() - interval '5 minutes'
+    and not pg_visible_in_snapshot(e.xact_id, coalesce(h.snapshot, s.snapshot))
+    and not exists (
+      select from ledger.log_entries as l
+      where l.tenant_id = e.tenant_id and l.event_id = e.id
+    )
+  group by e.tenant_id
+$$;
+
+comment on function ledger.check_log() is 'The part of doctor() about the log and its sealing.';
+
 -- from sql/monitor/check_outbox.sql
 -- doctor(): messages in the outbox whose event does not exist. (An event without a message is no
 -- finding: publish => false.) The last 1,000 messages of each tenant until 10,000 are looked at;
@@ -8335,12 +8423,14 @@ as $$
     select * from ledger.check_events(doctor.deep)
     union all
     select * from ledger.check_outbox(doctor.deep)
+    union all
+    select * from ledger.check_log()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
-  'What is wrong with guards, roles, privileges, partitions and events; deep => true checks '
+  'What is wrong with guards, roles, privileges, partitions, events and sealing; deep => true checks '
   'every event.';
 
 -- from sql/grants.sql
@@ -8359,7 +8449,7 @@ declare
     'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
     'register_event_type', 'refuse_payload',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
-    'seal_events', 'grow_tree', 'close_block'
+    'seal_events', 'seal_locked', 'grow_tree', 'close_block'
   ];
   v_object record;
 begin

@@ -4,7 +4,17 @@ from agent_events import errors
 from agent_events._async import AsyncLedger
 from agent_events._sync import Ledger
 from agent_events.errors import LedgerError
-from agent_events.models import Event, EventInput, Finding, Receipt, TraceNode
+from agent_events.models import (
+    Event,
+    EventInput,
+    Finding,
+    InclusionProof,
+    LogEntry,
+    LogFinding,
+    Receipt,
+    SealReceipt,
+    TraceNode,
+)
 from agent_events.pool import open_async_pool, open_pool
 
 __version__ = "0.1.0"
@@ -14,9 +24,13 @@ __all__ = [
     "Event",
     "EventInput",
     "Finding",
+    "InclusionProof",
     "Ledger",
     "LedgerError",
+    "LogEntry",
+    "LogFinding",
     "Receipt",
+    "SealReceipt",
     "TraceNode",
     "errors",
     "open_async_pool",

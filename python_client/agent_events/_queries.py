@@ -17,7 +17,16 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from agent_events.models import Event, EventFilter, EventOptions, Finding, Receipt
+from agent_events.models import (
+    Event,
+    EventFilter,
+    EventOptions,
+    Finding,
+    InclusionProof,
+    LogFinding,
+    Receipt,
+    SealReceipt,
+)
 
 EMIT_OPTIONS = frozenset(EventOptions.__annotations__)
 FIND_OPTIONS = frozenset(EventFilter.__annotations__)
@@ -27,6 +36,7 @@ JSON_PARAMETERS = frozenset(
 
 _RECEIPT = ", ".join(field.name for field in fields(Receipt))
 _EVENT = ", ".join(field.name for field in fields(Event))
+_SEAL_RECEIPT = ", ".join(field.name for field in fields(SealReceipt))
 _COLUMNS = {
     "set_context": "set_context",
     "register_event_type": "register_event_type",
@@ -39,6 +49,16 @@ _COLUMNS = {
     "read_stream": _EVENT,
     "trace": f"depth, {_EVENT}",
     "doctor": ", ".join(field.name for field in fields(Finding)),
+    "seal": _SEAL_RECEIPT,
+    "seal_all": _SEAL_RECEIPT,
+    "rebase_log": _SEAL_RECEIPT,
+    "read_log": f"position, {_EVENT}",
+    "position_of": "position_of",
+    "log_root": "log_root",
+    "inclusion_proof": ", ".join(field.name for field in fields(InclusionProof)),
+    "consistency_proof": "consistency_proof",
+    "checkpoint": "checkpoint",
+    "verify": ", ".join(field.name for field in fields(LogFinding)),
 }
 
 

@@ -33,7 +33,7 @@ begin
     system_identifier = ledger.system_identifier(),
     snapshot = v_seen
   where h.tenant_id = v_tenant_id;
-  select r.* into v_receipt from ledger.seal_events(array[v_tenant_id], null) as r;
+  select r.* into v_receipt from ledger.seal_locked(array[v_tenant_id], null) as r;
   return case
     when v_receipt.tenant_id is null
       then row(v_tenant_id, 0, v_head.tree_size, v_head.root, v_head.block_no)::ledger.seal_receipt

@@ -28,7 +28,7 @@ begin
     and pg_snapshot_xmax(s.snapshot) > pg_snapshot_xmax(v_head.snapshot);
   v_since := coalesce(v_since, v_head.snapshot);
   v_seen := ledger.committed_snapshot();
-  select r.* into v_receipt from ledger.seal_events(array[v_tenant_id], v_since) as r;
+  select r.* into v_receipt from ledger.seal_locked(array[v_tenant_id], v_since) as r;
   if not found then
     v_receipt := row(v_tenant_id, 0, v_head.tree_size, v_head.root, v_head.block_no);
     -- So that the other tenants' events are not looked at again in every call.

@@ -30,7 +30,7 @@ begin
   )
   from unnest(v_tenants) as t (tenant_id)
   cross join lateral ledger.lock_log_head(t.tenant_id) as h;
-  return query select r.* from ledger.seal_events(v_tenants, v_sweep.snapshot) as r;
+  return query select r.* from ledger.seal_locked(v_tenants, v_sweep.snapshot) as r;
 
   update ledger.log_sweep
   set snapshot = v_seen, system_identifier = v_sweep.system_identifier

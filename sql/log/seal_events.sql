@@ -1,7 +1,11 @@
 -- The work of seal(), seal_all() and rebase_log(), for tenants whose logs are locked: positions for
 -- unsealed_events() in the order (created_at, id), which keeps every stream in order, the tiles
 -- that they fill, and a block per tenant.
-create or replace function ledger.seal_events(tenant_ids text[], since pg_snapshot)
+create or replace function ledger.seal_events(
+  tenant_ids text[],
+  since pg_snapshot,
+  is_careful boolean
+)
 returns setof ledger.seal_receipt
 language plpgsql
 security definer
@@ -21,7 +25,9 @@ begin
         e.hash,
         h.tree_size - 1
         + row_number() over (partition by e.tenant_id order by e.created_at, e.id) as position
-      from ledger.unsealed_events(seal_events.tenant_ids, seal_events.since) as e
+      from ledger.unsealed_events(
+        seal_events.tenant_ids, seal_events.since, seal_events.is_careful
+      ) as e
       join ledger.log_heads as h on h.tenant_id = e.tenant_id
     ),
     entries as (
@@ -66,5 +72,5 @@ begin
 end
 $$;
 
-comment on function ledger.seal_events(text[], pg_snapshot) is
+comment on function ledger.seal_events(text[], pg_snapshot, boolean) is
   'Part of seal(): gives positions to the unsealed events of tenants whose logs are locked.';

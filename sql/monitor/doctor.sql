@@ -21,10 +21,12 @@ as $$
     select * from ledger.check_events(doctor.deep)
     union all
     select * from ledger.check_outbox(doctor.deep)
+    union all
+    select * from ledger.check_log()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
-  'What is wrong with guards, roles, privileges, partitions and events; deep => true checks '
+  'What is wrong with guards, roles, privileges, partitions, events and sealing; deep => true checks '
   'every event.';
