@@ -10,12 +10,14 @@ import agent_events
 from agent_events.cli._common import ReportingGroup
 
 COMMANDS = (
+    "anchors",
     "demo",
     "dev",
     "doctor",
     "emit",
     "events",
     "import-audit",
+    "keygen",
     "migrate",
     "types",
 )
