@@ -391,7 +391,8 @@ comment on function ledger.set_tenant_policy(text, text) is
 
 -- from sql/registry/event_types.sql
 -- The event types. The rules of the current version stand here a second time, so that emit_event
--- needs one lookup; register_event_type() is the only writer of both.
+-- needs one lookup; register_event_type() is the only writer of both. Not compressed below 8 kB,
+-- because every emit would unpack the predicate again.
 create table ledger.event_types (
   event_type varchar(100) collate "C" primary key
   check (event_type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'),
@@ -403,7 +404,7 @@ create table ledger.event_types (
   private_paths text[],
   secret_paths text[],
   created_at timestamptz not null default clock_timestamp()
-);
+) with (toast_tuple_target = 8160);
 
 comment on table ledger.event_types is
   'Registered event types, with the rules of their current schema version.';
@@ -421,7 +422,8 @@ comment on column ledger.event_types.secret_paths is
   'element); NULL when none.';
 
 -- from sql/registry/event_schemas.sql
--- Every version of every type, with what was compiled from it at registration.
+-- Every version of every type, with what was compiled from it at registration. Not compressed below
+-- 8 kB: the predicate would be copied to event_types as it is here, and every emit unpacks it.
 create table ledger.event_schemas (
   event_type varchar(100) collate "C" not null references ledger.event_types,
   schema_version int not null check (schema_version > 0),
@@ -433,7 +435,7 @@ create table ledger.event_schemas (
   registered_at timestamptz not null default clock_timestamp(),
   registered_by name not null default session_user,
   primary key (event_type, schema_version)
-);
+) with (toast_tuple_target = 8160);
 
 comment on table ledger.event_schemas is
   'JSON Schema (2020-12) of every version of every event type. A version never changes once '
