@@ -85,8 +85,8 @@ to ledger_append;
 -- Everybody who may use the ledger at all.
 grant execute on function
   ledger.setting, ledger.caller, ledger.is_owner, ledger.permitted_tenants, ledger.acts_for,
-  ledger.require_tenant, ledger.set_context, ledger.event_id, ledger.event_time, ledger.event_entry,
-  ledger.event_hash, ledger.private_hash, ledger.event_schema
+  ledger.require_tenant, ledger.set_context, ledger.event_id, ledger.uuid_v7, ledger.event_time,
+  ledger.event_entry, ledger.event_hash, ledger.private_hash, ledger.event_schema
 to
   ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
   ledger_auditor, ledger_registrar;
