@@ -101,6 +101,7 @@ set local client_min_messages = warning;
 \ir event/idempotency_keys.sql
 \ir event/receipt.sql
 \ir event/event_input.sql
+\ir event/uuid_v7.sql
 \ir event/event_id.sql
 \ir event/event_time.sql
 \ir event/event_entry.sql

@@ -286,12 +286,14 @@ class Ledger:
         """Seal every tenant that has new events; for operators of all tenants, on a schedule."""
         return [SealReceipt(*row) for row in self._rows("seal_all", {})]
 
-    def rebase_log(self, *, tenant_id: str | None = None) -> SealReceipt:
+    def rebase_log(self, *, tenant_id: str | None = None, reason: str | None = None) -> SealReceipt:
         """Carry the tenant's log over to this cluster after a restore; for operators.
 
-        Needs a transaction that has written nothing yet.
+        Needs a transaction that has written nothing yet. The event ledger.log_rebased keeps the
+        `reason`.
         """
-        return SealReceipt(*(self._rows("rebase_log", {"tenant_id": tenant_id}))[0])
+        rows = self._rows("rebase_log", {"tenant_id": tenant_id, "reason": reason})
+        return SealReceipt(*rows[0])
 
     def read_log(
         self,

@@ -604,12 +604,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when the log begins a new epoch after a restore or a move.',
+    description => 'The log begins a new epoch, after a restore into another cluster or a move.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.log_rebased",
-  "description": "Reserved, not emitted yet: when the log begins a new epoch after a restore or a move.",
+  "description": "The log begins a new epoch, after a restore into another cluster or a move.",
   "x-event-type": "ledger.log_rebased",
   "x-publish": false,
   "type": "object",

@@ -1,9 +1,10 @@
 -- One statement for a batch in which every event is plain, as emit_event calls it; writes nothing
 -- and returns no row when one is not. The caller has checked the tenant and holds the locks of
 -- lock_streams(). Event n of the batch gets first_time + n microseconds, which orders every stream
--- and makes the ids distinct. A window aggregate chains each stream. Lookups are lateral and the
--- locked heads are updated by ctid, so that no plan walks a whole table, however small it was when
--- the plan was made.
+-- and makes the ids distinct. A window aggregate chains each stream. Whether every event is plain
+-- is asked last, when all is computed but nothing written: one copy of the rows less. Lookups are
+-- lateral and the locked heads are updated by ctid, so that no plan walks a whole table, however
+-- small it was when the plan was made.
 create or replace function ledger.emit_plain_events(
   tenant_id text,
   events jsonb,
@@ -80,12 +81,12 @@ begin
       limit 1
     ) as r
   ),
-  checked as materialized (
+  checked as (
     select
       g.ordinality, g.created_at, g.alone, g.event_type, g.payload, g.payload_text, g.run_id,
       g.causation_id, g.deal_id, g.action_id, g.aggregate_type, g.aggregate_id, g.actor_type,
       g.actor_id, g.outcome, g.proof, g.metadata, g.occurred_at, g.headers,
-      ledger.event_id(g.created_at, v_random) as id,
+      ledger.uuid_v7(g.created_at, v_random) as id,
       t.current_version as schema_version,
       coalesce(g.publish, t.publish) as publish,
       coalesce(g.trace_id, r.trace_id, gen_random_uuid()) as trace_id,
@@ -109,7 +110,8 @@ begin
       select
         g.*,
         lower(
-          g.payload_text || coalesce(g.metadata::text, '') || coalesce(g.proof::text, '')
+          (g.payload_text || coalesce(g.metadata::text, '') || coalesce(g.proof::text, ''))
+          collate "C"
         ) as lower_text
       from given as g
       offset 0
@@ -121,6 +123,7 @@ begin
     select
       c.*,
       s.sequence + row_number() over stream as sequence,
+      lead(c.ordinality) over stream is null as is_last,
       s.hash as head,
       s.ctid as head_ctid
     from checked as c
@@ -132,7 +135,6 @@ begin
         and s.aggregate_id = c.aggregate_id
       limit 1
     ) as s on true
-    where (select bool_and(c.is_plain is true) from checked as c)
     window stream as (partition by c.aggregate_type, c.aggregate_id, c.alone order by c.ordinality)
   ),
   linked as (
@@ -146,19 +148,22 @@ begin
           p.actor_type, p.actor_id, p.outcome, p.proof, p.metadata, p.occurred_at, null
         ),
         p.head
-      ) over stream as hash
+      ) over stream as link
     from placed as p
     window stream as (partition by p.aggregate_type, p.aggregate_id, p.alone order by p.ordinality)
   ),
   written as materialized (
     select
-      l.*,
-      case
-        when l.sequence is not null then coalesce(lag(l.hash) over stream, l.head)
-      end as prev_hash,
-      lead(l.ordinality) over stream is null as is_last
+      l.ordinality, l.id, l.created_at, l.run_id, l.trace_id,
+      coalesce(l.correlation_id, l.trace_id) as correlation_id, l.causation_id, l.event_type,
+      l.schema_version, l.payload, l.deal_id, l.action_id, l.aggregate_type, l.aggregate_id,
+      l.sequence, l.actor_type, l.actor_id, l.outcome, l.proof, l.metadata, l.occurred_at,
+      case when l.sequence is not null then l.link[1] end as prev_hash, l.link[2] as hash,
+      l.publish, l.headers, l.is_last, l.head_ctid, l.is_plain
     from linked as l
-    window stream as (partition by l.aggregate_type, l.aggregate_id, l.alone order by l.ordinality)
+  ),
+  verdict as materialized (
+    select bool_and(w.is_plain is true) as is_plain from written as w
   ),
   insert_events as (
     insert into ledger.agent_events (
@@ -167,11 +172,12 @@ begin
       actor_type, actor_id, outcome, proof, metadata, occurred_at, prev_hash, hash
     )
     select
-      emit_plain_events.tenant_id, w.id, w.created_at, w.run_id, w.trace_id,
-      coalesce(w.correlation_id, w.trace_id), w.causation_id, w.event_type, w.schema_version,
-      w.payload, w.deal_id, w.action_id, w.aggregate_type, w.aggregate_id, w.sequence,
-      w.actor_type, w.actor_id, w.outcome, w.proof, w.metadata, w.occurred_at, w.prev_hash, w.hash
+      emit_plain_events.tenant_id, w.id, w.created_at, w.run_id, w.trace_id, w.correlation_id,
+      w.causation_id, w.event_type, w.schema_version, w.payload, w.deal_id, w.action_id,
+      w.aggregate_type, w.aggregate_id, w.sequence, w.actor_type, w.actor_id, w.outcome, w.proof,
+      w.metadata, w.occurred_at, w.prev_hash, w.hash
     from written as w
+    where (select v.is_plain from verdict as v)
   ),
   insert_outbox as (
     insert into ledger.outbox (
@@ -180,19 +186,21 @@ begin
     )
     select
       emit_plain_events.tenant_id, w.id, w.aggregate_type, w.aggregate_id, w.event_type,
-      w.schema_version, w.payload, w.trace_id, coalesce(w.correlation_id, w.trace_id),
-      w.created_at, w.headers
+      w.schema_version, w.payload, w.trace_id, w.correlation_id, w.created_at, w.headers
     from written as w
-    where w.publish
+    where w.publish and (select v.is_plain from verdict as v)
   ),
   update_streams as (
     update ledger.streams as s
     set sequence = w.sequence, created_at = w.created_at, hash = w.hash, prev_hash = w.prev_hash
     from written as w
-    where w.is_last and s.ctid = w.head_ctid
+    where w.is_last
+      and s.ctid = w.head_ctid
+      and (select v.is_plain from verdict as v)
   )
   select w.id, w.created_at, w.sequence, w.hash, false
   from written as w
+  where (select v.is_plain from verdict as v)
   order by w.ordinality;
 end
 $$;

@@ -1,9 +1,10 @@
--- As a window aggregate in the order of a stream: the hash of each event, made from its entry and
--- the hash before it.
+-- As a window aggregate in the order of a stream: for each event the hash before it (NULL for a new
+-- stream's first) and its own, made from its entry and that.
+-- (_bytea: bytea[], spelt so that sqlfluff can read it.)
 -- noqa: disable=layout.spacing
 create or replace aggregate ledger.link(entry bytea, head bytea) (
   sfunc = ledger.link_next,
-  stype = bytea,
+  stype = _bytea,
   parallel = safe
 );
 

@@ -1,5 +1,7 @@
 -- What a plain event does not need: says what is wrong with an event, makes a new tenant's ambient
--- run, finds an older schema version, masks secrets and takes private data out of the payload.
+-- run, finds an older schema version, masks secrets and takes private data out of the payload. The
+-- ledger's own types always come here: what happened to the ledger, only those can say who operate
+-- or audit it.
 create or replace function ledger.prepare_event(
   event_type text,
   tenant_id text,
@@ -21,6 +23,9 @@ declare
   v_type record;
   v_private_fields jsonb;
 begin
+  if event_type like 'ledger.%' then
+    perform ledger.require_any(tenant_id, '{operate,audit,privacy}');
+  end if;
   select * into v_type from ledger.find_event_type(event_type, schema_version, tenant_id);
   if not coalesce(payload @@ v_type.predicate, v_type.predicate is null) then
     perform ledger.refuse_payload(event_type, v_type.schema_version, payload);

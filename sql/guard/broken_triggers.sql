@@ -43,7 +43,7 @@ as $$
           or (t.tgqual is null) <> (w.condition is null)
           or w.condition is not null
           and strpos(
-            pg_get_triggerdef(t.oid), 'WHEN ((CURRENT_USER <> ''ledger_append''::name))'
+            pg_get_triggerdef(t.oid), 'WHEN ((CURRENT_USER <> ''ledger_append''::text))'
           ) = 0
           then 'altered'
         when t.tgenabled = 'D' then 'disabled'

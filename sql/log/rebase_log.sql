@@ -1,8 +1,11 @@
 -- Carries a tenant's log over to this cluster, after a dump was restored into it or its transaction
 -- ids were set back: gives positions to what the log does not have yet, by comparing every event
--- with it, and begins an epoch whose snapshots are of this cluster. The tree continues. Run it in a
--- transaction of its own.
-create or replace function ledger.rebase_log(tenant_id text default null)
+-- with it, and begins an epoch whose snapshots are of this cluster. The tree continues, and an event
+-- ledger.log_rebased says so. Run it in a transaction of its own.
+create or replace function ledger.rebase_log(
+  tenant_id text default null,
+  reason text default 'restored or moved'
+)
 returns ledger.seal_receipt
 language plpgsql
 security definer
@@ -34,14 +37,21 @@ begin
     snapshot = v_seen
   where h.tenant_id = v_tenant_id;
   select r.* into v_receipt from ledger.seal_locked(array[v_tenant_id], null) as r;
-  return case
-    when v_receipt.tenant_id is null
-      then row(v_tenant_id, 0, v_head.tree_size, v_head.root, v_head.block_no)::ledger.seal_receipt
-    else v_receipt
-  end;
+  if not found then
+    v_receipt := row(v_tenant_id, 0, v_head.tree_size, v_head.root, v_head.block_no);
+  end if;
+  perform from ledger.emit_event(
+    'ledger.log_rebased',
+    jsonb_build_object(
+      'old_epoch', v_head.epoch, 'new_epoch', v_head.epoch + 1, 'tree_size', v_receipt.tree_size,
+      'reason', rebase_log.reason, 'rebased_by', ledger.caller()
+    ),
+    tenant_id => v_tenant_id
+  );
+  return v_receipt;
 end
 $$;
 
-comment on function ledger.rebase_log(text) is
+comment on function ledger.rebase_log(text, text) is
   'Carries a tenant''s log over to this cluster after a restore (LG012): seals what is left and '
   'begins a new epoch; the tree continues. For operators.';

@@ -6,11 +6,12 @@ returns boolean
 language sql
 immutable
 parallel safe
-return strpos(lower_text, 'key": ') + strpos(lower_text, 'token": "')
-  + strpos(lower_text, 'passw') + strpos(lower_text, 'secret": ')
-  + strpos(lower_text, 'authorization": ') + strpos(lower_text, 'credential')
-  + strpos(lower_text, 'cookie') + strpos(lower_text, 'phrase": ')
-  + strpos(lower_text, 'mnemonic": ') > 0;
+return greatest(
+  strpos(lower_text, 'key": '), strpos(lower_text, 'token": "'), strpos(lower_text, 'passw'),
+  strpos(lower_text, 'secret": '), strpos(lower_text, 'authorization": '),
+  strpos(lower_text, 'credential'), strpos(lower_text, 'cookie'), strpos(lower_text, 'phrase": '),
+  strpos(lower_text, 'mnemonic": ')
+) > 0;
 
 comment on function ledger.may_have_secrets(text) is
   'Part of emit_event(): false when a document, as jsonb::text in lower case, has no key on the '

@@ -23,6 +23,8 @@ begin
       );
   end if;
   v_problem := case
+    when event_type like 'ledger.%' and not ledger.is_owner()
+      then format('event type %s: what begins with ledger. is the ledger''s own', event_type)
     when event_type is null
       or event_type !~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'
       or length(event_type) > 100

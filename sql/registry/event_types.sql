@@ -1,5 +1,6 @@
 -- The event types. The rules of the current version stand here a second time, so that emit_event
--- needs one lookup; register_event_type() is the only writer of both.
+-- needs one lookup; register_event_type() is the only writer of both. Not compressed below 8 kB,
+-- because every emit would unpack the predicate again.
 create table ledger.event_types (
   event_type varchar(100) collate "C" primary key
   check (event_type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'),
@@ -11,7 +12,7 @@ create table ledger.event_types (
   private_paths text[],
   secret_paths text[],
   created_at timestamptz not null default clock_timestamp()
-);
+) with (toast_tuple_target = 8160);
 
 comment on table ledger.event_types is
   'Registered event types, with the rules of their current schema version.';
@@ -19,8 +20,8 @@ comment on column ledger.event_types.publish is
   'Whether events of this type also get an outbox row; emit_event(publish => ...) overrides it '
   'per call.';
 comment on column ledger.event_types.predicate is
-  'The JSON Schema of the current version as a jsonpath predicate (payload @@ predicate); NULL '
-  'checks nothing.';
+  'The JSON Schema of the current version as a jsonpath predicate (payload @@ predicate). NULL '
+  'for the ledger''s own types, which prepare_event() checks.';
 comment on column ledger.event_types.private_paths is
   'JSON pointers of the fields marked "x-private" in the current version ("*" = every array '
   'element); NULL when none.';

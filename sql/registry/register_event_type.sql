@@ -34,7 +34,8 @@ begin
   update ledger.event_types as t
   set
     current_version = s.schema_version,
-    predicate = s.predicate,
+    -- The ledger's own types get the closer look.
+    predicate = case when t.event_type not like 'ledger.%' then s.predicate end,
     private_paths = s.private_paths,
     secret_paths = s.secret_paths,
     catalog = coalesce(register_event_type.catalog, t.catalog),

@@ -5,10 +5,7 @@ returns name
 language sql
 stable
 parallel safe
-return case current_setting('role')
-  when 'none' then session_user
-  else current_setting('role')::name
-end;
+return coalesce(nullif(current_setting('role'), 'none')::name, session_user);
 
 comment on function ledger.caller() is
   'The role that the session acts as, also inside SECURITY DEFINER functions.';

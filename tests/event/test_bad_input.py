@@ -10,6 +10,7 @@ import pytest
 INJECTION = "'; drop schema ledger cascade; --"
 LONG = "x" * 300
 BIG = '{"a": "' + "x" * 10_000_000 + '"}'
+DENSE = '{"a": [' + "1, " * 1_000_000 + "1]}"  # 3 MB of text, 12 MB as jsonb
 
 CASES: list[tuple[str, dict[str, Any], str]] = [
     ("event type of 200 characters", {"event_type": "a" * 200}, "LG002"),
@@ -21,6 +22,8 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("payload of 10 MB", {"payload": BIG}, "LG009"),
     ("metadata of 10 MB", {"metadata": BIG}, "LG009"),
     ("private data of 10 MB", {"private": BIG}, "LG009"),
+    ("payload of many short items", {"payload": DENSE}, "LG009"),
+    ("metadata of many short items", {"metadata": DENSE}, "LG009"),
     ("no payload", {"payload": None}, "LG009"),
     ("payload that is an array", {"payload": "[1]"}, "LG009"),
     ("payload that is text", {"payload": '"text"'}, "LG009"),
