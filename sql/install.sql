@@ -173,6 +173,7 @@ set local client_min_messages = warning;
 \ir log/merkle_root.sql
 \ir log/block_hash.sql
 \ir log/refuse_other_cluster.sql
+\ir log/is_past.sql
 \ir log/is_far_behind.sql
 \ir log/lock_log_head.sql
 \ir log/events_since.sql

@@ -5165,6 +5165,21 @@ $$;
 comment on function ledger.refuse_other_cluster(text, pg_snapshot, bigint) is
   'Part of seal(): raises LG012 when a snapshot is not of this cluster''s past.';
 
+-- from sql/log/is_past.sql
+-- Whether a snapshot is of this cluster's past: only then does it tell what is sealed.
+create or replace function ledger.is_past(snapshot pg_snapshot, system_identifier bigint)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select is_past.system_identifier = ledger.system_identifier()
+    and pg_snapshot_xmax(is_past.snapshot) <= pg_snapshot_xmax(pg_current_snapshot());
+end;
+
+comment on function ledger.is_past(pg_snapshot, bigint) is
+  'Part of seal(): whether a snapshot is of this cluster, and not of its future.';
+
 -- from sql/log/is_far_behind.sql
 -- Whether a snapshot is worth writing anew although nothing was sealed.
 create or replace function ledger.is_far_behind(snapshot pg_snapshot, now pg_snapshot)
@@ -5178,9 +5193,8 @@ comment on function ledger.is_far_behind(pg_snapshot, pg_snapshot) is
   'Part of seal(): whether more than 1,000 transactions lie between two snapshots.';
 
 -- from sql/log/lock_log_head.sql
--- Locks a tenant's log until the transaction ends, making its head with the first seal. Refuses
--- when the head's snapshot is about another cluster, or lies in the future of this one: then
--- transaction ids do not tell any more what is sealed.
+-- Locks a tenant's log until the transaction ends, making its head with the first seal: there is
+-- nothing from before the last sweep. NULL for what is no tenant.
 create or replace function ledger.lock_log_head(tenant_id text)
 returns ledger.log_heads
 language plpgsql
@@ -5204,6 +5218,9 @@ begin
       lock_log_head.tenant_id, 0, sha256(''), 0, sha256(''), clock_timestamp(), s.snapshot, 0,
       s.system_identifier
     from ledger.log_sweep as s
+    where exists (
+      select from ledger.tenants as t where t.tenant_id = lock_log_head.tenant_id
+    )
     on conflict do nothing;
     select h.* into v_head
     from ledger.log_heads as h
@@ -5215,7 +5232,7 @@ end
 $$;
 
 comment on function ledger.lock_log_head(text) is
-  'Part of seal(): locks a tenant''s log and returns where it stands.';
+  'Part of seal(): locks a tenant''s log and returns where it stands; NULL for no tenant.';
 
 -- from sql/log/events_since.sql
 -- The events of every transaction that a snapshot has not seen over: those from its end on, and
@@ -5558,6 +5575,9 @@ declare
 begin
   perform ledger.require_any(v_tenant_id, '{write,read,relay,consume,operate,audit}');
   v_head := ledger.lock_log_head(v_tenant_id);
+  if v_head.tenant_id is null then
+    return row(v_tenant_id, 0, 0, sha256(''), 0);
+  end if;
   perform ledger.refuse_other_cluster(
     format('the log of tenant %s', v_tenant_id), v_head.snapshot, v_head.system_identifier
   );
@@ -5566,7 +5586,7 @@ begin
   -- to look at.
   select s.snapshot into v_since
   from ledger.log_sweep as s
-  where s.system_identifier = v_head.system_identifier
+  where ledger.is_past(s.snapshot, s.system_identifier)
     and pg_snapshot_xmax(s.snapshot) > pg_snapshot_xmax(v_head.snapshot);
   v_since := coalesce(v_since, v_head.snapshot);
   v_seen := ledger.committed_snapshot();
@@ -5587,8 +5607,8 @@ comment on function ledger.seal(text) is
   'into another cluster.';
 
 -- from sql/log/carried_sweep.sql
--- The sweep, or, where it is about another cluster and every log was carried over already, the one
--- that those logs allow: what the earliest of their snapshots has seen.
+-- The sweep; or, where it is not of this cluster's past and every log was carried over already, the
+-- one that those logs allow: what the earliest of their snapshots has seen.
 create or replace function ledger.carried_sweep(sweep ledger.log_sweep)
 returns ledger.log_sweep
 language plpgsql
@@ -5597,14 +5617,16 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_here bigint := ledger.system_identifier();
   v_snapshot pg_snapshot;
 begin
-  if (carried_sweep.sweep).system_identifier = v_here or exists (
-    select from ledger.tenants as t
-    left join ledger.log_heads as h on h.tenant_id = t.tenant_id and h.system_identifier = v_here
-    where h.tenant_id is null
-  ) then
+  if ledger.is_past((carried_sweep.sweep).snapshot, (carried_sweep.sweep).system_identifier)
+    or exists (
+      select from ledger.tenants as t
+      left join ledger.log_heads as h
+        on h.tenant_id = t.tenant_id and ledger.is_past(h.snapshot, h.system_identifier)
+      where h.tenant_id is null
+    )
+  then
     return carried_sweep.sweep;
   end if;
 
@@ -5614,12 +5636,12 @@ begin
     pg_snapshot_xmax(h.snapshot),
     cardinality(array(select pg_snapshot_xip(h.snapshot))) desc
   limit 1;
-  return row(true, coalesce(v_snapshot, ledger.committed_snapshot()), v_here);
+  return row(true, coalesce(v_snapshot, ledger.committed_snapshot()), ledger.system_identifier());
 end
 $$;
 
 comment on function ledger.carried_sweep(ledger.log_sweep) is
-  'Part of seal_all(): takes the sweep over to another cluster once every log is there.';
+  'Part of seal_all() and rebase_log(): the sweep, carried over to this cluster once every log is.';
 
 -- from sql/log/seal_all.sql
 -- seal() for every tenant that has something new, in one pass over the new events. Locks the logs
@@ -5632,6 +5654,7 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
+#variable_conflict use_column
 declare
   v_sweep ledger.log_sweep;
   v_seen pg_snapshot;
@@ -5649,16 +5672,20 @@ begin
   v_seen := ledger.committed_snapshot();
   select array_agg(distinct e.tenant_id order by e.tenant_id) into v_tenants
   from ledger.events_since(v_sweep.snapshot) as e;
+  perform ledger.lock_log_head(t.tenant_id) from unnest(v_tenants) as t (tenant_id);
+  -- In a statement of its own: a head that was waited for may be later than the last snapshot.
   perform ledger.refuse_other_cluster(
     format('the log of tenant %s', h.tenant_id), h.snapshot, h.system_identifier
   )
-  from unnest(v_tenants) as t (tenant_id)
-  cross join lateral ledger.lock_log_head(t.tenant_id) as h;
+  from ledger.log_heads as h
+  where h.tenant_id = any(v_tenants);
   return query select r.* from ledger.seal_locked(v_tenants, v_sweep.snapshot) as r;
 
   update ledger.log_sweep
   set snapshot = v_seen, system_identifier = v_sweep.system_identifier
-  where v_tenants is not null or ledger.is_far_behind(v_sweep.snapshot, v_seen);
+  where v_tenants is not null
+    or ledger.is_far_behind(snapshot, v_seen)
+    or not ledger.is_past(snapshot, system_identifier);
 end
 $$;
 
@@ -5670,7 +5697,7 @@ comment on function ledger.seal_all() is
 -- Carries a tenant's log over to this cluster, after a dump was restored into it or its transaction
 -- ids were set back: gives positions to what the log does not have yet, by comparing every event
 -- with it, and begins an epoch whose snapshots are of this cluster. The tree continues, and an event
--- ledger.log_rebased says so. Run it in a transaction of its own.
+-- ledger.log_rebased says so. Locks the tenant's log, and seal_all() out.
 create or replace function ledger.rebase_log(
   tenant_id text default null,
   reason text default 'restored or moved'
@@ -5683,21 +5710,18 @@ as $$
 #variable_conflict use_column
 declare
   v_tenant_id text := coalesce(rebase_log.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_sweep ledger.log_sweep;
   v_head ledger.log_heads;
   v_seen pg_snapshot;
   v_receipt ledger.seal_receipt;
 begin
   perform ledger.require_tenant(v_tenant_id, 'operate');
-  if pg_current_xact_id_if_assigned() is not null then
-    raise exception using
-      errcode = 'LG009',
-      message = 'rebase_log() needs a transaction of its own',
-      detail = 'This transaction has written already; what it emitted could not be told from what '
-        'was restored.',
-      hint = 'Commit, then call it again.';
-  end if;
-
+  -- The sweep before the head, as seal_all() locks them.
+  select s.* into strict v_sweep from ledger.log_sweep as s for update;
   v_head := ledger.lock_log_head(v_tenant_id);
+  if v_head.tenant_id is null then
+    return row(v_tenant_id, 0, 0, sha256(''), 0);
+  end if;
   v_seen := ledger.committed_snapshot();
   update ledger.log_heads as h
   set
@@ -5717,6 +5741,12 @@ begin
     ),
     tenant_id => v_tenant_id
   );
+
+  -- With the last log the sweep is carried over, too.
+  v_sweep := ledger.carried_sweep(v_sweep);
+  update ledger.log_sweep as s
+  set snapshot = v_sweep.snapshot, system_identifier = v_sweep.system_identifier
+  where not ledger.is_past(s.snapshot, s.system_identifier);
   return v_receipt;
 end
 $$;
@@ -6815,7 +6845,11 @@ as $$
       'log_edges', 'ledger_guard_write',
       'insert or update', 'statement', $c$current_user <> 'ledger_append'::text$c$
     ),
-    ('log_sweep', 'ledger_guard_statement', 'delete or truncate', 'statement', null)
+    ('log_sweep', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
+    (
+      'log_sweep', 'ledger_guard_write',
+      'insert or update', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    )
   ),
   wanted as (
     select l.guard, l.events, l.level, l.condition from listed as l

@@ -291,8 +291,7 @@ class AsyncLedger:
     ) -> SealReceipt:
         """Carry the tenant's log over to this cluster after a restore; for operators.
 
-        Needs a transaction that has written nothing yet. The event ledger.log_rebased keeps the
-        `reason`.
+        The event ledger.log_rebased keeps the `reason`.
         """
         rows = await self._rows("rebase_log", {"tenant_id": tenant_id, "reason": reason})
         return SealReceipt(*rows[0])

@@ -289,8 +289,7 @@ class Ledger:
     def rebase_log(self, *, tenant_id: str | None = None, reason: str | None = None) -> SealReceipt:
         """Carry the tenant's log over to this cluster after a restore; for operators.
 
-        Needs a transaction that has written nothing yet. The event ledger.log_rebased keeps the
-        `reason`.
+        The event ledger.log_rebased keeps the `reason`.
         """
         rows = self._rows("rebase_log", {"tenant_id": tenant_id, "reason": reason})
         return SealReceipt(*rows[0])

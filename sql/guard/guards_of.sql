@@ -80,7 +80,11 @@ as $$
       'log_edges', 'ledger_guard_write',
       'insert or update', 'statement', $c$current_user <> 'ledger_append'::text$c$
     ),
-    ('log_sweep', 'ledger_guard_statement', 'delete or truncate', 'statement', null)
+    ('log_sweep', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
+    (
+      'log_sweep', 'ledger_guard_write',
+      'insert or update', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    )
   ),
   wanted as (
     select l.guard, l.events, l.level, l.condition from listed as l

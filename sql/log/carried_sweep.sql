@@ -1,5 +1,5 @@
--- The sweep, or, where it is about another cluster and every log was carried over already, the one
--- that those logs allow: what the earliest of their snapshots has seen.
+-- The sweep; or, where it is not of this cluster's past and every log was carried over already, the
+-- one that those logs allow: what the earliest of their snapshots has seen.
 create or replace function ledger.carried_sweep(sweep ledger.log_sweep)
 returns ledger.log_sweep
 language plpgsql
@@ -8,14 +8,16 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_here bigint := ledger.system_identifier();
   v_snapshot pg_snapshot;
 begin
-  if (carried_sweep.sweep).system_identifier = v_here or exists (
-    select from ledger.tenants as t
-    left join ledger.log_heads as h on h.tenant_id = t.tenant_id and h.system_identifier = v_here
-    where h.tenant_id is null
-  ) then
+  if ledger.is_past((carried_sweep.sweep).snapshot, (carried_sweep.sweep).system_identifier)
+    or exists (
+      select from ledger.tenants as t
+      left join ledger.log_heads as h
+        on h.tenant_id = t.tenant_id and ledger.is_past(h.snapshot, h.system_identifier)
+      where h.tenant_id is null
+    )
+  then
     return carried_sweep.sweep;
   end if;
 
@@ -25,9 +27,9 @@ begin
     pg_snapshot_xmax(h.snapshot),
     cardinality(array(select pg_snapshot_xip(h.snapshot))) desc
   limit 1;
-  return row(true, coalesce(v_snapshot, ledger.committed_snapshot()), v_here);
+  return row(true, coalesce(v_snapshot, ledger.committed_snapshot()), ledger.system_identifier());
 end
 $$;
 
 comment on function ledger.carried_sweep(ledger.log_sweep) is
-  'Part of seal_all(): takes the sweep over to another cluster once every log is there.';
+  'Part of seal_all() and rebase_log(): the sweep, carried over to this cluster once every log is.';

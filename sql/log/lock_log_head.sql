@@ -1,6 +1,5 @@
--- Locks a tenant's log until the transaction ends, making its head with the first seal. Refuses
--- when the head's snapshot is about another cluster, or lies in the future of this one: then
--- transaction ids do not tell any more what is sealed.
+-- Locks a tenant's log until the transaction ends, making its head with the first seal: there is
+-- nothing from before the last sweep. NULL for what is no tenant.
 create or replace function ledger.lock_log_head(tenant_id text)
 returns ledger.log_heads
 language plpgsql
@@ -24,6 +23,9 @@ begin
       lock_log_head.tenant_id, 0, sha256(''), 0, sha256(''), clock_timestamp(), s.snapshot, 0,
       s.system_identifier
     from ledger.log_sweep as s
+    where exists (
+      select from ledger.tenants as t where t.tenant_id = lock_log_head.tenant_id
+    )
     on conflict do nothing;
     select h.* into v_head
     from ledger.log_heads as h
@@ -35,4 +37,4 @@ end
 $$;
 
 comment on function ledger.lock_log_head(text) is
-  'Part of seal(): locks a tenant''s log and returns where it stands.';
+  'Part of seal(): locks a tenant''s log and returns where it stands; NULL for no tenant.';

@@ -1,7 +1,7 @@
 -- Carries a tenant's log over to this cluster, after a dump was restored into it or its transaction
 -- ids were set back: gives positions to what the log does not have yet, by comparing every event
 -- with it, and begins an epoch whose snapshots are of this cluster. The tree continues, and an event
--- ledger.log_rebased says so. Run it in a transaction of its own.
+-- ledger.log_rebased says so. Locks the tenant's log, and seal_all() out.
 create or replace function ledger.rebase_log(
   tenant_id text default null,
   reason text default 'restored or moved'
@@ -14,21 +14,18 @@ as $$
 #variable_conflict use_column
 declare
   v_tenant_id text := coalesce(rebase_log.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_sweep ledger.log_sweep;
   v_head ledger.log_heads;
   v_seen pg_snapshot;
   v_receipt ledger.seal_receipt;
 begin
   perform ledger.require_tenant(v_tenant_id, 'operate');
-  if pg_current_xact_id_if_assigned() is not null then
-    raise exception using
-      errcode = 'LG009',
-      message = 'rebase_log() needs a transaction of its own',
-      detail = 'This transaction has written already; what it emitted could not be told from what '
-        'was restored.',
-      hint = 'Commit, then call it again.';
-  end if;
-
+  -- The sweep before the head, as seal_all() locks them.
+  select s.* into strict v_sweep from ledger.log_sweep as s for update;
   v_head := ledger.lock_log_head(v_tenant_id);
+  if v_head.tenant_id is null then
+    return row(v_tenant_id, 0, 0, sha256(''), 0);
+  end if;
   v_seen := ledger.committed_snapshot();
   update ledger.log_heads as h
   set
@@ -48,6 +45,12 @@ begin
     ),
     tenant_id => v_tenant_id
   );
+
+  -- With the last log the sweep is carried over, too.
+  v_sweep := ledger.carried_sweep(v_sweep);
+  update ledger.log_sweep as s
+  set snapshot = v_sweep.snapshot, system_identifier = v_sweep.system_identifier
+  where not ledger.is_past(s.snapshot, s.system_identifier);
   return v_receipt;
 end
 $$;

@@ -16,6 +16,9 @@ declare
 begin
   perform ledger.require_any(v_tenant_id, '{write,read,relay,consume,operate,audit}');
   v_head := ledger.lock_log_head(v_tenant_id);
+  if v_head.tenant_id is null then
+    return row(v_tenant_id, 0, 0, sha256(''), 0);
+  end if;
   perform ledger.refuse_other_cluster(
     format('the log of tenant %s', v_tenant_id), v_head.snapshot, v_head.system_identifier
   );
@@ -24,7 +27,7 @@ begin
   -- to look at.
   select s.snapshot into v_since
   from ledger.log_sweep as s
-  where s.system_identifier = v_head.system_identifier
+  where ledger.is_past(s.snapshot, s.system_identifier)
     and pg_snapshot_xmax(s.snapshot) > pg_snapshot_xmax(v_head.snapshot);
   v_since := coalesce(v_since, v_head.snapshot);
   v_seen := ledger.committed_snapshot();

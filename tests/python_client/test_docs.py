@@ -17,7 +17,7 @@ from agent_events.cli import main
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "sql" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-STATEMENT = re.compile(r"(.+?);[ \t]*(?:-- (.*))?$\n?", re.DOTALL | re.MULTILINE)
+STATEMENT = re.compile(r"(.+?);[ \t]*(?:-- ([^\n]*))?$\n?", re.DOTALL | re.MULTILINE)
 STARTS_OR_ENDS = ("begin", "commit")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -65,6 +65,14 @@ def test_sql_runs(name: str, pg: psycopg.Connection[Any]) -> None:
                 pg.execute(statement)
             if refused:
                 assert caught.value.sqlstate == refused[1]
+
+
+def test_sql_of_the_reference_runs(pg: psycopg.Connection[Any]) -> None:
+    """Statement by statement, each committed, as sealing needs it."""
+    statements = STATEMENT.findall("".join(blocks(ROOT / "docs" / "sql.md", "sql")))
+    assert len(statements) > 10
+    for statement, _ in statements:
+        pg.execute(statement)
 
 
 @every_page
