@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 from emit import CLIENTS, Plan, measure
+from log import Figure, LogPlan, figure_table, measure_log
 from profiling import profile
 from rich.console import Console
 from server import Bench, bench_database
@@ -72,9 +73,7 @@ def emit(
         parts=only or ("streams", "batch", "validator"),
         is_quick=quick and not (clients or commit),
     )
-    if version not in (16, 18) and "AGENT_EVENTS_PG_BINDIR" not in os.environ:
-        fetch = [str(Path(__file__).parents[1] / "pg_binaries"), str(version)]
-        os.environ["AGENT_EVENTS_PG_BINDIR"] = subprocess.check_output(fetch, text=True).strip()
+    find_programs(version)
     with bench_database(dsn, version, data) as bench:
         console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
         if is_profile:
@@ -89,6 +88,69 @@ def emit(
     )
     if json_file:
         json_file.write_text(as_json(bench, plan, results))
+
+
+@main.command()
+@click.option("--pg", "version", default=18, show_default=True, help="15, 16, 17 or 18.")
+@click.option("--dsn", help="A superuser's connection to another server; default: one of its own.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("/var/tmp"),
+    show_default=True,
+    help="Where its data directory is made. /dev/shm takes the disk out of the picture.",
+)
+@click.option("--quick", is_flag=True, help="200,000 events: about two minutes.")
+@click.option("--events", type=click.IntRange(100_000), help="Default: 1,000,000, quick 200,000.")
+@click.option(
+    "--rounds", type=click.IntRange(1), help="Rounds per comparison. Default: 5, quick 3."
+)
+@click.option("--seconds", type=click.IntRange(1), help="Length of a round. Default: 5, quick 4.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write results here.")
+def log(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    quick: bool,
+    events: int | None,
+    rounds: int | None,
+    seconds: int | None,
+    json_file: Path | None,
+) -> None:
+    """Sealing, verifying from outside, proofs, reading and storage of the log."""
+    plan = LogPlan(
+        events=events or (200_000 if quick else 1_000_000),
+        rounds=rounds or (3 if quick else 5),
+        seconds=seconds or (4 if quick else 5),
+    )
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            figures = measure_log(bench, plan, status.update)
+    console.print(figure_table(figures))
+    console.print("Medians; verify and COPY, and emit with and without sealing, in turn.")
+    if json_file:
+        json_file.write_text(log_as_json(bench, plan, figures))
+
+
+def find_programs(version: int) -> None:
+    """Fetch the server's programs where they are not bundled."""
+    if version not in (16, 18) and "AGENT_EVENTS_PG_BINDIR" not in os.environ:
+        fetch = [str(Path(__file__).parents[1] / "pg_binaries"), str(version)]
+        os.environ["AGENT_EVENTS_PG_BINDIR"] = subprocess.check_output(fetch, text=True).strip()
+
+
+def log_as_json(bench: Bench, plan: LogPlan, figures: list[Figure]) -> str:
+    document = {
+        "server_version": bench.version,
+        "cpus": bench.cpus,
+        "events": plan.events,
+        "rounds": plan.rounds,
+        "seconds": plan.seconds,
+        "results": [figure.as_dict() for figure in figures],
+    }
+    return json.dumps(document, indent=2) + "\n"
 
 
 def as_json(bench: Bench, plan: Plan, results: list[Ratio]) -> str:

@@ -11,6 +11,8 @@ from agent_events.cli._common import ReportingGroup
 
 COMMANDS = (
     "anchors",
+    "bundle",
+    "checkpoint",
     "demo",
     "dev",
     "doctor",
@@ -19,7 +21,9 @@ COMMANDS = (
     "import-audit",
     "keygen",
     "migrate",
+    "prove",
     "types",
+    "verify",
 )
 
 

@@ -1,0 +1,243 @@
+"""`agent-events verify`: is the ledger what was sealed and signed?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import wraps
+from types import TracebackType
+from typing import Any, TypeVar
+
+import click
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from agent_events import dsn as dsn_module
+from agent_events.anchors import AnchorError, open_store
+from agent_events.anchors.store import FORMS
+from agent_events.cli._common import (
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    dsn_option,
+    err,
+    json_option,
+    out,
+    print_json,
+    report,
+)
+from agent_events.cli.anchors import vkey_option
+from agent_events.proofs.note import VerifierKey
+from agent_events.verifying import (
+    Anchored,
+    Finding,
+    NothingVisible,
+    Report,
+    Scope,
+    TenantReport,
+    load,
+    verify,
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def anchor_errors(function: F) -> F:
+    """End with 2 where an anchor cannot be used."""
+
+    @wraps(function)
+    def guarded(*arguments: Any, **parameters: Any) -> Any:
+        try:
+            return function(*arguments, **parameters)
+        except AnchorError as error:
+            report(None, error.message, None, error.hint)
+            click.get_current_context().exit(EXIT_USAGE)
+
+    return guarded  # type: ignore[return-value]
+
+
+@click.command(
+    "verify",
+    epilog="Exit codes: 0 all is well, 1 findings, or nothing that may be read, 2 usage, or an "
+    "anchor that cannot be read, 3 database unreachable or lost: nothing is known then.",
+)
+@click.option("--tenant", "--tenant-id", "tenant_id", help="Whose log. Default: every tenant's.")
+@click.option(
+    "--anchor",
+    "urls",
+    multiple=True,
+    metavar="URL",
+    help=f"Where signed checkpoints are kept: {FORMS}. May be repeated.",
+)
+@vkey_option(required=False)
+@click.option("--from", "from_position", type=click.IntRange(0), help="First position to read.")
+@click.option("--to", "to_position", type=click.IntRange(0), help="Position to stop before.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=lambda: max(1, min(4, (os.cpu_count() or 1) // 2)),
+    show_default="half the CPUs, 4 at most",
+    help="Processes, with a connection each.",
+)
+@click.option(
+    "--sealed-within",
+    "max_age",
+    type=click.FloatRange(0),
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long an event may wait for its position.",
+)
+@dsn_option
+@json_option
+@click.pass_context
+@anchor_errors
+def command(
+    ctx: click.Context,
+    tenant_id: str | None,
+    urls: Sequence[str],
+    keys: Sequence[VerifierKey],
+    from_position: int | None,
+    to_position: int | None,
+    workers: int,
+    max_age: float,
+    dsn: str | None,
+    as_json: bool,
+) -> None:
+    """Recompute every hash and root outside the database, and compare with signed checkpoints.
+
+    Calls no function of the ledger and writes nothing. With --from or --to only these events are
+    read; the tree over all of them is verified in any case.
+    """
+    if bool(urls) != bool(keys):
+        raise click.UsageError("--anchor and --vkey go together: what is signed, and by whom")
+    anchored = load([open_store(url) for url in urls], keys)
+    with _Listener(as_json) as listener:
+        try:
+            result = verify(
+                dsn_module.resolve(dsn),
+                tenant_id=tenant_id,
+                scope=Scope(from_position, to_position, max_age),
+                anchored=anchored,
+                worker_count=workers,
+                listener=listener,
+            )
+        except NothingVisible as error:
+            report(None, str(error), None, "Access is given by ledger.grant_access().")
+            ctx.exit(EXIT_REFUSED)
+    _conclude(result, anchored, as_json)
+    if result.findings:
+        ctx.exit(EXIT_REFUSED)
+
+
+class _Listener:
+    """Prints findings as they come, below a progress bar where stderr is a terminal."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("events"),
+            TimeRemainingColumn(),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> _Listener:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, tenant_id: str, events: int) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(f"verifying {tenant_id}", total=events)
+
+    def advance(self, events: int) -> None:
+        if self._task is not None:
+            self._progress.advance(self._task, events)
+
+    def found(self, findings: Sequence[Finding]) -> None:
+        for finding in findings:
+            if self._as_json:
+                print_json({"type": "finding", **finding.as_dict()})
+            else:
+                _print_finding(finding)
+
+
+def _print_finding(finding: Finding) -> None:
+    where = [
+        f"tenant {finding.tenant_id}" if finding.tenant_id else None,
+        f"position {finding.position:,}" if finding.position is not None else None,
+        f"event {finding.event_id}" if finding.event_id else None,
+        f"block {finding.block_no:,}" if finding.block_no is not None else None,
+    ]
+    out.print(finding.kind, style="bold red", end="")
+    out.print(": " + (", ".join(filter(None, where)) or "ledger"), markup=False)
+    out.print(f"    {finding.detail}", markup=False)
+
+
+def _conclude(result: Report, anchored: Anchored, as_json: bool) -> None:
+    """Say of each tenant what was verified, and what it was held against."""
+    for tenant in result.tenants:
+        if as_json:
+            held = {"anchored": tenant.tenant_id in anchored.signed}
+            print_json({"type": "tenant", **tenant.__dict__, **held})
+            continue
+        style = "green" if tenant.findings == 0 else "bold red"
+        out.print(_summary(tenant), style=style, markup=False)
+        out.print(f"    {_held_against(tenant, anchored)}", markup=False)
+    if as_json:
+        return
+    for origin, count in sorted(anchored.skipped.items()):
+        err.print(f"not looked at: {count:,} checkpoints of {origin}, no key given", markup=False)
+    if not result.has_event_triggers:
+        err.print("There are no event triggers: installed without a superuser, or dropped.")
+    if result.findings:
+        out.print(f"{len(result.findings):,} findings", style="bold red")
+    elif result.tenants:
+        out.print("All is well.", style="green")
+    else:
+        out.print("There is no tenant yet.")
+
+
+def _summary(tenant: TenantReport) -> str:
+    text = f"{tenant.tenant_id}: {tenant.tree_size:,} events in {tenant.block_no:,} blocks"
+    if tenant.events != tenant.tree_size:
+        text += f", {tenant.events:,} of them read"
+    if tenant.unsealed:
+        text += f", {tenant.unsealed:,} not sealed yet"
+    return f"{text}, {tenant.findings:,} findings" if tenant.findings else text
+
+
+def _held_against(tenant: TenantReport, anchored: Anchored) -> str:
+    signed = anchored.signed.get(tenant.tenant_id)
+    if not signed:
+        return (
+            "Without a signed checkpoint only its consistency with itself was checked: whoever can "
+            "rewrite the database can rewrite all of it, consistently."
+        )
+    if tenant.checkpoints < len(signed):
+        return f"{tenant.checkpoints:,} of {len(signed):,} signed checkpoints agree."
+    rest = tenant.tree_size - (tenant.anchored_size or 0)
+    which = "the signed checkpoint"
+    if len(signed) > 1:
+        which = f"{len(signed):,} signed checkpoints, the last"
+    text = f"It agrees with {which} of {tenant.anchored_size:,} events"
+    return f"{text}; the {rest:,} after it are consistent with themselves." if rest else f"{text}."
