@@ -2538,8 +2538,7 @@ on ledger.agent_events_archive (tenant_id, event_type, created_at);
 create index agent_events_archive_trace
 on ledger.agent_events_archive using brin (trace_id uuid_bloom_ops)
 with (pages_per_range = 32, autosummarize = on);
-create index agent_events_archive_xact
-on ledger.agent_events_archive using brin ((xact_id::text::bigint));
+create index agent_events_archive_xact on ledger.agent_events_archive (xact_id);
 
 comment on table ledger.agent_events_archive is
   'Partitions that left agent_events, unchanged. Reads span both.';
@@ -5382,7 +5381,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_hashes bytea;
-  v_root bytea := '';
+  v_root bytea := ''::bytea;
 begin
   for v_hashes in
     select g.hashes
@@ -5576,7 +5575,7 @@ begin
   perform ledger.require_any(v_tenant_id, '{write,read,relay,consume,operate,audit}');
   v_head := ledger.lock_log_head(v_tenant_id);
   if v_head.tenant_id is null then
-    return row(v_tenant_id, 0, 0, sha256(''), 0);
+    return row(v_tenant_id, 0::bigint, 0::bigint, sha256(''), 0::bigint);
   end if;
   perform ledger.refuse_other_cluster(
     format('the log of tenant %s', v_tenant_id), v_head.snapshot, v_head.system_identifier
@@ -5720,7 +5719,7 @@ begin
   select s.* into strict v_sweep from ledger.log_sweep as s for update;
   v_head := ledger.lock_log_head(v_tenant_id);
   if v_head.tenant_id is null then
-    return row(v_tenant_id, 0, 0, sha256(''), 0);
+    return row(v_tenant_id, 0::bigint, 0::bigint, sha256(''), 0::bigint);
   end if;
   v_seen := ledger.committed_snapshot();
   update ledger.log_heads as h
@@ -6133,7 +6132,7 @@ declare
   v_low bigint := 0;
   v_high bigint;
   v_split bigint;
-  v_proof bytea[] := '{}';
+  v_proof bytea[] := array[]::bytea[];
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
   v_high := ledger.require_tree_size(v_tenant_id, consistency_proof.to_size);

@@ -17,8 +17,7 @@ on ledger.agent_events_archive (tenant_id, event_type, created_at);
 create index agent_events_archive_trace
 on ledger.agent_events_archive using brin (trace_id uuid_bloom_ops)
 with (pages_per_range = 32, autosummarize = on);
-create index agent_events_archive_xact
-on ledger.agent_events_archive using brin ((xact_id::text::bigint));
+create index agent_events_archive_xact on ledger.agent_events_archive (xact_id);
 
 comment on table ledger.agent_events_archive is
   'Partitions that left agent_events, unchanged. Reads span both.';

@@ -17,7 +17,7 @@ declare
   v_low bigint := 0;
   v_high bigint;
   v_split bigint;
-  v_proof bytea[] := '{}';
+  v_proof bytea[] := array[]::bytea[];
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
   v_high := ledger.require_tree_size(v_tenant_id, consistency_proof.to_size);

@@ -8,7 +8,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_hashes bytea;
-  v_root bytea := '';
+  v_root bytea := ''::bytea;
 begin
   for v_hashes in
     select g.hashes

@@ -24,7 +24,7 @@ begin
   select s.* into strict v_sweep from ledger.log_sweep as s for update;
   v_head := ledger.lock_log_head(v_tenant_id);
   if v_head.tenant_id is null then
-    return row(v_tenant_id, 0, 0, sha256(''), 0);
+    return row(v_tenant_id, 0::bigint, 0::bigint, sha256(''), 0::bigint);
   end if;
   v_seen := ledger.committed_snapshot();
   update ledger.log_heads as h

@@ -17,7 +17,7 @@ begin
   perform ledger.require_any(v_tenant_id, '{write,read,relay,consume,operate,audit}');
   v_head := ledger.lock_log_head(v_tenant_id);
   if v_head.tenant_id is null then
-    return row(v_tenant_id, 0, 0, sha256(''), 0);
+    return row(v_tenant_id, 0::bigint, 0::bigint, sha256(''), 0::bigint);
   end if;
   perform ledger.refuse_other_cluster(
     format('the log of tenant %s', v_tenant_id), v_head.snapshot, v_head.system_identifier

@@ -14,6 +14,8 @@ from log.consistency import check_log, rows
 from log.emitting import await_lock, emit, emit_many, insert_many, seal, seal_all, sealed_ids
 from psycopg import sql
 
+from agent_events.proofs import EMPTY_ROOT
+
 AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]
 LoginRole = Callable[..., str]
@@ -517,3 +519,11 @@ def test_the_parts_of_a_seal_are_nobodys(ledger: AnyConnection, login_role: Logi
     hidden = {row[0] for row in ledger.execute(query, [role]).fetchall()}
     names = {name.split("(")[0].removeprefix("ledger.") for name in hidden}
     assert names >= {"lock_log_head", "seal_events", "unsealed_events", "grow_tree", "close_block"}
+
+
+def test_what_is_no_tenant_has_an_empty_log(ledger: AnyConnection) -> None:
+    """Nothing is made for it: its log begins with its first event."""
+    for function in ("seal", "rebase_log"):
+        row = ledger.execute(f"select * from ledger.{function}('nobody')").fetchone()
+        assert row == ("nobody", 0, 0, EMPTY_ROOT, 0)
+    assert ledger.execute("select from ledger.log_heads").fetchall() == []
