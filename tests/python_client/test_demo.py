@@ -66,10 +66,13 @@ def test_the_whole_demo_twice_and_what_it_suggests(run: Run) -> None:
     assert again["agent"]["run_status"] == "completed"
     assert [refusal["sqlstate"] for refusal in again["refused"]] == ["LG001"] * 3
     assert again["findings"] == []
+    assert again["proven"]["findings"] == []
+    assert again["proven"]["checkpoints"] == 1
+    assert again["proven"]["events"] > 4962
     assert sum(row["imported"] for row in again["event_types"]) == 4962
 
     commands = suggestions(first.stdout)
-    assert len(commands) == 7
+    assert len(commands) == 8
     for words in commands:
         # The trail has rejected rows, and import-audit says so by its exit code.
         assert run(*words).exit_code == (1 if words[0] == "import-audit" else 0), words

@@ -38,7 +38,7 @@ WIDTH = 90
 @json_option
 @click.pass_context
 def command(ctx: click.Context, dsn: str | None, rows: int, as_json: bool) -> None:
-    """Start a server, import an audit trail, let an agent work, try to change the past."""
+    """Start a server, import a trail, let an agent work, try to change the past, prove it."""
     began = monotonic()
     screen = Console(highlight=False, quiet=as_json)
     screen.width = min(screen.width, WIDTH)
@@ -50,7 +50,8 @@ def command(ctx: click.Context, dsn: str | None, rows: int, as_json: bool) -> No
             tour.import_trail(connection, file, rows)
             story = tour.let_agent_work(connection)
             tour.tamper(connection, story)
-            is_well = tour.look_around(connection)
+            is_proven = tour.prove(connection, where)
+            is_well = tour.look_around(connection) and is_proven
     except (embedded.EmbeddedServerError, NotRefused) as error:
         raise click.ClickException(str(error)) from error
     tour.summary["seconds"] = round(monotonic() - began, 1)
@@ -67,6 +68,7 @@ def _say_what_next(screen: Console, story: AgentStory, file: Path, where: str) -
         ("how the quote came about", f"events trace {story.deal_id}"),
         ("one event in full; the prompt is not in it", f"events show {story.model_call_id}"),
         ("what people turned down", "events find --type action.rejected --limit 5"),
+        ("the whole log, every hash again", "verify"),
         ("the import again: nothing twice", f"import-audit {shlex.quote(str(file))}"),
         ("which registered types were never seen", "types coverage --unseen"),
         ("your own event", """emit deal.created '{"name": "My first deal"}'"""),

@@ -29,6 +29,7 @@ from ..models import Event, TraceNode
 from .agent import AgentStory, run_agent
 from .audit_file import write_audit_file
 from .overview import events_by_type, run_status
+from .proving import prove_the_record
 from .tampering import try_to_tamper
 
 SEVERITIES = {"error": "bold red", "warning": "yellow", "info": "dim"}
@@ -100,6 +101,23 @@ class Tour:
         power = ", a superuser" if connection.info.parameter_status("is_superuser") == "on" else ""
         self._say(f"That was {connection.info.user}{power}.")
         self.summary["refused"] = [asdict(refusal) for refusal in refusals]
+
+    def prove(self, connection: Connection[Any], dsn: str) -> bool:
+        """Seal, sign a checkpoint, and verify the log against it from outside."""
+        self._title("An auditor wants to know")
+        sealed = Ledger(connection).seal()
+        self._say(f"{sealed.sealed:,} events sealed: the Merkle tree holds {sealed.tree_size:,}.")
+        proven = prove_the_record(dsn)
+        self._say(Text(proven.note, "bold"))
+        for finding in proven.findings:
+            self._say(Text(finding, "red"))
+        if not proven.findings:
+            self._say(
+                f"[green]verify: all is well[/]. {proven.events:,} events were hashed again, "
+                "outside the database; they agree with the signed checkpoint."
+            )
+        self.summary["proven"] = asdict(proven)
+        return not proven.findings
 
     def look_around(self, connection: Connection[Any]) -> bool:
         """Show what is in the ledger, and whether the doctor is content."""
