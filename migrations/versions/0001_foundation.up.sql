@@ -192,7 +192,10 @@ begin atomic
     else coalesce((
       select case when bool_or(g.tenant_id = '*') then array['*'] else array_agg(g.tenant_id) end
       from ledger.tenant_grants as g
-      where permitted_tenants.privilege = any(g.privileges)
+      where case permitted_tenants.privilege
+          when 'read' then '{read,audit}'
+          else array[permitted_tenants.privilege]
+        end && g.privileges
         and (
           g.role_name = ledger.caller()
           or pg_has_role(ledger.caller(), to_regrole(quote_ident(g.role_name))::oid, 'usage')
@@ -216,7 +219,10 @@ begin atomic
     select
     from ledger.tenant_grants as g
     where g.tenant_id in (acts_for.tenant_id, '*')
-      and acts_for.privilege = any(g.privileges)
+      and case acts_for.privilege
+        when 'read' then '{read,audit}'
+        else array[acts_for.privilege]
+      end && g.privileges
       and (
         g.role_name = ledger.caller()
         or pg_has_role(ledger.caller(), to_regrole(quote_ident(g.role_name))::oid, 'usage')
@@ -226,7 +232,7 @@ end;
 
 comment on function ledger.acts_for(text, text) is
   'Whether the caller has the privilege (write, read, relay, consume, operate, privacy, audit, '
-  'register) for the tenant.';
+  'register) for the tenant; audit includes read.';
 
 -- from sql/schema/require_tenant.sql
 -- Raises LG005 unless the caller may act for the tenant.

@@ -9,7 +9,10 @@ begin atomic
     select
     from ledger.tenant_grants as g
     where g.tenant_id in (acts_for.tenant_id, '*')
-      and acts_for.privilege = any(g.privileges)
+      and case acts_for.privilege
+        when 'read' then '{read,audit}'
+        else array[acts_for.privilege]
+      end && g.privileges
       and (
         g.role_name = ledger.caller()
         or pg_has_role(ledger.caller(), to_regrole(quote_ident(g.role_name))::oid, 'usage')
@@ -19,4 +22,4 @@ end;
 
 comment on function ledger.acts_for(text, text) is
   'Whether the caller has the privilege (write, read, relay, consume, operate, privacy, audit, '
-  'register) for the tenant.';
+  'register) for the tenant; audit includes read.';

@@ -12,7 +12,10 @@ begin atomic
     else coalesce((
       select case when bool_or(g.tenant_id = '*') then array['*'] else array_agg(g.tenant_id) end
       from ledger.tenant_grants as g
-      where permitted_tenants.privilege = any(g.privileges)
+      where case permitted_tenants.privilege
+          when 'read' then '{read,audit}'
+          else array[permitted_tenants.privilege]
+        end && g.privileges
         and (
           g.role_name = ledger.caller()
           or pg_has_role(ledger.caller(), to_regrole(quote_ident(g.role_name))::oid, 'usage')

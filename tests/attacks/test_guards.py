@@ -73,7 +73,7 @@ def test_rows_hidden_from_the_verifier(
 ) -> None:
     """A policy hides an edited event from auditors: it is missing, then, and not well."""
     name = login_role("auditor")
-    pg.execute("select ledger.grant_access(%s, 'acme', '{read,audit}')", [name])
+    pg.execute("select ledger.grant_access(%s, 'acme', '{audit}')", [name])
     login = f"{dsn} user={name}"
     assert from_outside(login=login) == set()
     event_id = superuser.event_at(150)
@@ -93,7 +93,7 @@ def test_the_log_hidden_from_the_verifier(
     from_outside: Report,
 ) -> None:
     name = login_role("auditor")
-    pg.execute("select ledger.grant_access(%s, 'acme', '{read,audit}')", [name])
+    pg.execute("select ledger.grant_access(%s, 'acme', '{audit}')", [name])
     superuser.tampers(
         *(
             f"create policy quiet on ledger.{table} as restrictive for select"

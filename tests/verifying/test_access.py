@@ -25,7 +25,7 @@ def log(ledger: AnyConnection) -> AnyConnection:
 
 
 def test_auditor(log: AnyConnection, check: Any, dsn: str, login_role: Any) -> None:  # noqa: ARG001
-    role = login_role("auditor", {"acme": ["audit", "read"]})
+    role = login_role("auditor", {"acme": ["audit"]})
     report = check(dsn=make_conninfo(dsn, user=role))
     assert report.findings == []
     assert [tenant.tenant_id for tenant in report.tenants] == ["acme"]
@@ -59,7 +59,7 @@ def test_hidden_rows(
     condition: str,
     kinds: set[str],
 ) -> None:
-    role = login_role("auditor", {"acme": ["audit", "read"]})
+    role = login_role("auditor", {"acme": ["audit"]})
     with unguarded(log, tables=False):
         statement = "create policy hiding on ledger.{} as restrictive using (" + condition
         log.execute(sql.SQL(statement + ")").format(sql.Identifier(table)))
