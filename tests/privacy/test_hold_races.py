@@ -43,7 +43,7 @@ def race(
         waiting = threads.submit(second.execute, statements[1])  # type: ignore[arg-type]
         query = "select cardinality(pg_blocking_pids(%s))"
         while observer.execute(query, [second.info.backend_pid]).fetchone() == (0,):
-            pass
+            assert not waiting.done(), "it did not wait"
         getattr(first, outcome)()
         return waiting.result().fetchone()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 Json = Any
@@ -25,10 +25,11 @@ POINTERS = st.lists(STEPS, min_size=1, max_size=3).map("".join)
 
 
 @settings(
-    max_examples=300,
+    max_examples=1000,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+@example(payload=["a"], pointers=["/0", "/*"])
 @given(payload=DOCUMENTS, pointers=st.lists(POINTERS, max_size=5))
 def test_merge_is_the_inverse_of_split(pg: Connection, payload: Json, pointers: list[str]) -> None:
     row = pg.execute(
