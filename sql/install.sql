@@ -222,7 +222,6 @@ set local client_min_messages = warning;
 \ir privacy/subject_hash.sql
 \ir privacy/active_holds.sql
 \ir privacy/covers.sql
-\ir privacy/is_about.sql
 \ir privacy/held_by.sql
 \ir privacy/lock_holds.sql
 \ir privacy/require_no_hold.sql

@@ -1,7 +1,8 @@
 -- The active holds that cover any of these events, or any event of this time: what must not be
--- erased or dropped. Events without event_ids: those created from from_time (included) to to_time
--- (not included). A hold on a person covers the events that still have private data about it. For
--- times it reads events until one is covered: at worst, those of the tenant in that time.
+-- erased or dropped. Without event_ids it means the events created from from_time (included) to
+-- to_time (not included). A hold on a person covers the events that still have private data about
+-- it. For a time, each hold not on a person reads the tenant's events until one is covered (2 us an
+-- event). Locks nothing.
 create or replace function ledger.held_by(
   event_ids uuid[] default null,
   from_time timestamptz default null,
@@ -26,24 +27,37 @@ begin
   join ledger.legal_holds as h on h.tenant_id = a.tenant_id and h.id = a.id
   where a.tenant_id = v_tenant_id
     and case
-      when held_by.event_ids is null then exists (
-        select
-        from ledger.events as e
-        where e.tenant_id = v_tenant_id
-          and e.created_at >= coalesce(held_by.from_time, '-infinity')
-          and e.created_at < coalesce(held_by.to_time, 'infinity')
-          and ledger.covers(h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at)
-          and (h.subject_id is null or ledger.is_about(v_tenant_id, e.id, h.subject_id))
-      )
-      else exists (
+      when held_by.event_ids is not null then exists (
         select
         from unnest(held_by.event_ids) as wanted (id)
         join ledger.events as e
           on e.tenant_id = v_tenant_id
           and e.created_at = ledger.event_time(wanted.id)
           and e.id = wanted.id
+        left join ledger.event_private as p on p.tenant_id = e.tenant_id and p.event_id = e.id
         where ledger.covers(h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at)
-          and (h.subject_id is null or ledger.is_about(v_tenant_id, e.id, h.subject_id))
+          and coalesce(h.subject_id = p.subject_id, h.subject_id is null)
+      )
+      when h.subject_id is not null then exists (
+        select
+        from ledger.event_private as p
+        join ledger.events as e
+          on e.tenant_id = p.tenant_id
+          and e.created_at = ledger.event_time(p.event_id)
+          and e.id = p.event_id
+        where p.tenant_id = v_tenant_id
+          and p.subject_id = h.subject_id
+          and e.created_at >= coalesce(held_by.from_time, '-infinity')
+          and e.created_at < coalesce(held_by.to_time, 'infinity')
+          and ledger.covers(h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at)
+      )
+      else exists (
+        select
+        from ledger.events as e
+        where e.tenant_id = v_tenant_id
+          and e.created_at >= coalesce(held_by.from_time, '-infinity')
+          and e.created_at < coalesce(held_by.to_time, 'infinity')
+          and ledger.covers(h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at)
       )
     end
   order by h.placed_at, h.id;
