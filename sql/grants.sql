@@ -13,7 +13,8 @@ declare
     'keep_receipt', 'correlation_of', 'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
     'register_event_type', 'refuse_payload',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
-    'seal_events', 'seal_locked', 'grow_tree', 'close_block'
+    'seal_events', 'seal_locked', 'grow_tree', 'close_block',
+    'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report'
   ];
   v_object record;
 begin
@@ -82,9 +83,12 @@ to ledger_append;
 grant select, insert on
   ledger.log_heads, ledger.log_edges, ledger.log_entries, ledger.log_tiles, ledger.log_blocks
 to ledger_append;
-grant select on ledger.log_sweep to ledger_append;
+grant select, insert on ledger.legal_holds, ledger.erasures to ledger_append;
+grant select on ledger.active_holds, ledger.log_sweep to ledger_append;
+grant delete on ledger.event_private to ledger_append;
 grant update on
-  ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep
+  ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep,
+  ledger.legal_holds
 to ledger_append;
 grant select on
   ledger.agent_events_archive, ledger.tenant_grants, ledger.partition_settings, ledger.events
@@ -134,6 +138,19 @@ grant execute on function ledger.seal to
   ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_auditor;
 grant execute on function ledger.seal_all, ledger.rebase_log to ledger_operator;
 grant execute on function ledger.verify to ledger_reader, ledger_auditor, ledger_operator;
+
+-- Private data: no table privilege, so that every look is recorded. Holds.
+grant execute on function
+  ledger.read_private, ledger.subject_report, ledger.erase_private, ledger.merge_private,
+  ledger.pointer_path
+to ledger_privacy;
+grant execute on function ledger.place_hold, ledger.release_hold to
+  ledger_operator, ledger_privacy;
+grant execute on function ledger.held_by, ledger.subject_hash to
+  ledger_operator, ledger_privacy, ledger_auditor;
+grant select on ledger.legal_holds, ledger.active_holds to
+  ledger_operator, ledger_privacy, ledger_auditor;
+grant select on ledger.erasures to ledger_privacy, ledger_auditor;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;

@@ -88,6 +88,8 @@ set local client_min_messages = warning;
 \ir privacy/may_have_secrets.sql
 \ir privacy/secret_keys.sql
 \ir privacy/split_private.sql
+\ir privacy/pointer_path.sql
+\ir privacy/merge_private.sql
 
 -- run: who did it. Every event belongs to a run; what happens outside any belongs to the tenant's
 -- ambient run.
@@ -97,6 +99,8 @@ set local client_min_messages = warning;
 \ir event/agent_events.sql
 \ir archive/agent_events_archive.sql
 \ir event/event_private.sql
+\ir privacy/legal_holds.sql
+\ir privacy/erasures.sql
 \ir event/streams.sql
 \ir event/idempotency_keys.sql
 \ir event/receipt.sql
@@ -214,6 +218,31 @@ set local client_min_messages = warning;
 \ir log/verify_unlogged.sql
 \ir log/verify.sql
 
+-- hold, erase, read: what must be kept, what must go, and who saw it. A hold stands in the way of
+-- erasing and dropping; private data is deleted for good, and the event still shows that it was
+-- there; every look at it is an event.
+\ir privacy/subject_hash.sql
+\ir privacy/active_holds.sql
+\ir privacy/covers.sql
+\ir privacy/held_by.sql
+\ir privacy/lock_holds.sql
+\ir privacy/require_no_hold.sql
+\ir privacy/require_reason.sql
+\ir privacy/refuse_hold.sql
+\ir privacy/hold_scope.sql
+\ir privacy/place_hold.sql
+\ir privacy/release_hold.sql
+\ir privacy/private_ids.sql
+\ir privacy/listed_ids.sql
+\ir privacy/erasure_certificate.sql
+\ir privacy/erase_private.sql
+\ir privacy/private_event.sql
+\ir privacy/private_events.sql
+\ir privacy/erased_events.sql
+\ir privacy/record_read.sql
+\ir privacy/read_private.sql
+\ir privacy/subject_report.sql
+
 -- guard: what refuses changes. Triggers on every table and partition, row-level security, and,
 -- where a superuser installs, event triggers against DDL that would take the guards away.
 \ir guard/maintenance_windows.sql
@@ -253,6 +282,8 @@ set local client_min_messages = warning;
 \ir monitor/check_log.sql
 \ir monitor/check_outbox.sql
 \ir monitor/check_partitions.sql
+\ir monitor/check_privacy.sql
+\ir monitor/check_erasures.sql
 \ir monitor/check_roles.sql
 \ir monitor/doctor.sql
 

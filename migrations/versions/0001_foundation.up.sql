@@ -2391,6 +2391,7 @@ begin
     select p
     from unnest(split_private.private_paths) as s
     cross join ledger.find_paths(split_private.payload, s) as p
+    group by p  -- two pointers may lead to one field
     order by cardinality(p)
   loop
     continue when public #> v_path is null;  -- it went with the field around it
@@ -2413,6 +2414,52 @@ $$;
 comment on function ledger.split_private(jsonb, text[]) is
   'A payload without its private fields, and those fields as an object of JSON pointer -> value '
   '({} when it has none).';
+
+-- from sql/privacy/pointer_path.sql
+-- A JSON pointer (RFC 6901) as a path for #> and jsonb_set(); pointer_step() the other way round.
+create or replace function ledger.pointer_path(pointer text)
+returns text[]
+language sql
+immutable
+strict
+parallel safe
+set search_path = pg_catalog, pg_temp
+return array(
+  select replace(replace(s.step, '~1', '/'), '~0', '~')
+  from regexp_split_to_table(substr(pointer_path.pointer, 2), '/') with ordinality as s (step, n)
+  where pointer_path.pointer <> ''
+  order by s.n
+);
+
+comment on function ledger.pointer_path(text) is
+  'A JSON pointer as an array of its steps: "/a~1b/0" -> {a/b,0}.';
+
+-- from sql/privacy/merge_private.sql
+-- Puts the fields that split_private() took out back into a payload: its inverse. private maps the
+-- pointer of each to its value.
+create or replace function ledger.merge_private(payload jsonb, private jsonb)
+returns jsonb
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_payload jsonb := merge_private.payload;
+  v_pointer text;
+  v_value jsonb;
+begin
+  for v_pointer, v_value in
+    select e.key, e.value from jsonb_each(merge_private.private) as e
+  loop
+    v_payload := jsonb_set(v_payload, ledger.pointer_path(v_pointer), v_value);
+  end loop;
+  return v_payload;
+end
+$$;
+
+comment on function ledger.merge_private(jsonb, jsonb) is
+  'A payload with its private fields, an object of JSON pointer -> value, put back.';
 
 -- from sql/run/agent_runs.sql
 -- One row per agent run, never changed: the status is what the run.* events say (view
@@ -2564,11 +2611,80 @@ create table ledger.event_private (
 create index event_private_subject on ledger.event_private (tenant_id, subject_id)
 where subject_id is not null;
 
+-- Statistics hold samples of the values, which an erasure would leave behind.
+alter table ledger.event_private
+alter column subject_id set statistics 0,
+alter column salt set statistics 0,
+alter column private set statistics 0;
+
 comment on table ledger.event_private is
   'Private data of events and its salt. SHA-256("agent-events/private/v1" 0x00 || salt || '
   'private::text) = the event''s private_hash.';
 comment on column ledger.event_private.subject_id is
   'The person the data is about, for subject reports and erasure.';
+
+-- from sql/privacy/legal_holds.sql
+-- What may not be erased or dropped, and until when. Placed with place_hold(), ended with
+-- release_hold(), which writes the last three columns once; a row is never deleted. The columns of
+-- the scope narrow it down together; with none of them the hold covers the whole tenant.
+create table ledger.legal_holds (
+  tenant_id text collate "C" not null,
+  id uuid not null,
+  aggregate_type text collate "C",
+  aggregate_id text collate "C",
+  correlation_id uuid,
+  subject_id text,
+  from_time timestamptz,
+  to_time timestamptz,
+  reason text not null,
+  placed_by name not null,
+  placed_at timestamptz not null,
+  until_time timestamptz,
+  released_at timestamptz,
+  released_by name,
+  release_reason text,
+  primary key (tenant_id, id),
+  check ((aggregate_type is null) = (aggregate_id is null)),
+  check (from_time < to_time),
+  check (num_nulls(released_at, released_by, release_reason) in (0, 3))
+);
+
+comment on table ledger.legal_holds is
+  'Legal holds, past ones included: what they cover may not be erased or dropped (LG008). See '
+  'ledger.active_holds for those that bind now.';
+comment on column ledger.legal_holds.subject_id is
+  'Covers events with private data about this person.';
+comment on column ledger.legal_holds.from_time is 'Covers events created at this time or later.';
+comment on column ledger.legal_holds.to_time is 'Covers events created before this time.';
+comment on column ledger.legal_holds.until_time is
+  'From then on the hold binds no more; NULL = until it is released.';
+
+-- from sql/privacy/erasures.sql
+-- Which private data was erased by which erasure: who, why and how many stand in the event
+-- ledger.private_erased whose id erasure_id is. A table beside that event, because doctor() and
+-- subject_report() look an erasure up by event and by person, which payloads have no index for. The
+-- person is kept as a hash: the record of an erasure must not name whom it erased.
+create table ledger.erasures (
+  tenant_id text collate "C" not null,
+  event_id uuid not null,
+  erasure_id uuid not null,
+  private_hash bytea not null,
+  subject_hash bytea,
+  erased_at timestamptz not null,
+  primary key (tenant_id, event_id, erasure_id)
+);
+
+create index erasures_erasure on ledger.erasures (tenant_id, erasure_id);
+create index erasures_subject on ledger.erasures (tenant_id, subject_hash)
+where subject_hash is not null;
+
+comment on table ledger.erasures is
+  'One row per event whose private data was erased. The event ledger.private_erased with the id '
+  'erasure_id says who did it and why.';
+comment on column ledger.erasures.private_hash is
+  'Commitment to what was erased; the event keeps the same.';
+comment on column ledger.erasures.subject_hash is
+  'ledger.subject_hash() of the person that the data was about.';
 
 -- from sql/event/streams.sql
 -- The head of each stream: one UPDATE here locks the stream and yields sequence, prev_hash and hash
@@ -2835,7 +2951,12 @@ return jsonb_typeof(payload) = 'object'
   and coalesce(outcome in ('success', 'failure', 'partial', 'pending'), true)
   and (proof is null or (pg_column_size(proof) <= 8388608 and ledger.is_proof(proof)))
   and coalesce(jsonb_typeof(metadata) = 'object' and pg_column_size(metadata) <= 8388608, true)
-  and coalesce(jsonb_typeof(private) = 'object' and pg_column_size(private) <= 8388608, true)
+  and coalesce(
+    jsonb_typeof(private) = 'object'
+    and not private ? 'payload'
+    and pg_column_size(private) <= 8388608,
+    true
+  )
   and coalesce(length(subject_id) between 1 and 255, true)
   and coalesce(isfinite(occurred_at), true)
   and coalesce(length(idempotency_key) between 1 and 255, true)
@@ -2882,6 +3003,8 @@ declare
     when jsonb_typeof(metadata) <> 'object' then 'metadata must be a JSON object'
     when pg_column_size(metadata) > 8388608 then 'metadata is larger than 8 MiB'
     when jsonb_typeof(private) <> 'object' then 'private must be a JSON object'
+    when private ? 'payload' then
+      'private must have no key "payload": private fields of the payload stand there'
     when pg_column_size(private) > 8388608 then 'private is larger than 8 MiB'
     when length(subject_id) not between 1 and 255 then 'subject_id must have 1 to 255 characters'
     when not isfinite(occurred_at) then 'occurred_at must be a finite time'
@@ -6763,6 +6886,700 @@ comment on function ledger.verify(text, bigint, bigint, text, text) is
   'event_id of each finding. All of it, the positions from from_position to to_position - 1, or '
   'one stream (aggregate_type, aggregate_id).';
 
+-- from sql/privacy/subject_hash.sql
+-- The person in what can never be erased: events and the table of erasures. Who knows the id can
+-- look for it; who does not cannot read it off. Ids that can be guessed (an e-mail address) can be
+-- tried out: use ids that mean nothing elsewhere.
+create or replace function ledger.subject_hash(subject_id text, tenant_id text)
+returns bytea
+language sql
+immutable
+parallel safe
+return sha256(
+  convert_to('agent-events/subject/v1', 'UTF8') || '\x00'::bytea
+  || convert_to(tenant_id, 'UTF8') || '\x00'::bytea || convert_to(subject_id, 'UTF8')
+);
+
+comment on function ledger.subject_hash(text, text) is
+  'SHA-256("agent-events/subject/v1" 0x00 || tenant_id || 0x00 || subject_id): how erasures and '
+  'events of the ledger name a person.';
+
+-- from sql/privacy/active_holds.sql
+-- The holds that bind now. Row-level security of the table decides whose a reader sees.
+create or replace view ledger.active_holds
+with (security_barrier = true, security_invoker = true) as
+select
+  h.tenant_id,
+  h.id,
+  h.aggregate_type,
+  h.aggregate_id,
+  h.correlation_id,
+  h.subject_id,
+  h.from_time,
+  h.to_time,
+  h.reason,
+  h.placed_by,
+  h.placed_at,
+  h.until_time
+from ledger.legal_holds as h
+where h.released_at is null and coalesce(h.until_time > statement_timestamp(), true);
+
+comment on view ledger.active_holds is
+  'The legal holds that bind now: neither released nor past their until_time.';
+
+-- from sql/privacy/covers.sql
+-- Whether an event lies in a hold's scope, its subject_id aside: that stands in event_private.
+-- Inlined by the planner.
+create or replace function ledger.covers(
+  hold ledger.legal_holds,
+  aggregate_type text,
+  aggregate_id text,
+  correlation_id uuid,
+  created_at timestamptz
+)
+returns boolean
+language sql
+immutable
+parallel safe
+return coalesce((hold).aggregate_type = aggregate_type, (hold).aggregate_type is null)
+  and coalesce((hold).aggregate_id = aggregate_id, (hold).aggregate_id is null)
+  and coalesce((hold).correlation_id = correlation_id, (hold).correlation_id is null)
+  and coalesce((hold).from_time <= created_at, true)
+  and coalesce((hold).to_time > created_at, true);
+
+comment on function ledger.covers(ledger.legal_holds, text, text, uuid, timestamptz) is
+  'Part of held_by(): whether an event lies in a hold''s scope, but for the subject.';
+
+-- from sql/privacy/held_by.sql
+-- The active holds that cover any of these events, or any event of this time: what must not be
+-- erased or dropped. Without event_ids it means the events created from from_time (included) to
+-- to_time (not included). A hold on a person covers the events that still have private data about
+-- it. For a time, each hold not on a person reads the tenant's events until one is covered (2 us an
+-- event). Locks nothing.
+create or replace function ledger.held_by(
+  event_ids uuid[] default null,
+  from_time timestamptz default null,
+  to_time timestamptz default null,
+  tenant_id text default null
+)
+returns setof ledger.legal_holds
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(held_by.tenant_id, ledger.setting('tenant_id'), 'default');
+begin
+  perform ledger.require_any(v_tenant_id, '{operate,privacy,audit}');
+  return query
+  select h.*
+  from ledger.active_holds as a
+  join ledger.legal_holds as h on h.tenant_id = a.tenant_id and h.id = a.id
+  where a.tenant_id = v_tenant_id
+    and case
+      when held_by.event_ids is not null then exists (
+        select
+        from unnest(held_by.event_ids) as wanted (id)
+        join ledger.events as e
+          on e.tenant_id = v_tenant_id
+          and e.created_at = ledger.event_time(wanted.id)
+          and e.id = wanted.id
+        left join ledger.event_private as p on p.tenant_id = e.tenant_id and p.event_id = e.id
+        where ledger.covers(h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at)
+          and coalesce(h.subject_id = p.subject_id, h.subject_id is null)
+      )
+      when h.subject_id is not null then exists (
+        select
+        from ledger.event_private as p
+        join ledger.events as e
+          on e.tenant_id = p.tenant_id
+          and e.created_at = ledger.event_time(p.event_id)
+          and e.id = p.event_id
+        where p.tenant_id = v_tenant_id
+          and p.subject_id = h.subject_id
+          and e.created_at >= coalesce(held_by.from_time, '-infinity')
+          and e.created_at < coalesce(held_by.to_time, 'infinity')
+          and ledger.covers(h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at)
+      )
+      else exists (
+        select
+        from ledger.events as e
+        where e.tenant_id = v_tenant_id
+          and e.created_at >= coalesce(held_by.from_time, '-infinity')
+          and e.created_at < coalesce(held_by.to_time, 'infinity')
+          and ledger.covers(h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at)
+      )
+    end
+  order by h.placed_at, h.id;
+end
+$$;
+
+comment on function ledger.held_by(uuid[], timestamptz, timestamptz, text) is
+  'The active legal holds that cover any of the events, given by their ids or by the time they '
+  'were created in; none when they may be erased or dropped.';
+
+-- from sql/privacy/lock_holds.sql
+-- Lets one transaction at a time place a hold, erase or drop, per tenant: whichever commits first
+-- has won, and the other sees it. Locks the tenant's holds until the transaction ends; emitting and
+-- reading do not wait. What was placed meanwhile only a new snapshot shows, hence READ COMMITTED.
+create or replace function ledger.lock_holds(tenant_id text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception using
+      errcode = 'invalid_transaction_state',
+      message = format(
+        'holds and erasures need READ COMMITTED, not %s',
+        upper(current_setting('transaction_isolation'))
+      ),
+      detail = 'An older snapshot would not show a hold that was placed meanwhile.',
+      hint = 'begin transaction isolation level read committed;';
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended(lock_holds.tenant_id, 7306));
+end
+$$;
+
+comment on function ledger.lock_holds(text) is
+  'Part of place_hold(), erase_private() and whatever drops events: one at a time per tenant.';
+
+-- from sql/privacy/require_no_hold.sql
+-- Raises LG008 when an active hold covers any of the events (as held_by() takes them); call it
+-- before anything is erased or dropped, in the same transaction. Locks the tenant's holds until the
+-- transaction ends, so that none is placed in between.
+create or replace function ledger.require_no_hold(
+  event_ids uuid[] default null,
+  from_time timestamptz default null,
+  to_time timestamptz default null,
+  tenant_id text default null
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(require_no_hold.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_hold ledger.legal_holds;
+begin
+  perform ledger.lock_holds(v_tenant_id);
+  select h.* into v_hold
+  from ledger.held_by(
+    require_no_hold.event_ids, require_no_hold.from_time, require_no_hold.to_time, v_tenant_id
+  ) as h
+  limit 1;
+  if found then
+    raise exception using
+      errcode = 'LG008',
+      message = format('a legal hold of tenant %s forbids it', v_tenant_id),
+      detail = format(
+        'Hold %s, placed by %s at %s: %s. It binds until %s.',
+        v_hold.id, v_hold.placed_by, v_hold.placed_at, v_hold.reason,
+        coalesce(v_hold.until_time::text, 'it is released')
+      ),
+      hint = format(
+        'select * from ledger.active_holds shows every hold. When it is over: '
+        'select ledger.release_hold(%L, ''<reason>'', %L);', v_hold.id, v_tenant_id
+      );
+  end if;
+end
+$$;
+
+comment on function ledger.require_no_hold(uuid[], timestamptz, timestamptz, text) is
+  'Raises LG008 when an active legal hold covers any of the events; none is placed until the '
+  'transaction ends.';
+
+-- from sql/privacy/require_reason.sql
+-- Holds, erasures and private reads must say what for.
+create or replace function ledger.require_reason(name text, reason text)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if length(btrim(require_reason.reason)) between 1 and 1000 is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format('%s must have 1 to 1000 characters', require_reason.name),
+      hint = 'Say what for, such as the number of a request or matter. It is kept for good: name '
+        'no person.';
+  end if;
+end
+$$;
+
+comment on function ledger.require_reason(text, text) is
+  'Raises LG009 unless there is a reason of 1 to 1000 characters.';
+
+-- from sql/privacy/refuse_hold.sql
+-- Names the rule that a new hold breaks (LG009); returns when none is broken.
+create or replace function ledger.refuse_hold(hold ledger.legal_holds)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_reason text := case
+    when (hold.aggregate_type is null) <> (hold.aggregate_id is null) then
+      'aggregate_type and aggregate_id go together'
+    when hold.aggregate_type = '' or hold.aggregate_id = '' or hold.subject_id = '' then
+      'an empty text covers nothing'
+    when not isfinite(hold.from_time) or not isfinite(hold.to_time)
+      or not isfinite(hold.until_time) then 'times must be finite'
+    when hold.from_time >= hold.to_time then 'from_time must lie before to_time'
+    when hold.until_time <= clock_timestamp() then 'until_time has passed'
+    when hold.until_time >= '10000-01-01Z' then 'until_time lies beyond the year 9999'
+  end;
+begin
+  perform ledger.require_reason('reason', hold.reason);
+  if v_reason is not null then
+    raise exception using
+      errcode = 'LG009',
+      message = v_reason,
+      hint = 'Leave out what the hold is not limited by: without any limit it covers the tenant.';
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_hold(ledger.legal_holds) is
+  'Part of place_hold(): raises LG009 with the first rule that the hold breaks.';
+
+-- from sql/privacy/hold_scope.sql
+-- A hold's scope as ledger.hold_placed and ledger.hold_released tell it. Those events can never be
+-- erased, so the person stands there as a hash.
+create or replace function ledger.hold_scope(hold ledger.legal_holds)
+returns jsonb
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+return jsonb_strip_nulls(jsonb_build_object(
+  'aggregate_type', (hold).aggregate_type,
+  'aggregate_id', (hold).aggregate_id,
+  'correlation_id', (hold).correlation_id,
+  'subject_hash', encode(ledger.subject_hash((hold).subject_id, (hold).tenant_id), 'hex'),
+  'from_time', (hold).from_time,
+  'to_time', (hold).to_time
+));
+
+comment on function ledger.hold_scope(ledger.legal_holds) is
+  'Part of place_hold() and release_hold(): the scope as their events tell it.';
+
+-- from sql/privacy/place_hold.sql
+-- Places a legal hold and says so in an event ledger.hold_placed. Locks the tenant's holds until
+-- the transaction ends: an erasure or drop under way is waited for, later ones see the hold.
+create or replace function ledger.place_hold(
+  reason text,
+  aggregate_type text default null,
+  aggregate_id text default null,
+  correlation_id uuid default null,
+  subject_id text default null,
+  from_time timestamptz default null,
+  to_time timestamptz default null,
+  until_time timestamptz default null,
+  tenant_id text default null
+)
+returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_hold ledger.legal_holds := row(
+    coalesce(place_hold.tenant_id, ledger.setting('tenant_id'), 'default'), gen_random_uuid(),
+    place_hold.aggregate_type, place_hold.aggregate_id, place_hold.correlation_id,
+    place_hold.subject_id, place_hold.from_time, place_hold.to_time, place_hold.reason,
+    ledger.caller(), null, place_hold.until_time, null, null, null
+  );
+begin
+  perform ledger.require_any(v_hold.tenant_id, '{operate,privacy}');
+  perform ledger.refuse_hold(v_hold);
+  perform ledger.lock_holds(v_hold.tenant_id);
+  v_hold.placed_at := clock_timestamp();
+  insert into ledger.legal_holds select v_hold.*;
+  perform from ledger.emit_event(
+    'ledger.hold_placed',
+    jsonb_strip_nulls(jsonb_build_object(
+      'hold_id', v_hold.id,
+      'scope', ledger.hold_scope(v_hold),
+      'reason', v_hold.reason,
+      'placed_by', v_hold.placed_by,
+      'expires_at', to_char(v_hold.until_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    )),
+    tenant_id => v_hold.tenant_id,
+    aggregate_type => 'legal_hold',
+    aggregate_id => v_hold.id::text
+  );
+  return v_hold.id;
+end
+$$;
+
+comment on function ledger.place_hold(
+  text, text, text, uuid, text, timestamptz, timestamptz, timestamptz, text
+) is
+  'Places a legal hold on a stream, correlation, person or time, on what all of those given have '
+  'in common, or on the whole tenant when none is given; returns its id. For operators and '
+  'privacy officers.';
+
+-- from sql/privacy/release_hold.sql
+-- Ends a legal hold and says so in an event ledger.hold_released; the row stays. Locks that row
+-- until the transaction ends.
+create or replace function ledger.release_hold(id uuid, reason text, tenant_id text default null)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(release_hold.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_hold ledger.legal_holds;
+begin
+  perform ledger.require_any(v_tenant_id, '{operate,privacy}');
+  perform ledger.require_reason('reason', release_hold.reason);
+  update ledger.legal_holds as h
+  set
+    released_at = clock_timestamp(),
+    released_by = ledger.caller(),
+    release_reason = release_hold.reason
+  where h.tenant_id = v_tenant_id and h.id = release_hold.id and h.released_at is null
+  returning h.* into v_hold;
+  if not found then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'tenant %s has no hold %s that could be released', v_tenant_id, release_hold.id
+      ),
+      hint = 'select * from ledger.legal_holds shows every hold, and which were released.';
+  end if;
+  perform from ledger.emit_event(
+    'ledger.hold_released',
+    jsonb_build_object(
+      'hold_id', v_hold.id,
+      'scope', ledger.hold_scope(v_hold),
+      'reason', v_hold.release_reason,
+      'released_by', v_hold.released_by
+    ),
+    tenant_id => v_tenant_id,
+    aggregate_type => 'legal_hold',
+    aggregate_id => v_hold.id::text
+  );
+end
+$$;
+
+comment on function ledger.release_hold(uuid, text, text) is
+  'Ends a legal hold: what it covered may be erased and dropped again. For operators and privacy '
+  'officers.';
+
+-- from sql/privacy/private_ids.sql
+-- The events with private data that a person's id, or an event's own, stands for.
+create or replace function ledger.private_ids(tenant_id text, subject_id text, event_id uuid)
+returns uuid[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if num_nonnulls(private_ids.subject_id, private_ids.event_id) <> 1 then
+    raise exception using
+      errcode = 'LG009',
+      message = 'give a subject_id or an event_id, one of the two',
+      hint = 'subject_id means all private data about a person, event_id that of one event.';
+  end if;
+  return array(
+    select p.event_id
+    from ledger.event_private as p
+    where p.tenant_id = private_ids.tenant_id and p.event_id = private_ids.event_id
+    union all
+    select p.event_id
+    from ledger.event_private as p
+    where p.tenant_id = private_ids.tenant_id and p.subject_id = private_ids.subject_id
+    order by 1
+  );
+end
+$$;
+
+comment on function ledger.private_ids(text, text, uuid) is
+  'Part of read_private() and erase_private(): the events with private data that are meant.';
+
+-- from sql/privacy/listed_ids.sql
+-- Ids as an event's payload lists them, whose size is limited: NULL when there are too many.
+create or replace function ledger.listed_ids(event_ids uuid[])
+returns jsonb
+language sql
+immutable
+parallel safe
+return case when cardinality(event_ids) <= 10000 then to_jsonb(event_ids) end;
+
+comment on function ledger.listed_ids(uuid[]) is
+  'Part of read_private() and erase_private(): up to 10,000 event ids for an event''s payload.';
+
+-- from sql/privacy/erasure_certificate.sql
+-- What erase_private() returns.
+create type ledger.erasure_certificate as (
+  erasure_id uuid,
+  event_count int,
+  event_ids uuid[],  -- noqa: LT01
+  private_hashes bytea[],  -- noqa: LT01
+  erased_at timestamptz
+);
+
+comment on type ledger.erasure_certificate is
+  'Certificate of an erasure: the event ledger.private_erased that records it (NULL when there '
+  'was nothing to erase), the events, and the hashes of what was erased, which those events keep '
+  'as private_hash.';
+
+-- from sql/privacy/erase_private.sql
+-- Erases the private data about a person, or of one event: salt and data are deleted for good, the
+-- events and their hashes stay. Refuses under a legal hold on any of the events (LG008); then
+-- nothing is erased. An event ledger.private_erased and ledger.erasures record it. Nothing to erase
+-- (no such event, none of its own, erased before) gives a certificate of 0 events and no event.
+-- Locks the tenant's holds until the transaction ends: one erasure at a time.
+create or replace function ledger.erase_private(
+  subject_id text default null,
+  event_id uuid default null,
+  reason text default null,
+  tenant_id text default null
+)
+returns ledger.erasure_certificate
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(erase_private.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_ids uuid[];
+  v_certificate ledger.erasure_certificate := row(null, 0, '{}', '{}', null);
+begin
+  perform ledger.require_tenant(v_tenant_id, 'privacy');
+  perform ledger.require_reason('reason', erase_private.reason);
+  perform ledger.lock_holds(v_tenant_id);
+  v_ids := ledger.private_ids(v_tenant_id, erase_private.subject_id, erase_private.event_id);
+  if v_ids = '{}' then
+    return v_certificate;
+  end if;
+  perform ledger.require_no_hold(v_ids, tenant_id => v_tenant_id);
+
+  select r.id, cardinality(v_ids), r.created_at
+  into v_certificate.erasure_id, v_certificate.event_count, v_certificate.erased_at
+  from ledger.emit_event(
+    'ledger.private_erased',
+    jsonb_strip_nulls(jsonb_build_object(
+      'subject_hash',
+      encode(ledger.subject_hash(erase_private.subject_id, v_tenant_id), 'hex'),
+      'event_ids', ledger.listed_ids(v_ids),
+      'event_count', cardinality(v_ids),
+      'reason', erase_private.reason,
+      'erased_by', ledger.caller()
+    )),
+    tenant_id => v_tenant_id
+  ) as r;
+  with erased as (
+    delete from ledger.event_private as p
+    where p.tenant_id = v_tenant_id and p.event_id = any(v_ids)
+    returning p.event_id, p.subject_id, ledger.private_hash(p.salt, p.private) as private_hash
+  ),
+  recorded as (
+    insert into ledger.erasures (
+      tenant_id, event_id, erasure_id, private_hash, subject_hash, erased_at
+    )
+    select
+      v_tenant_id, g.event_id, v_certificate.erasure_id, g.private_hash,
+      ledger.subject_hash(g.subject_id, v_tenant_id), v_certificate.erased_at
+    from erased as g
+    returning event_id, private_hash
+  )
+  select array_agg(r.event_id order by r.event_id), array_agg(r.private_hash order by r.event_id)
+  into v_certificate.event_ids, v_certificate.private_hashes
+  from recorded as r;
+  return v_certificate;
+end
+$$;
+
+comment on function ledger.erase_private(text, uuid, text, text) is
+  'Deletes the private data about a person (subject_id) or of one event (event_id) for good; the '
+  'events and their hashes stay. LG008 under a legal hold. Returns the certificate. For privacy '
+  'officers.';
+
+-- from sql/privacy/private_event.sql
+-- What read_private() and subject_report() return.
+create type ledger.private_event as (
+  event_id uuid,
+  created_at timestamptz,
+  position bigint,  -- noqa: RF04
+  event_type text,
+  schema_version int,
+  aggregate_type text,
+  aggregate_id text,
+  subject_id text,
+  payload jsonb,
+  private jsonb,
+  erasure_id uuid,
+  erased_at timestamptz
+);
+
+comment on type ledger.private_event is
+  'An event with its private data: payload has its private fields back in it, private is what was '
+  'given beside them. position is NULL while it is not sealed. Where the data was erased, '
+  'erasure_id and erased_at say so, and payload is what is left.';
+
+-- from sql/privacy/private_events.sql
+-- Events with their private data: the fields of the payload back in it, the rest beside it.
+create or replace function ledger.private_events(tenant_id text, event_ids uuid[])
+returns setof ledger.private_event
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+  select
+    e.id, e.created_at, l.position, e.event_type, e.schema_version, e.aggregate_type,
+    e.aggregate_id, p.subject_id,
+    ledger.merge_private(e.payload, coalesce(p.private -> 'payload', '{}')),
+    p.private - 'payload', null::uuid, null::timestamptz
+  from unnest(private_events.event_ids) as wanted (id)
+  join ledger.event_private as p
+    on p.tenant_id = private_events.tenant_id and p.event_id = wanted.id
+  join ledger.events as e
+    on e.tenant_id = p.tenant_id
+    and e.created_at = ledger.event_time(wanted.id)
+    and e.id = wanted.id
+  left join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id
+  order by e.created_at, e.id
+$$;
+
+comment on function ledger.private_events(text, uuid[]) is
+  'Part of read_private() and subject_report(): events with their private data.';
+
+-- from sql/privacy/erased_events.sql
+-- Events whose private data about a person was erased, as far as the record names the person.
+create or replace function ledger.erased_events(tenant_id text, subject_id text)
+returns setof ledger.private_event
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+  select
+    e.id, e.created_at, l.position, e.event_type, e.schema_version, e.aggregate_type,
+    e.aggregate_id, erased_events.subject_id, e.payload, null::jsonb, x.erasure_id, x.erased_at
+  from ledger.erasures as x
+  join ledger.events as e
+    on e.tenant_id = x.tenant_id
+    and e.created_at = ledger.event_time(x.event_id)
+    and e.id = x.event_id
+  left join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id
+  where x.tenant_id = erased_events.tenant_id
+    and x.subject_hash = ledger.subject_hash(erased_events.subject_id, erased_events.tenant_id)
+  order by e.created_at, e.id
+$$;
+
+comment on function ledger.erased_events(text, text) is
+  'Part of subject_report(): events whose private data about a person was erased.';
+
+-- from sql/privacy/record_read.sql
+-- Says who reads private data and what for, in an event ledger.private_read; and, because a reader
+-- could roll that back, in the server's log too.
+create or replace function ledger.record_read(
+  tenant_id text,
+  subject_id text,
+  event_ids uuid[],
+  purpose text
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise log 'role % reads private data of % events of tenant %: %',
+    ledger.caller(), cardinality(event_ids), tenant_id, purpose;
+  perform from ledger.emit_event(
+    'ledger.private_read',
+    jsonb_strip_nulls(jsonb_build_object(
+      'reader', ledger.caller(),
+      'purpose', purpose,
+      'subject_hash', encode(ledger.subject_hash(subject_id, tenant_id), 'hex'),
+      'event_ids', ledger.listed_ids(event_ids),
+      'event_count', cardinality(event_ids)
+    )),
+    tenant_id => record_read.tenant_id
+  );
+end
+$$;
+
+comment on function ledger.record_read(text, text, uuid[], text) is
+  'Part of read_private() and subject_report(): emits ledger.private_read.';
+
+-- from sql/privacy/read_private.sql
+-- The private data of one event, or about a person, in time order. Every call is an event
+-- ledger.private_read, also one that finds nothing. Locks nothing.
+create or replace function ledger.read_private(
+  event_id uuid default null,
+  subject_id text default null,
+  purpose text default null,
+  tenant_id text default null
+)
+returns setof ledger.private_event
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(read_private.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_ids uuid[];
+begin
+  perform ledger.require_tenant(v_tenant_id, 'privacy');
+  perform ledger.require_reason('purpose', read_private.purpose);
+  v_ids := ledger.private_ids(v_tenant_id, read_private.subject_id, read_private.event_id);
+  perform ledger.record_read(
+    v_tenant_id, read_private.subject_id, v_ids, read_private.purpose
+  );
+  return query select e.* from ledger.private_events(v_tenant_id, v_ids) as e;
+end
+$$;
+
+comment on function ledger.read_private(uuid, text, text, text) is
+  'The private data of one event (event_id) or about a person (subject_id), back in the events'' '
+  'payloads; purpose says what for. Each call is an event ledger.private_read. For privacy '
+  'officers.';
+
+-- from sql/privacy/subject_report.sql
+-- Everything that is held about a person, in time order: the events with private data about it, and
+-- those whose data was erased. An event ledger.private_read says who asked. Locks nothing.
+create or replace function ledger.subject_report(subject_id text, tenant_id text default null)
+returns setof ledger.private_event
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(subject_report.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_ids uuid[];
+begin
+  perform ledger.require_tenant(v_tenant_id, 'privacy');
+  v_ids := ledger.private_ids(v_tenant_id, subject_report.subject_id, null);
+  perform ledger.record_read(v_tenant_id, subject_report.subject_id, v_ids, 'subject report');
+  return query
+  select r.*
+  from (
+    select e.* from ledger.private_events(v_tenant_id, v_ids) as e
+    union all
+    select e.* from ledger.erased_events(v_tenant_id, subject_report.subject_id) as e
+  ) as r
+  order by r.created_at, r.event_id, r.erased_at;
+end
+$$;
+
+comment on function ledger.subject_report(text, text) is
+  'Everything held about a person: events with private data about it, and those whose data was '
+  'erased. Is an event ledger.private_read. For privacy officers.';
+
 -- from sql/guard/maintenance_windows.sql
 -- Every transaction that was allowed to change the ledger's objects, and what it started from. Only
 -- written by open_window(). The pair identifies the transaction even in a restored copy, whose
@@ -6810,7 +7627,7 @@ select c.oid::regclass as target, null::regclass as parent
 from unnest(array[
   'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_schemas', 'event_private',
   'partitions', 'event_types', 'streams', 'idempotency_keys', 'log_entries', 'log_tiles',
-  'log_blocks', 'log_heads', 'log_edges', 'log_sweep'
+  'log_blocks', 'log_heads', 'log_edges', 'log_sweep', 'legal_holds', 'erasures'
 ]) as listed (table_name)
 join pg_catalog.pg_class as c
   on c.relname = listed.table_name and c.relnamespace = pg_catalog.to_regnamespace('ledger')
@@ -6873,6 +7690,18 @@ as $$
     (
       'event_private', 'ledger_guard_delete',
       'delete', 'row', $c$current_user <> 'ledger_append'::text$c$
+    ),
+    ('erasures', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('erasures', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'erasures', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
+    ('legal_holds', 'ledger_guard_row', 'delete', 'row', null),
+    ('legal_holds', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
+    (
+      'legal_holds', 'ledger_guard_write',
+      'insert or update', 'statement', $c$current_user <> 'ledger_append'::text$c$
     ),
     ('partitions', 'ledger_guard_row', 'delete', 'row', null),
     ('partitions', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
@@ -7068,7 +7897,8 @@ as $$
     and c.relname in (
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
-      'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep'
+      'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
+      'legal_holds', 'erasures'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;
@@ -7857,7 +8687,8 @@ begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
-    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep'
+    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
+    'legal_holds', 'erasures'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -7876,7 +8707,7 @@ begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
-    'log_tiles', 'log_blocks', 'log_sweep'
+    'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -7920,13 +8751,33 @@ begin
 end
 $$;
 
--- Private data only for whom it was granted.
-drop policy if exists ledger_privacy on ledger.event_private;
-create policy ledger_privacy on ledger.event_private for select to ledger_privacy
-using (
-  tenant_id = any((select ledger.permitted_tenants('privacy'))::text[])
-  or (select ledger.permitted_tenants('privacy')) = '{*}'
-);
+-- Private data only for whom it was granted; holds and erasures also for who works with them.
+do $$
+declare
+  v_policy record;
+begin
+  for v_policy in
+    select p.role_name, p.privilege, t.table_name
+    from (values
+      ('ledger_privacy', 'privacy', array['event_private', 'legal_holds', 'erasures']),
+      ('ledger_auditor', 'audit', array['legal_holds', 'erasures']),
+      ('ledger_operator', 'operate', array['legal_holds'])
+    ) as p (role_name, privilege, tables)
+    cross join unnest(p.tables) as t (table_name)
+  loop
+    execute format('drop policy if exists %I on ledger.%I', v_policy.role_name, v_policy.table_name);
+    execute format(
+      $policy$
+        create policy %1$I on ledger.%2$I for select to %1$I
+        using (
+          tenant_id = any((select ledger.permitted_tenants(%3$L))::text[])
+          or (select ledger.permitted_tenants(%3$L)) = '{*}'
+        )
+      $policy$, v_policy.role_name, v_policy.table_name, v_policy.privilege
+    );
+  end loop;
+end
+$$;
 
 -- The registry is shared by all tenants.
 drop policy if exists ledger_reader on ledger.event_types;
@@ -8172,12 +9023,13 @@ as $$
     ('ledger_append', '*', 'ledger_append', 'true', 'true', array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
-      'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep'
+      'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
+      'legal_holds', 'erasures'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
-      'log_tiles', 'log_blocks', 'log_sweep'
+      'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -8199,7 +9051,21 @@ as $$
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''privacy''::text) AS '
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''privacy''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
-      null, array['event_private']
+      null, array['event_private', 'legal_holds', 'erasures']
+    ),
+    (
+      'ledger_auditor', 'r', 'ledger_auditor',
+      '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''audit''::text) AS '
+      'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''audit''::text) AS '
+      'permitted_tenants) = ''{*}''::text[]))',
+      null, array['legal_holds', 'erasures']
+    ),
+    (
+      'ledger_operator', 'r', 'ledger_operator',
+      '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''operate''::text) AS '
+      'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''operate''::text) AS '
+      'permitted_tenants) = ''{*}''::text[]))',
+      null, array['legal_holds']
     )
   ),
   wanted_policies as (
@@ -8499,6 +9365,146 @@ $$;
 
 comment on function ledger.check_partitions() is 'The part of doctor() about partitions.';
 
+-- from sql/monitor/check_privacy.sql
+-- doctor(): private data against the events that commit to it, for the last 1,000 events of each
+-- tenant until 10,000 are looked at; deep => true looks at all. What is gone must be named by an
+-- erasure, what is there must be what was emitted. Whether data that is gone was under a hold shows
+-- only where the hold is not on a person: who it was about went with it.
+create or replace function ledger.check_privacy(deep boolean default false)
+returns table (severity text, kind text, object text, detail text, hint text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with looked_at as materialized (
+    select r.*
+    from ledger.tenants as t
+    cross join lateral (
+      select
+        e.tenant_id, e.id, e.private_hash, e.aggregate_type, e.aggregate_id, e.correlation_id,
+        e.created_at
+      from ledger.events as e
+      where e.tenant_id = t.tenant_id
+      order by e.created_at desc
+      limit case when check_privacy.deep then null else 1000 end
+    ) as r
+    limit case when check_privacy.deep then null else 10000 end
+  ),
+  compared as (
+    select
+      l.tenant_id,
+      l.id,
+      case
+        when p.event_id is not null and x.is_erased then 'erased data is back'
+        when p.event_id is not null and l.private_hash is distinct from
+          ledger.private_hash(p.salt, p.private) then 'private data altered'
+        when p.event_id is null and l.private_hash is not null and not x.is_erased then
+          case when h.is_held then 'held private data missing' else 'private data missing' end
+      end as kind
+    from looked_at as l
+    left join ledger.event_private as p on p.tenant_id = l.tenant_id and p.event_id = l.id
+    cross join lateral (
+      select exists (
+        select from ledger.erasures as x where x.tenant_id = l.tenant_id and x.event_id = l.id
+      ) as is_erased
+    ) as x
+    cross join lateral (
+      select exists (
+        select
+        from ledger.legal_holds as h
+        join ledger.active_holds as a on a.tenant_id = h.tenant_id and a.id = h.id
+        where h.tenant_id = l.tenant_id
+          and h.subject_id is null
+          and ledger.covers(h, l.aggregate_type, l.aggregate_id, l.correlation_id, l.created_at)
+      ) as is_held
+    ) as h
+    where l.private_hash is not null or p.event_id is not null
+  )
+  select
+    'error', c.kind, format('event %s of tenant %s', min(c.id::text), c.tenant_id),
+    format('%s (%s events)', k.detail, count(*)), k.hint
+  from compared as c
+  join (values
+    (
+      'private data missing', 'It is gone, and no erasure names it.',
+      'ledger.erase_private() did not delete it. Find out who did, and compare with a backup.'
+    ),
+    (
+      'held private data missing', 'It is gone, no erasure names it, and a legal hold covers it.',
+      'ledger.erase_private() did not delete it. Restore it from a backup, and find out who did.'
+    ),
+    (
+      'private data altered', 'It is not what the event commits to.',
+      'It was changed after it was emitted. Compare it with a backup.'
+    ),
+    (
+      'erased data is back', 'It was erased, and is there again.',
+      'A backup brought it back: erase it again with ledger.erase_private().'
+    )
+  ) as k (kind, detail, hint) on k.kind = c.kind
+  group by c.tenant_id, c.kind, k.detail, k.hint
+$$;
+
+comment on function ledger.check_privacy(boolean) is
+  'The part of doctor() about private data; deep => true looks at every event.';
+
+-- from sql/monitor/check_erasures.sql
+-- doctor(): erasures without the event that records them, and erasures of what a hold covered then.
+-- The last 1,000 of each tenant until 10,000 are looked at; deep => true looks at all.
+create or replace function ledger.check_erasures(deep boolean default false)
+returns table (severity text, kind text, object text, detail text, hint text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with looked_at as materialized (
+    select r.*
+    from ledger.tenants as t
+    cross join lateral (
+      select x.*
+      from ledger.erasures as x
+      where x.tenant_id = t.tenant_id
+      order by x.erasure_id desc
+      limit case when check_erasures.deep then null else 1000 end
+    ) as r
+    limit case when check_erasures.deep then null else 10000 end
+  )
+  select
+    'error', 'erasure without event', format('erasure %s of tenant %s', l.erasure_id, l.tenant_id),
+    format('No event ledger.private_erased records it (%s events).', count(*)),
+    'ledger.erase_private() did not write it. Find out who did, and compare with a backup.'
+  from looked_at as l
+  where not exists (
+    select
+    from ledger.events as e
+    where e.tenant_id = l.tenant_id
+      and e.created_at = ledger.event_time(l.erasure_id)
+      and e.id = l.erasure_id
+      and e.event_type = 'ledger.private_erased'
+  )
+  group by l.tenant_id, l.erasure_id
+  union all
+  select
+    'error', 'erased under a hold', format('erasure %s of tenant %s', l.erasure_id, l.tenant_id),
+    format('The legal hold %s covered it then (%s events).', h.id, count(*)),
+    'ledger.erase_private() refuses that. Restore the data from a backup, and find out who did it.'
+  from looked_at as l
+  join ledger.legal_holds as h
+    on h.tenant_id = l.tenant_id
+    and h.placed_at <= l.erased_at
+    and coalesce(least(h.released_at, h.until_time) > l.erased_at, true)
+  join ledger.events as e
+    on e.tenant_id = l.tenant_id
+    and e.created_at = ledger.event_time(l.event_id)
+    and e.id = l.event_id
+  where ledger.covers(h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at)
+    and coalesce(ledger.subject_hash(h.subject_id, h.tenant_id) = l.subject_hash, h.subject_id is null)
+  group by l.tenant_id, l.erasure_id, h.id
+$$;
+
+comment on function ledger.check_erasures(boolean) is
+  'The part of doctor() about erasures; deep => true looks at every one.';
+
 -- from sql/monitor/check_roles.sql
 -- doctor(): who could do more than the functions allow.
 create or replace function ledger.check_roles()
@@ -8601,14 +9607,18 @@ as $$
     union all
     select * from ledger.check_outbox(doctor.deep)
     union all
+    select * from ledger.check_privacy(doctor.deep)
+    union all
+    select * from ledger.check_erasures(doctor.deep)
+    union all
     select * from ledger.check_log()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
-  'What is wrong with guards, roles, privileges, partitions, events and sealing; deep => true checks '
-  'every event.';
+  'What is wrong with guards, roles, privileges, partitions, events, private data and sealing; deep => '
+  'true checks every event.';
 
 -- from sql/grants.sql
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
@@ -8626,7 +9636,8 @@ declare
     'keep_receipt', 'correlation_of', 'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
     'register_event_type', 'refuse_payload',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
-    'seal_events', 'seal_locked', 'grow_tree', 'close_block'
+    'seal_events', 'seal_locked', 'grow_tree', 'close_block',
+    'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report'
   ];
   v_object record;
 begin
@@ -8695,9 +9706,12 @@ to ledger_append;
 grant select, insert on
   ledger.log_heads, ledger.log_edges, ledger.log_entries, ledger.log_tiles, ledger.log_blocks
 to ledger_append;
-grant select on ledger.log_sweep to ledger_append;
+grant select, insert on ledger.legal_holds, ledger.erasures to ledger_append;
+grant select on ledger.active_holds, ledger.log_sweep to ledger_append;
+grant delete on ledger.event_private to ledger_append;
 grant update on
-  ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep
+  ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep,
+  ledger.legal_holds
 to ledger_append;
 grant select on
   ledger.agent_events_archive, ledger.tenant_grants, ledger.partition_settings, ledger.events
@@ -8747,6 +9761,19 @@ grant execute on function ledger.seal to
   ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_auditor;
 grant execute on function ledger.seal_all, ledger.rebase_log to ledger_operator;
 grant execute on function ledger.verify to ledger_reader, ledger_auditor, ledger_operator;
+
+-- Private data: no table privilege, so that every look is recorded. Holds.
+grant execute on function
+  ledger.read_private, ledger.subject_report, ledger.erase_private, ledger.merge_private,
+  ledger.pointer_path
+to ledger_privacy;
+grant execute on function ledger.place_hold, ledger.release_hold to
+  ledger_operator, ledger_privacy;
+grant execute on function ledger.held_by, ledger.subject_hash to
+  ledger_operator, ledger_privacy, ledger_auditor;
+grant select on ledger.legal_holds, ledger.active_holds to
+  ledger_operator, ledger_privacy, ledger_auditor;
+grant select on ledger.erasures to ledger_privacy, ledger_auditor;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;
@@ -12732,12 +13759,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when a legal hold forbids erasing and dropping.',
+    description => 'A legal hold forbids erasing and dropping what it covers.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.hold_placed",
-  "description": "Reserved, not emitted yet: when a legal hold forbids erasing and dropping.",
+  "description": "A legal hold forbids erasing and dropping what it covers.",
   "x-event-type": "ledger.hold_placed",
   "x-publish": false,
   "type": "object",
@@ -12749,7 +13776,7 @@ $json$
     },
     "scope": {
       "type": "object",
-      "description": "What it covers, such as a subject, a stream or a time."
+      "description": "What it covers: a stream, a correlation, a person (subject_hash), a time; empty for the whole tenant."
     },
     "reason": {
       "type": "string",
@@ -12776,9 +13803,9 @@ $json$
   ],
   "examples": [
     {
-      "hold_id": "h-1",
+      "hold_id": "0b6f0c5e-3f0c-4d0e-9a3b-6d6f0d1f8a11",
       "scope": {
-        "subject_id": "u-7"
+        "subject_hash": "92615ae22250a2e90df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec240"
       },
       "reason": "Matter 88-2026",
       "placed_by": "legal"
@@ -12793,12 +13820,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when a legal hold ends.',
+    description => 'A legal hold ends.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.hold_released",
-  "description": "Reserved, not emitted yet: when a legal hold ends.",
+  "description": "A legal hold ends.",
   "x-event-type": "ledger.hold_released",
   "x-publish": false,
   "type": "object",
@@ -12810,7 +13837,7 @@ $json$
     },
     "scope": {
       "type": "object",
-      "description": "What it covers, such as a subject, a stream or a time."
+      "description": "What it covers: a stream, a correlation, a person (subject_hash), a time; empty for the whole tenant."
     },
     "reason": {
       "type": "string",
@@ -12831,9 +13858,9 @@ $json$
   ],
   "examples": [
     {
-      "hold_id": "h-1",
+      "hold_id": "0b6f0c5e-3f0c-4d0e-9a3b-6d6f0d1f8a11",
       "scope": {
-        "subject_id": "u-7"
+        "subject_hash": "92615ae22250a2e90df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec240"
       },
       "reason": "Settled",
       "released_by": "legal"
@@ -13424,20 +14451,20 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when private data is erased; the events and their hashes stay.',
+    description => 'Private data is erased; the events and their hashes stay.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.private_erased",
-  "description": "Reserved, not emitted yet: when private data is erased; the events and their hashes stay.",
+  "description": "Private data is erased; the events and their hashes stay.",
   "x-event-type": "ledger.private_erased",
   "x-publish": false,
   "type": "object",
   "properties": {
-    "subject_id": {
+    "subject_hash": {
       "type": "string",
-      "minLength": 1,
-      "description": "Person whose data was erased."
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "ledger.subject_hash() of the person whose data was erased."
     },
     "event_ids": {
       "type": "array",
@@ -13447,7 +14474,7 @@ $json$
         "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
         "description": "Id of an event."
       },
-      "description": "Events whose data was erased."
+      "description": "Events whose data was erased; left out for more than 10,000, which ledger.erasures names."
     },
     "event_count": {
       "type": "integer",
@@ -13472,7 +14499,7 @@ $json$
   ],
   "examples": [
     {
-      "subject_id": "u-7",
+      "subject_hash": "92615ae22250a2e90df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec240",
       "event_count": 12,
       "reason": "GDPR Art. 17, request 2026-118",
       "erased_by": "privacy_officer"
@@ -13487,12 +14514,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when private data of events is read.',
+    description => 'Private data of events is read.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.private_read",
-  "description": "Reserved, not emitted yet: when private data of events is read.",
+  "description": "Private data of events is read.",
   "x-event-type": "ledger.private_read",
   "x-publish": false,
   "type": "object",
@@ -13504,12 +14531,13 @@ $json$
     },
     "purpose": {
       "type": "string",
+      "minLength": 1,
       "description": "What for, as the reader said."
     },
-    "subject_id": {
+    "subject_hash": {
       "type": "string",
-      "minLength": 1,
-      "description": "Person whose data was read."
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "ledger.subject_hash() of the person whose data was read."
     },
     "event_ids": {
       "type": "array",
@@ -13519,7 +14547,7 @@ $json$
         "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
         "description": "Id of an event."
       },
-      "description": "Events whose data was read."
+      "description": "Events whose data was read; left out for more than 10,000."
     },
     "event_count": {
       "type": "integer",
@@ -13529,13 +14557,14 @@ $json$
   },
   "required": [
     "reader",
+    "purpose",
     "event_count"
   ],
   "examples": [
     {
       "reader": "support",
       "purpose": "Ticket 4711",
-      "subject_id": "u-7",
+      "subject_hash": "92615ae22250a2e90df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec240",
       "event_count": 3
     }
   ]

@@ -422,12 +422,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when a legal hold forbids erasing and dropping.',
+    description => 'A legal hold forbids erasing and dropping what it covers.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.hold_placed",
-  "description": "Reserved, not emitted yet: when a legal hold forbids erasing and dropping.",
+  "description": "A legal hold forbids erasing and dropping what it covers.",
   "x-event-type": "ledger.hold_placed",
   "x-publish": false,
   "type": "object",
@@ -439,7 +439,7 @@ $json$
     },
     "scope": {
       "type": "object",
-      "description": "What it covers, such as a subject, a stream or a time."
+      "description": "What it covers: a stream, a correlation, a person (subject_hash), a time; empty for the whole tenant."
     },
     "reason": {
       "type": "string",
@@ -466,9 +466,9 @@ $json$
   ],
   "examples": [
     {
-      "hold_id": "h-1",
+      "hold_id": "0b6f0c5e-3f0c-4d0e-9a3b-6d6f0d1f8a11",
       "scope": {
-        "subject_id": "u-7"
+        "subject_hash": "92615ae22250a2e90df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec240"
       },
       "reason": "Matter 88-2026",
       "placed_by": "legal"
@@ -483,12 +483,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when a legal hold ends.',
+    description => 'A legal hold ends.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.hold_released",
-  "description": "Reserved, not emitted yet: when a legal hold ends.",
+  "description": "A legal hold ends.",
   "x-event-type": "ledger.hold_released",
   "x-publish": false,
   "type": "object",
@@ -500,7 +500,7 @@ $json$
     },
     "scope": {
       "type": "object",
-      "description": "What it covers, such as a subject, a stream or a time."
+      "description": "What it covers: a stream, a correlation, a person (subject_hash), a time; empty for the whole tenant."
     },
     "reason": {
       "type": "string",
@@ -521,9 +521,9 @@ $json$
   ],
   "examples": [
     {
-      "hold_id": "h-1",
+      "hold_id": "0b6f0c5e-3f0c-4d0e-9a3b-6d6f0d1f8a11",
       "scope": {
-        "subject_id": "u-7"
+        "subject_hash": "92615ae22250a2e90df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec240"
       },
       "reason": "Settled",
       "released_by": "legal"
@@ -1114,20 +1114,20 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when private data is erased; the events and their hashes stay.',
+    description => 'Private data is erased; the events and their hashes stay.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.private_erased",
-  "description": "Reserved, not emitted yet: when private data is erased; the events and their hashes stay.",
+  "description": "Private data is erased; the events and their hashes stay.",
   "x-event-type": "ledger.private_erased",
   "x-publish": false,
   "type": "object",
   "properties": {
-    "subject_id": {
+    "subject_hash": {
       "type": "string",
-      "minLength": 1,
-      "description": "Person whose data was erased."
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "ledger.subject_hash() of the person whose data was erased."
     },
     "event_ids": {
       "type": "array",
@@ -1137,7 +1137,7 @@ $json$
         "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
         "description": "Id of an event."
       },
-      "description": "Events whose data was erased."
+      "description": "Events whose data was erased; left out for more than 10,000, which ledger.erasures names."
     },
     "event_count": {
       "type": "integer",
@@ -1162,7 +1162,7 @@ $json$
   ],
   "examples": [
     {
-      "subject_id": "u-7",
+      "subject_hash": "92615ae22250a2e90df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec240",
       "event_count": 12,
       "reason": "GDPR Art. 17, request 2026-118",
       "erased_by": "privacy_officer"
@@ -1177,12 +1177,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when private data of events is read.',
+    description => 'Private data of events is read.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.private_read",
-  "description": "Reserved, not emitted yet: when private data of events is read.",
+  "description": "Private data of events is read.",
   "x-event-type": "ledger.private_read",
   "x-publish": false,
   "type": "object",
@@ -1194,12 +1194,13 @@ $json$
     },
     "purpose": {
       "type": "string",
+      "minLength": 1,
       "description": "What for, as the reader said."
     },
-    "subject_id": {
+    "subject_hash": {
       "type": "string",
-      "minLength": 1,
-      "description": "Person whose data was read."
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "ledger.subject_hash() of the person whose data was read."
     },
     "event_ids": {
       "type": "array",
@@ -1209,7 +1210,7 @@ $json$
         "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
         "description": "Id of an event."
       },
-      "description": "Events whose data was read."
+      "description": "Events whose data was read; left out for more than 10,000."
     },
     "event_count": {
       "type": "integer",
@@ -1219,13 +1220,14 @@ $json$
   },
   "required": [
     "reader",
+    "purpose",
     "event_count"
   ],
   "examples": [
     {
       "reader": "support",
       "purpose": "Ticket 4711",
-      "subject_id": "u-7",
+      "subject_hash": "92615ae22250a2e90df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec240",
       "event_count": 3
     }
   ]

@@ -22,7 +22,12 @@ return jsonb_typeof(payload) = 'object'
   and coalesce(outcome in ('success', 'failure', 'partial', 'pending'), true)
   and (proof is null or (pg_column_size(proof) <= 8388608 and ledger.is_proof(proof)))
   and coalesce(jsonb_typeof(metadata) = 'object' and pg_column_size(metadata) <= 8388608, true)
-  and coalesce(jsonb_typeof(private) = 'object' and pg_column_size(private) <= 8388608, true)
+  and coalesce(
+    jsonb_typeof(private) = 'object'
+    and not private ? 'payload'
+    and pg_column_size(private) <= 8388608,
+    true
+  )
   and coalesce(length(subject_id) between 1 and 255, true)
   and coalesce(isfinite(occurred_at), true)
   and coalesce(length(idempotency_key) between 1 and 255, true)

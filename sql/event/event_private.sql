@@ -12,6 +12,12 @@ create table ledger.event_private (
 create index event_private_subject on ledger.event_private (tenant_id, subject_id)
 where subject_id is not null;
 
+-- Statistics hold samples of the values, which an erasure would leave behind.
+alter table ledger.event_private
+alter column subject_id set statistics 0,
+alter column salt set statistics 0,
+alter column private set statistics 0;
+
 comment on table ledger.event_private is
   'Private data of events and its salt. SHA-256("agent-events/private/v1" 0x00 || salt || '
   'private::text) = the event''s private_hash.';

@@ -33,6 +33,8 @@ declare
     when jsonb_typeof(metadata) <> 'object' then 'metadata must be a JSON object'
     when pg_column_size(metadata) > 8388608 then 'metadata is larger than 8 MiB'
     when jsonb_typeof(private) <> 'object' then 'private must be a JSON object'
+    when private ? 'payload' then
+      'private must have no key "payload": private fields of the payload stand there'
     when pg_column_size(private) > 8388608 then 'private is larger than 8 MiB'
     when length(subject_id) not between 1 and 255 then 'subject_id must have 1 to 255 characters'
     when not isfinite(occurred_at) then 'occurred_at must be a finite time'

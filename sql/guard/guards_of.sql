@@ -47,6 +47,18 @@ as $$
       'event_private', 'ledger_guard_delete',
       'delete', 'row', $c$current_user <> 'ledger_append'::text$c$
     ),
+    ('erasures', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('erasures', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'erasures', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
+    ('legal_holds', 'ledger_guard_row', 'delete', 'row', null),
+    ('legal_holds', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
+    (
+      'legal_holds', 'ledger_guard_write',
+      'insert or update', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
     ('partitions', 'ledger_guard_row', 'delete', 'row', null),
     ('partitions', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
     ('event_types', 'ledger_guard_statement', 'truncate', 'statement', null),

@@ -22,7 +22,8 @@ begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
-    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep'
+    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
+    'legal_holds', 'erasures'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -41,7 +42,7 @@ begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
-    'log_tiles', 'log_blocks', 'log_sweep'
+    'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -85,13 +86,33 @@ begin
 end
 $$;
 
--- Private data only for whom it was granted.
-drop policy if exists ledger_privacy on ledger.event_private;
-create policy ledger_privacy on ledger.event_private for select to ledger_privacy
-using (
-  tenant_id = any((select ledger.permitted_tenants('privacy'))::text[])
-  or (select ledger.permitted_tenants('privacy')) = '{*}'
-);
+-- Private data only for whom it was granted; holds and erasures also for who works with them.
+do $$
+declare
+  v_policy record;
+begin
+  for v_policy in
+    select p.role_name, p.privilege, t.table_name
+    from (values
+      ('ledger_privacy', 'privacy', array['event_private', 'legal_holds', 'erasures']),
+      ('ledger_auditor', 'audit', array['legal_holds', 'erasures']),
+      ('ledger_operator', 'operate', array['legal_holds'])
+    ) as p (role_name, privilege, tables)
+    cross join unnest(p.tables) as t (table_name)
+  loop
+    execute format('drop policy if exists %I on ledger.%I', v_policy.role_name, v_policy.table_name);
+    execute format(
+      $policy$
+        create policy %1$I on ledger.%2$I for select to %1$I
+        using (
+          tenant_id = any((select ledger.permitted_tenants(%3$L))::text[])
+          or (select ledger.permitted_tenants(%3$L)) = '{*}'
+        )
+      $policy$, v_policy.role_name, v_policy.table_name, v_policy.privilege
+    );
+  end loop;
+end
+$$;
 
 -- The registry is shared by all tenants.
 drop policy if exists ledger_reader on ledger.event_types;

@@ -11,12 +11,13 @@ as $$
     ('ledger_append', '*', 'ledger_append', 'true', 'true', array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
-      'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep'
+      'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
+      'legal_holds', 'erasures'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
-      'log_tiles', 'log_blocks', 'log_sweep'
+      'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -38,7 +39,21 @@ as $$
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''privacy''::text) AS '
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''privacy''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
-      null, array['event_private']
+      null, array['event_private', 'legal_holds', 'erasures']
+    ),
+    (
+      'ledger_auditor', 'r', 'ledger_auditor',
+      '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''audit''::text) AS '
+      'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''audit''::text) AS '
+      'permitted_tenants) = ''{*}''::text[]))',
+      null, array['legal_holds', 'erasures']
+    ),
+    (
+      'ledger_operator', 'r', 'ledger_operator',
+      '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''operate''::text) AS '
+      'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''operate''::text) AS '
+      'permitted_tenants) = ''{*}''::text[]))',
+      null, array['legal_holds']
     )
   ),
   wanted_policies as (

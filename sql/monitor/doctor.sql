@@ -22,11 +22,15 @@ as $$
     union all
     select * from ledger.check_outbox(doctor.deep)
     union all
+    select * from ledger.check_privacy(doctor.deep)
+    union all
+    select * from ledger.check_erasures(doctor.deep)
+    union all
     select * from ledger.check_log()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
-  'What is wrong with guards, roles, privileges, partitions, events and sealing; deep => true checks '
-  'every event.';
+  'What is wrong with guards, roles, privileges, partitions, events, private data and sealing; deep => '
+  'true checks every event.';

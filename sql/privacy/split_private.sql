@@ -21,6 +21,7 @@ begin
     select p
     from unnest(split_private.private_paths) as s
     cross join ledger.find_paths(split_private.payload, s) as p
+    group by p  -- two pointers may lead to one field
     order by cardinality(p)
   loop
     continue when public #> v_path is null;  -- it went with the field around it

@@ -30,6 +30,12 @@ Connection = psycopg.Connection[Any]
             {"tags": [None, None]},
             {"/tags/0": "a", "/tags/1": "b"},
         ),
+        (
+            {"pair": ["a", "b"], "c": 1},
+            ["/pair/1", "/pair/*", "/c", "/pair/1", "/c"],
+            {"pair": [None, None]},
+            {"/pair/0": "a", "/pair/1": "b", "/c": 1},
+        ),
         ({"pair": ["a", "b"]}, ["/pair/1"], {"pair": ["a", None]}, {"/pair/1": "b"}),
         (
             {"a/b": 1, "c~d": 2, "*": 3},

@@ -47,7 +47,9 @@ def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> No
         exec(compile(source, name, "exec"), namespace)  # noqa: S102
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/quickstart.md", "docs/event-types.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/quickstart.md", "docs/event-types.md", "docs/privacy.md"]
+)
 def test_sql_runs(name: str, pg: psycopg.Connection[Any]) -> None:
     """In order, each statement on its own; roles go with the transaction."""
     pg.execute("create table deals (id int, stage text)")

@@ -40,6 +40,8 @@ TABLES: dict[str, dict[str, int]] = {
         "ledger_guard_statement": UPDATE | TRUNCATE,
         "ledger_guard_delete": ROW | DELETE,
     },
+    "erasures": _PARENT | _INSERT_STATEMENT,
+    "legal_holds": {"ledger_guard_row": ROW | DELETE} | _REMOVE | _WRITE,
     "partitions": {"ledger_guard_row": ROW | DELETE, "ledger_guard_statement": DELETE | TRUNCATE},
     "event_types": _TRUNCATE,
     "streams": _TRUNCATE,
@@ -65,7 +67,14 @@ EVENT_TRIGGERS = {
     "ledger_guard_rewrite": ("table_rewrite", "refuse_rewrite"),
     "ledger_guard_detach": ("ddl_command_start", "refuse_detach"),
 }
-POLICIES = ("ledger_append", "ledger_owner", "ledger_reader", "ledger_privacy")
+POLICIES = (
+    "ledger_append",
+    "ledger_owner",
+    "ledger_reader",
+    "ledger_privacy",
+    "ledger_auditor",
+    "ledger_operator",
+)
 
 _RELATIONS = """
 with listed as (

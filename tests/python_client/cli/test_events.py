@@ -19,6 +19,14 @@ from agent_events import Ledger, Receipt
 
 Run = Callable[..., Result]
 
+# Whoever runs the tests in the background has SIGINT ignored, and so would what they start.
+INTERRUPTIBLE = """
+import signal
+from agent_events.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
 
 @pytest.fixture
 def three(ledger: Ledger, noted: str, connection: psycopg.Connection[Any]) -> list[Receipt]:
@@ -87,7 +95,7 @@ def test_tail_follows_until_interrupted(
     late, early = connect(autocommit=False), connect(autocommit=True)
     first = Ledger(late).emit_event(noted, {"text": "emitted first, committed last"})
     command = ["events", "tail", "-f", "-n", "1", "--interval", "0.05", "--type", noted]
-    program = "from agent_events.cli import main; main()"
+    program = INTERRUPTIBLE
     with subprocess.Popen(
         [sys.executable, "-u", "-c", program, *command, "--dsn", dsn],
         stdout=subprocess.PIPE,
@@ -107,7 +115,7 @@ def test_tail_follows_until_interrupted(
 
 def test_tail_follows_an_empty_ledger(dsn: str, noted: str, pg: psycopg.Connection[Any]) -> None:
     command = ["events", "tail", "-f", "--json", "--interval", "0.05", "--type", noted]
-    program = "from agent_events.cli import main; main()"
+    program = INTERRUPTIBLE
     with subprocess.Popen(
         [sys.executable, "-u", "-c", program, *command, "--dsn", dsn],
         stdout=subprocess.PIPE,
