@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from agent_events import embedded
+from agent_events.verifying import verify
 
 AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]
@@ -120,6 +121,28 @@ def carry_over(connection: AnyConnection, tenant_id: str) -> int:
     assert rows(connection, query, tenant_id) == [{"event_type": "ledger.log_rebased"}]
     check_log(connection, tenant_id)
     return int(receipt["sealed"])
+
+
+def test_both_verifiers_are_content_before_and_after(
+    source: AnyConnection, restored: AnyConnection
+) -> None:
+    """Of the source, of the copy as restored, and once it was carried over and went on."""
+
+    def findings(connection: AnyConnection) -> list[object]:
+        found = [
+            row
+            for tenant_id in LEFT
+            for row in rows(connection, "select * from ledger.verify(%s)", tenant_id)
+        ]
+        return [*found, *verify(connection.info.dsn).findings]
+
+    assert findings(source) == []
+    assert findings(restored) == []
+    for tenant_id in LEFT:
+        carry_over(restored, tenant_id)
+        emit(restored, tenant_id)
+    seal_all(restored)
+    assert findings(restored) == []
 
 
 def test_a_restored_log_goes_on_after_rebase(
