@@ -212,7 +212,7 @@ def test_a_reader_sees_its_tenants_only(
 
     mine = connect(user=login_role("reader", {"acme": ["read"]}))
     every = connect(user=login_role("auditor", {"*": ["read", "audit"]}))
-    blind = connect(user=login_role("blind", {"acme": ["audit"]}))
+    blind = connect(user=login_role("blind", {"third": ["audit"]}))
     writer = connect(user=login_role("writer", {"*": ["write"]}))
     for table in tables:
         assert seen(mine, table) == {"acme"}
