@@ -5,12 +5,14 @@ from agent_events._async import AsyncLedger
 from agent_events._sync import Ledger
 from agent_events.errors import LedgerError
 from agent_events.models import (
+    ErasureCertificate,
     Event,
     EventInput,
     Finding,
     InclusionProof,
     LogEntry,
     LogFinding,
+    PrivateEvent,
     Receipt,
     SealReceipt,
     TraceNode,
@@ -21,6 +23,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AsyncLedger",
+    "ErasureCertificate",
     "Event",
     "EventInput",
     "Finding",
@@ -29,6 +32,7 @@ __all__ = [
     "LedgerError",
     "LogEntry",
     "LogFinding",
+    "PrivateEvent",
     "Receipt",
     "SealReceipt",
     "TraceNode",

@@ -18,12 +18,14 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from agent_events.models import (
+    ErasureCertificate,
     Event,
     EventFilter,
     EventOptions,
     Finding,
     InclusionProof,
     LogFinding,
+    PrivateEvent,
     Receipt,
     SealReceipt,
 )
@@ -37,6 +39,7 @@ JSON_PARAMETERS = frozenset(
 _RECEIPT = ", ".join(field.name for field in fields(Receipt))
 _EVENT = ", ".join(field.name for field in fields(Event))
 _SEAL_RECEIPT = ", ".join(field.name for field in fields(SealReceipt))
+_PRIVATE_EVENT = ", ".join(field.name for field in fields(PrivateEvent))
 _COLUMNS = {
     "set_context": "set_context",
     "register_event_type": "register_event_type",
@@ -59,6 +62,11 @@ _COLUMNS = {
     "consistency_proof": "consistency_proof",
     "checkpoint": "checkpoint",
     "verify": ", ".join(field.name for field in fields(LogFinding)),
+    "read_private": _PRIVATE_EVENT,
+    "subject_report": _PRIVATE_EVENT,
+    "erase_private": ", ".join(field.name for field in fields(ErasureCertificate)),
+    "place_hold": "place_hold",
+    "release_hold": "release_hold",
 }
 
 
