@@ -8,9 +8,9 @@ grant create on schema ledger_guard to ledger_guard;
 do $$
 declare
   c_append constant text[] := array[
-    'emit_event', 'emit_events', 'emit_plain_events', 'lock_keys', 'lock_heads', 'begin_streams',
-    'lock_streams', 'prepare_event', 'require_run', 'begin_stream', 'find_receipt',
-    'keep_receipt', 'correlation_of', 'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
+    'emit_event', 'emit_events', 'emit_plain_events', 'lock_keys', 'lock_streams', 'prepare_event',
+    'require_run', 'begin_stream', 'find_receipt', 'keep_receipt', 'correlation_of',
+    'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
     'register_event_type', 'refuse_payload',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',

@@ -142,8 +142,6 @@ set local client_min_messages = warning;
 \ir event/emit_event.sql
 \ir event/refuse_events.sql
 \ir event/lock_keys.sql
-\ir event/lock_heads.sql
-\ir event/begin_streams.sql
 \ir event/lock_streams.sql
 \ir event/link_next.sql
 \ir event/link.sql

@@ -4053,92 +4053,22 @@ comment on function ledger.lock_keys(text, jsonb) is
   'Part of emit_events(): locks the idempotency keys of a batch and returns its elements that '
   'will write an event.';
 
--- from sql/event/lock_heads.sql
--- Locks the heads of these streams, in the order given, and tells how many there are and the time of
--- the latest. Each stream is looked up by its key in a sub-select of its own: a join could be
--- planned, while the table is small, as a walk over all of it, and stay so.
-create or replace function ledger.lock_heads(
-  tenant_id text,
-  aggregate_types text[],
-  aggregate_ids text[],
-  out count bigint,
-  out last_time timestamptz
-)
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-as $$
-begin
-  select count(*), max(h.created_at) into count, last_time
-  from unnest(lock_heads.aggregate_types, lock_heads.aggregate_ids)
-    as k (aggregate_type, aggregate_id)
-  cross join lateral (
-    select s.created_at
-    from ledger.streams as s
-    where s.tenant_id = lock_heads.tenant_id
-      and s.aggregate_type = k.aggregate_type
-      and s.aggregate_id = k.aggregate_id
-    for update
-  ) as h;
-end
-$$;
-
-comment on function ledger.lock_heads(text, text[], text[]) is
-  'Part of emit_events(): locks the heads of streams in the order given.';
-
--- from sql/event/begin_streams.sql
--- Makes the heads, at sequence 0, of those of these streams that have none, in the order given. What
--- cannot name a stream gets none: emit_event() says so later. Waits for whoever makes the same.
-create or replace function ledger.begin_streams(
-  tenant_id text,
-  aggregate_types text[],
-  aggregate_ids text[]
-)
-returns void
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-as $$
-begin
-  insert into ledger.streams (tenant_id, aggregate_type, aggregate_id, sequence, created_at)
-  select begin_streams.tenant_id, k.aggregate_type, k.aggregate_id, 0, timestamptz '-infinity'
-  from unnest(begin_streams.aggregate_types, begin_streams.aggregate_ids)
-    as k (aggregate_type, aggregate_id)
-  where length(k.aggregate_type) between 1 and 255
-    and length(k.aggregate_id) between 1 and 255
-    and (
-      select s.sequence
-      from ledger.streams as s
-      where s.tenant_id = begin_streams.tenant_id
-        and s.aggregate_type = k.aggregate_type
-        and s.aggregate_id = k.aggregate_id
-    ) is null
-  on conflict do nothing;
-end
-$$;
-
-comment on function ledger.begin_streams(text, text[], text[]) is
-  'Part of emit_events(): makes the heads of new streams.';
-
 -- from sql/event/lock_streams.sql
 -- Locks the heads of all streams that a batch appends to, in the order of their keys, making the
 -- missing ones (sequence 0), and returns a time for its first event: now, or later when a head is
--- ahead of the clock. Where one is missing, the locks are let go first: new heads and old ones must
--- come in one order, or two batches could wait for each other.
+-- ahead of the clock. Each stream is looked up by its key in a sub-select of its own: a join could
+-- be planned, while the table is small, as a walk over all of it, and stay so.
 create or replace function ledger.lock_streams(tenant_id text, events jsonb)
 returns timestamptz
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_types text[];
   v_ids text[];
-  v_count bigint;
   v_last timestamptz;
 begin
   select array_agg(k.aggregate_type), array_agg(k.aggregate_id) into v_types, v_ids
@@ -4152,17 +4082,30 @@ begin
     return clock_timestamp();
   end if;
 
-  begin
-    select h.count, h.last_time into v_count, v_last
-    from ledger.lock_heads(lock_streams.tenant_id, v_types, v_ids) as h;
-    if v_count < cardinality(v_types) then
-      raise no_data_found;
-    end if;
-  exception when no_data_found then
-    perform ledger.begin_streams(lock_streams.tenant_id, v_types, v_ids);
-    select h.last_time into v_last
-    from ledger.lock_heads(lock_streams.tenant_id, v_types, v_ids) as h;
-  end;
+  insert into ledger.streams (tenant_id, aggregate_type, aggregate_id, sequence, created_at)
+  select lock_streams.tenant_id, k.aggregate_type, k.aggregate_id, 0, timestamptz '-infinity'
+  from unnest(v_types, v_ids) as k (aggregate_type, aggregate_id)
+  where length(k.aggregate_type) between 1 and 255
+    and length(k.aggregate_id) between 1 and 255
+    and (
+      select s.sequence
+      from ledger.streams as s
+      where s.tenant_id = lock_streams.tenant_id
+        and s.aggregate_type = k.aggregate_type
+        and s.aggregate_id = k.aggregate_id
+    ) is null
+  on conflict do nothing;
+
+  select max(h.created_at) into v_last
+  from unnest(v_types, v_ids) as k (aggregate_type, aggregate_id)
+  cross join lateral (
+    select s.created_at
+    from ledger.streams as s
+    where s.tenant_id = lock_streams.tenant_id
+      and s.aggregate_type = k.aggregate_type
+      and s.aggregate_id = k.aggregate_id
+    for update
+  ) as h;
   return greatest(clock_timestamp(), v_last + interval '1 microsecond');
 end
 $$;
@@ -9631,9 +9574,9 @@ grant create on schema ledger_guard to ledger_guard;
 do $$
 declare
   c_append constant text[] := array[
-    'emit_event', 'emit_events', 'emit_plain_events', 'lock_keys', 'lock_heads', 'begin_streams',
-    'lock_streams', 'prepare_event', 'require_run', 'begin_stream', 'find_receipt',
-    'keep_receipt', 'correlation_of', 'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
+    'emit_event', 'emit_events', 'emit_plain_events', 'lock_keys', 'lock_streams', 'prepare_event',
+    'require_run', 'begin_stream', 'find_receipt', 'keep_receipt', 'correlation_of',
+    'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
     'register_event_type', 'refuse_payload',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
