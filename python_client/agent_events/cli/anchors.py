@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from rich.progress import track
@@ -88,8 +88,8 @@ def public_keys(text: str) -> tuple[VerifierKey, ...]:
     return keys
 
 
-def anchor_options(function: F) -> F:
-    """Add `--anchor`, `--origin` and `--json`; an anchor that cannot be read exits with 2."""
+def anchor_errors(function: F) -> F:
+    """End with 2 where an anchor cannot be used."""
 
     @wraps(function)
     def guarded(*arguments: Any, **parameters: Any) -> Any:
@@ -99,9 +99,14 @@ def anchor_options(function: F) -> F:
             report(None, error.message, None, error.hint)
             click.get_current_context().exit(EXIT_USAGE)
 
+    return cast(F, guarded)
+
+
+def anchor_options(function: F) -> F:
+    """Add `--anchor`, `--origin` and `--json`; an anchor that cannot be read exits with 2."""
     anchor = click.option("--anchor", "url", required=True, metavar="URL", help=f"{FORMS}.")
     origin = click.option("--origin", help="Only the checkpoints of <ledger name>/<tenant id>.")
-    return anchor(origin(json_option(guarded)))  # type: ignore[return-value]
+    return anchor(origin(json_option(anchor_errors(function))))
 
 
 def vkey_option(*, required: bool) -> Callable[[F], F]:

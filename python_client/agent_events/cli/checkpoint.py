@@ -21,7 +21,7 @@ from agent_events.cli._common import (
     print_json,
     report,
 )
-from agent_events.cli.verify import anchor_errors
+from agent_events.cli.anchors import anchor_errors
 from agent_events.proofs.keys import KeyFileError, SigningKey
 from agent_events.signing import CannotSign, Signing, sign
 from agent_events.verifying.checkpoints import tenant_of

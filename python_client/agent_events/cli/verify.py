@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, TypeVar
 
 import click
 from rich.progress import (
@@ -19,11 +17,10 @@ from rich.progress import (
 )
 
 from agent_events import dsn as dsn_module
-from agent_events.anchors import AnchorError, open_store
+from agent_events.anchors import open_store
 from agent_events.anchors.store import FORMS
 from agent_events.cli._common import (
     EXIT_REFUSED,
-    EXIT_USAGE,
     dsn_option,
     err,
     json_option,
@@ -31,7 +28,7 @@ from agent_events.cli._common import (
     print_json,
     report,
 )
-from agent_events.cli.anchors import vkey_option
+from agent_events.cli.anchors import anchor_errors, vkey_option
 from agent_events.proofs.note import VerifierKey
 from agent_events.verifying import (
     Anchored,
@@ -43,22 +40,6 @@ from agent_events.verifying import (
     load,
     verify,
 )
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def anchor_errors(function: F) -> F:
-    """End with 2 where an anchor cannot be used."""
-
-    @wraps(function)
-    def guarded(*arguments: Any, **parameters: Any) -> Any:
-        try:
-            return function(*arguments, **parameters)
-        except AnchorError as error:
-            report(None, error.message, None, error.hint)
-            click.get_current_context().exit(EXIT_USAGE)
-
-    return guarded  # type: ignore[return-value]
 
 
 @click.command(
