@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Unpack
 from uuid import UUID
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from agent_events import errors
-from agent_events._queries import EMIT_OPTIONS, FIND_OPTIONS, bind, check_options
+from agent_events._queries import EMIT_OPTIONS, FIND_OPTIONS, PARTITIONS, bind, check_options
 from agent_events.models import (
     ActorType,
     ErasureCertificate,
@@ -24,12 +25,17 @@ from agent_events.models import (
     Finding,
     Id,
     InclusionProof,
+    Interval,
     Json,
     LogEntry,
     LogFinding,
     Outcome,
+    PartitionInterval,
+    PartitionStatus,
+    PlannedStep,
     PrivateEvent,
     Receipt,
+    RetentionPolicy,
     SealReceipt,
     TraceNode,
 )
@@ -566,12 +572,109 @@ class AsyncLedger:
         """
         return [Finding(*row) for row in await self._rows("doctor", {"deep": deep})]
 
+    async def maintain(
+        self, *, dry_run: bool = False, max_wait: Interval | None = None
+    ) -> None:
+        """Do what is due: partitions ahead, sealing, archiving; for operators of every tenant.
+
+        Needs an autocommit connection, since each step commits. A step tries for `max_wait`
+        (default five minutes) to get its locks. One that fails stops only those that build on it;
+        its error is raised when the others are done, and ledger.maintenance_steps keeps all of
+        them. `dry_run` does nothing but say what is due, as notices; `maintenance_plan` returns it.
+        """
+        await self._call("maintain", {"dry_run": dry_run, "max_wait": max_wait})
+
+    async def maintenance_plan(self) -> list[PlannedStep]:
+        """Return the steps that `maintain` would take now, in order."""
+        return [PlannedStep(*row) for row in await self._rows("maintenance_plan", {})]
+
+    async def archive_partition(
+        self, partition_name: str, *, max_wait: Interval | None = None
+    ) -> None:
+        """Move a partition of agent_events, an hour after its end or later, to the archive.
+
+        Needs an autocommit connection. Emitting waits for some milliseconds at most; for
+        `max_wait` (default five minutes) it is tried again while somebody holds the locks, then
+        `psycopg.errors.LockNotAvailable` is raised. For operators of every tenant.
+        """
+        await self._call(
+            "archive_partition", {"partition_name": partition_name, "max_wait": max_wait}
+        )
+
+    async def restore_partition(
+        self, partition_name: str, *, max_wait: Interval | None = None
+    ) -> None:
+        """Move an archived partition back to agent_events; otherwise as `archive_partition`."""
+        await self._call(
+            "restore_partition", {"partition_name": partition_name, "max_wait": max_wait}
+        )
+
+    async def partitions(self) -> list[PartitionStatus]:
+        """Return every partition ever made (view ledger.partition_status), the oldest first."""
+        async with self._cursor() as cursor:
+            await cursor.execute(PARTITIONS)
+            return [PartitionStatus(*row) for row in await cursor.fetchall()]
+
+    async def set_retention(
+        self,
+        *,
+        hot_for: Interval | None = None,
+        warm_for: Interval | None = None,
+        cold_for: Interval | None = None,
+        archive_tablespace: str | None = None,
+        archive_access_method: str | None = None,
+    ) -> RetentionPolicy:
+        """Set the whole retention policy: what is None is for ever, or as it was.
+
+        The ages count from the end of a partition. Moves nothing by itself; `maintain` archives
+        what is due. For operators of every tenant.
+        """
+        rows = await self._rows(
+            "set_retention",
+            {
+                "hot_for": hot_for,
+                "warm_for": warm_for,
+                "cold_for": cold_for,
+                "archive_tablespace": archive_tablespace,
+                "archive_access_method": archive_access_method,
+            },
+        )
+        return RetentionPolicy(*rows[0])
+
+    async def set_partition_interval(
+        self, partition_interval: PartitionInterval, *, premake: int | None = None
+    ) -> None:
+        """Set the length of the partitions made from now on, and how many are made ahead.
+
+        Needs an autocommit connection. Raises `psycopg.errors.LockNotAvailable` when somebody
+        reads for longer than 100 ms what has to be cut down: call it again then. For operators of
+        every tenant.
+        """
+        await self._call(
+            "set_partition_interval",
+            {"partition_interval": partition_interval, "premake": premake},
+        )
+
     async def _rows(self, function: str, arguments: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        query, parameters = bind(function, arguments)
+        async with self._cursor() as cursor:
+            await cursor.execute(*bind(function, arguments))
+            return await cursor.fetchall()
+
+    async def _call(self, procedure: str, arguments: Mapping[str, Any]) -> None:
+        idle = self._connection.info.transaction_status == TransactionStatus.IDLE
+        if not (self._connection.autocommit and idle):
+            raise errors.InvalidArgument(
+                f"{procedure} commits each of its steps, so it needs a connection in autocommit",
+                hint="psycopg.connect(..., autocommit=True), and no transaction around the call.",
+            )
+        async with self._cursor() as cursor:
+            await cursor.execute(*bind(procedure, arguments))
+
+    @asynccontextmanager
+    async def _cursor(self) -> AsyncIterator[AsyncCursor[tuple[Any, ...]]]:
         try:
             async with self._connection.cursor(row_factory=tuple_row) as cursor:
-                await cursor.execute(query, parameters)
-                return await cursor.fetchall()
+                yield cursor
         except psycopg.Error as error:
             if refused := errors.translated(error):
                 raise refused from error

@@ -25,8 +25,11 @@ from agent_events.models import (
     Finding,
     InclusionProof,
     LogFinding,
+    PartitionStatus,
+    PlannedStep,
     PrivateEvent,
     Receipt,
+    RetentionPolicy,
     SealReceipt,
 )
 
@@ -67,7 +70,16 @@ _COLUMNS = {
     "erase_private": ", ".join(field.name for field in fields(ErasureCertificate)),
     "place_hold": "place_hold",
     "release_hold": "release_hold",
+    "maintenance_plan": ", ".join(field.name for field in fields(PlannedStep)),
+    "set_retention": ", ".join(field.name for field in fields(RetentionPolicy)),
 }
+PROCEDURES = frozenset(
+    {"maintain", "archive_partition", "restore_partition", "set_partition_interval"}
+)
+PARTITIONS = (
+    f"select {', '.join(field.name for field in fields(PartitionStatus))} "
+    "from ledger.partition_status order by from_time, parent_name"
+)
 
 
 def bind(function: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -83,6 +95,8 @@ def bind(function: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, An
 @cache
 def _call(function: str, names: frozenset[str]) -> str:
     arguments = ", ".join(f"{name} => %({name})s" for name in sorted(names))
+    if function in PROCEDURES:
+        return f"call ledger.{function}({arguments})"
     return f"select {_COLUMNS[function]} from ledger.{function}({arguments})"
 
 

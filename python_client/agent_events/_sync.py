@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Unpack
 from uuid import UUID
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from agent_events import errors
-from agent_events._queries import EMIT_OPTIONS, FIND_OPTIONS, bind, check_options
+from agent_events._queries import EMIT_OPTIONS, FIND_OPTIONS, PARTITIONS, bind, check_options
 from agent_events.models import (
     ActorType,
     ErasureCertificate,
@@ -24,12 +25,17 @@ from agent_events.models import (
     Finding,
     Id,
     InclusionProof,
+    Interval,
     Json,
     LogEntry,
     LogFinding,
     Outcome,
+    PartitionInterval,
+    PartitionStatus,
+    PlannedStep,
     PrivateEvent,
     Receipt,
+    RetentionPolicy,
     SealReceipt,
     TraceNode,
 )
@@ -560,12 +566,99 @@ class Ledger:
         """
         return [Finding(*row) for row in self._rows("doctor", {"deep": deep})]
 
+    def maintain(self, *, dry_run: bool = False, max_wait: Interval | None = None) -> None:
+        """Do what is due: partitions ahead, sealing, archiving; for operators of every tenant.
+
+        Needs an autocommit connection, since each step commits. A step tries for `max_wait`
+        (default five minutes) to get its locks. One that fails stops only those that build on it;
+        its error is raised when the others are done, and ledger.maintenance_steps keeps all of
+        them. `dry_run` does nothing but say what is due, as notices; `maintenance_plan` returns it.
+        """
+        self._call("maintain", {"dry_run": dry_run, "max_wait": max_wait})
+
+    def maintenance_plan(self) -> list[PlannedStep]:
+        """Return the steps that `maintain` would take now, in order."""
+        return [PlannedStep(*row) for row in self._rows("maintenance_plan", {})]
+
+    def archive_partition(self, partition_name: str, *, max_wait: Interval | None = None) -> None:
+        """Move a partition of agent_events, an hour after its end or later, to the archive.
+
+        Needs an autocommit connection. Emitting waits for some milliseconds at most; for
+        `max_wait` (default five minutes) it is tried again while somebody holds the locks, then
+        `psycopg.errors.LockNotAvailable` is raised. For operators of every tenant.
+        """
+        self._call("archive_partition", {"partition_name": partition_name, "max_wait": max_wait})
+
+    def restore_partition(self, partition_name: str, *, max_wait: Interval | None = None) -> None:
+        """Move an archived partition back to agent_events; otherwise as `archive_partition`."""
+        self._call("restore_partition", {"partition_name": partition_name, "max_wait": max_wait})
+
+    def partitions(self) -> list[PartitionStatus]:
+        """Return every partition ever made (view ledger.partition_status), the oldest first."""
+        with self._cursor() as cursor:
+            cursor.execute(PARTITIONS)
+            return [PartitionStatus(*row) for row in cursor.fetchall()]
+
+    def set_retention(
+        self,
+        *,
+        hot_for: Interval | None = None,
+        warm_for: Interval | None = None,
+        cold_for: Interval | None = None,
+        archive_tablespace: str | None = None,
+        archive_access_method: str | None = None,
+    ) -> RetentionPolicy:
+        """Set the whole retention policy: what is None is for ever, or as it was.
+
+        The ages count from the end of a partition. Moves nothing by itself; `maintain` archives
+        what is due. For operators of every tenant.
+        """
+        rows = self._rows(
+            "set_retention",
+            {
+                "hot_for": hot_for,
+                "warm_for": warm_for,
+                "cold_for": cold_for,
+                "archive_tablespace": archive_tablespace,
+                "archive_access_method": archive_access_method,
+            },
+        )
+        return RetentionPolicy(*rows[0])
+
+    def set_partition_interval(
+        self, partition_interval: PartitionInterval, *, premake: int | None = None
+    ) -> None:
+        """Set the length of the partitions made from now on, and how many are made ahead.
+
+        Needs an autocommit connection. Raises `psycopg.errors.LockNotAvailable` when somebody
+        reads for longer than 100 ms what has to be cut down: call it again then. For operators of
+        every tenant.
+        """
+        self._call(
+            "set_partition_interval",
+            {"partition_interval": partition_interval, "premake": premake},
+        )
+
     def _rows(self, function: str, arguments: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        query, parameters = bind(function, arguments)
+        with self._cursor() as cursor:
+            cursor.execute(*bind(function, arguments))
+            return cursor.fetchall()
+
+    def _call(self, procedure: str, arguments: Mapping[str, Any]) -> None:
+        idle = self._connection.info.transaction_status == TransactionStatus.IDLE
+        if not (self._connection.autocommit and idle):
+            raise errors.InvalidArgument(
+                f"{procedure} commits each of its steps, so it needs a connection in autocommit",
+                hint="psycopg.connect(..., autocommit=True), and no transaction around the call.",
+            )
+        with self._cursor() as cursor:
+            cursor.execute(*bind(procedure, arguments))
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Cursor[tuple[Any, ...]]]:
         try:
             with self._connection.cursor(row_factory=tuple_row) as cursor:
-                cursor.execute(query, parameters)
-                return cursor.fetchall()
+                yield cursor
         except psycopg.Error as error:
             if refused := errors.translated(error):
                 raise refused from error
