@@ -572,9 +572,7 @@ class AsyncLedger:
         """
         return [Finding(*row) for row in await self._rows("doctor", {"deep": deep})]
 
-    async def maintain(
-        self, *, dry_run: bool = False, max_wait: Interval | None = None
-    ) -> None:
+    async def maintain(self, *, dry_run: bool = False, max_wait: Interval | None = None) -> None:
         """Do what is due: partitions ahead, sealing, archiving; for operators of every tenant.
 
         Needs an autocommit connection, since each step commits. A step tries for `max_wait`

@@ -14,6 +14,7 @@ from uuid import UUID
 import click
 import psycopg
 from rich.console import Console
+from rich.table import Table
 
 from agent_events import dsn as dsn_module
 from agent_events.errors import LedgerError, UnversionedLedger
@@ -76,6 +77,11 @@ def connect(dsn: str | None, *, autocommit: bool = False) -> Iterator[psycopg.Co
 def print_json(value: Any) -> None:
     """Print a dataclass or a dict as one line of JSON."""
     click.echo(json.dumps(asdict(value) if is_dataclass(value) else value, default=plain))  # type: ignore[arg-type]
+
+
+def print_table(table: Table) -> None:
+    """Print a table with nothing cut, however narrow the terminal: names are there to be copied."""
+    Console(width=10_000, highlight=False).print(table)
 
 
 def plain(value: object) -> str:

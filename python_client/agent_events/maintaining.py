@@ -1,0 +1,316 @@
+"""Maintenance step by step, once or as a process that goes on until it is told to stop.
+
+What is due is for `ledger.maintenance_plan()` to say, and each step is `ledger.run_step()`, as in
+`ledger.maintain()`; taking them one by one shows each as it is done, and stops between two.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Event, Thread
+from time import monotonic
+from types import FrameType
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import class_row
+
+from agent_events import errors
+from agent_events._sync import Ledger
+
+BUSY = "55006"
+"""SQLSTATE of a step that found other maintenance running."""
+
+GRACE = timedelta(seconds=20)
+"""How long the step at hand may take to finish when the process is told to stop."""
+
+LONGEST_PAUSE = 60.0
+"""Seconds between two attempts, at most, while something is wrong."""
+
+SAY_EVERY = 3600.0
+"""Seconds between two lines that say how much was sealed."""
+
+RUN_STEP = "call ledger.run_step(%s, %s, %s, %s, null)"
+LAST_STEP = """
+    select step, object, started_at, finished_at, attempts, error
+    from ledger.maintenance_steps
+    where run_id = %s
+    order by ordinal desc
+    limit 1
+"""
+# A server that vanished without a word is noticed within a minute.
+CONNECTION = {
+    "application_name": "agent-events",
+    "connect_timeout": "10",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "40000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that was taken (a row of `ledger.maintenance_steps`), or is due.
+
+    attempts  more than 1 when others held the locks
+    error     sqlstate, message, detail and hint, None when the step is done
+    """
+
+    step: str
+    object: str | None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    attempts: int = 0
+    error: dict[str, Any] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Other maintenance was running, which does what is due."""
+        return self.error is not None and self.error["sqlstate"] == BUSY
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, waiting for locks included."""
+        if self.started_at is None or self.finished_at is None:
+            return 0.0
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+def take_steps(
+    connection: psycopg.Connection[Any],
+    *,
+    max_wait: timedelta,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> Iterator[Step]:
+    """Do what is due, on a connection in autocommit, and yield each step when it is over.
+
+    A step that fails stops only those on the same partition. Ends early when `is_stopping`, and
+    when other maintenance is found running: the last step then `is_busy`.
+    """
+    run_id = uuid4()
+    failed: set[str] = set()
+    try:
+        for planned in Ledger(connection).maintenance_plan():
+            if is_stopping():
+                return
+            if planned.object in failed:
+                continue
+            connection.execute(RUN_STEP, [run_id, planned.step, planned.object, max_wait])
+            taken = _last_step(connection, run_id)
+            yield taken
+            if taken.is_busy:
+                return
+            if taken.error is not None and taken.object is not None:
+                failed.add(taken.object)
+    except psycopg.Error as error:
+        if refused := errors.translated(error):
+            raise refused from error
+        raise
+
+
+def _last_step(connection: psycopg.Connection[Any], run_id: UUID) -> Step:
+    with connection.cursor(row_factory=class_row(Step)) as cursor:
+        taken = cursor.execute(LAST_STEP, [run_id]).fetchone()
+    if taken is None:
+        raise errors.LedgerError("the step left no row in ledger.maintenance_steps")
+    return taken
+
+
+class Log(Protocol):
+    """Is told what happens, from several threads."""
+
+    def __call__(self, event: str, /, **fields: Any) -> None:
+        """Take it down."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How often to maintain and to seal; None = never."""
+
+    maintain_every: timedelta | None
+    seal_every: timedelta | None
+    max_wait: timedelta
+    grace: timedelta = GRACE
+
+
+def keep(dsn: str, schedule: Schedule, log: Log) -> None:
+    """Seal and maintain until SIGTERM or SIGINT; for the main thread.
+
+    Two connections, so that sealing goes on while a partition is archived. A lost connection, and
+    anything else that goes wrong, is logged and tried again, after a second at first and a minute
+    at most. Told to stop, it finishes the step at hand, or cancels it after `grace`: it is then
+    rolled back. A second signal ends the process at once.
+    """
+    stop = Event()
+    sealing = _Sealing(log)
+    loops = [
+        _Loop(name, dsn, every, work, stop, log)
+        for name, every, work in (
+            ("seal", schedule.seal_every, sealing),
+            ("maintain", schedule.maintain_every, _Maintaining(log, schedule.max_wait, stop)),
+        )
+        if every is not None
+    ]
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        log("stopping", signal=signal.Signals(number).name)
+        for each, handler in previous.items():
+            signal.signal(each, handler)
+        stop.set()
+
+    previous = {n: signal.signal(n, on_signal) for n in (signal.SIGTERM, signal.SIGINT)}
+    log("started", maintain_every=schedule.maintain_every, seal_every=schedule.seal_every)
+    for loop in loops:
+        loop.start()
+    stop.wait()
+    deadline = monotonic() + schedule.grace.total_seconds()
+    for loop in loops:
+        loop.join(max(0.0, deadline - monotonic()))
+        if loop.is_alive():
+            log("cancelled", work=loop.name)
+            loop.cancel()
+            loop.join()
+    if schedule.seal_every is not None:
+        sealing.say()
+    log("stopped")
+    for loop in loops:
+        if loop.failure is not None:
+            raise loop.failure
+
+
+Work = Callable[[psycopg.Connection[Any]], None]
+
+
+class _Loop(Thread):
+    """Does one kind of work again and again, on a connection of its own."""
+
+    def __init__(
+        self, name: str, dsn: str, every: timedelta, work: Work, stop: Event, log: Log
+    ) -> None:
+        super().__init__(name=name)
+        self.failure: BaseException | None = None
+        self._dsn = with_defaults(dsn)
+        self._every = every.total_seconds()
+        self._work = work
+        self._stopping = stop
+        self._log = log
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def run(self) -> None:
+        try:
+            self._go_on()
+        except BaseException as error:  # noqa: BLE001 - raised again by the main thread
+            self.failure = error
+            self._stopping.set()
+        finally:
+            self._disconnect()
+
+    def cancel(self) -> None:
+        """Cancel the statement that runs, if any."""
+        if self._connection is not None:
+            self._connection.cancel_safe()
+
+    def _go_on(self) -> None:
+        failures = 0
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            started = monotonic()
+            try:
+                self._work(self._connected())
+                failures = 0
+                pause = max(0.0, self._every - (monotonic() - started))
+            except (psycopg.Error, errors.LedgerError) as error:
+                if self._stopping.is_set():
+                    return
+                failures += 1
+                pause = min(LONGEST_PAUSE, 2.0 ** (failures - 1)) * random.uniform(0.8, 1.2)  # noqa: S311
+                self._log("failed", work=self.name, **_reason(error), retry_in=round(pause, 1))
+                if self._connection is not None and self._connection.closed:
+                    self._connection = None
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            self._connection = psycopg.connect(self._dsn, autocommit=True)
+            self._log("connected", work=self.name, database=self._connection.info.dbname)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class _Sealing:
+    """Seals; says once an hour, and at the end, how much."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._sealed = 0
+        self._said_at = monotonic()
+
+    def __call__(self, connection: psycopg.Connection[Any]) -> None:
+        self._sealed += sum(receipt.sealed for receipt in Ledger(connection).seal_all())
+        if monotonic() - self._said_at >= SAY_EVERY:
+            self.say()
+
+    def say(self) -> None:
+        self._log("sealed", events=self._sealed)
+        self._sealed = 0
+        self._said_at = monotonic()
+
+
+class _Maintaining:
+    """Takes the steps that are due; says each that did something, or failed."""
+
+    def __init__(self, log: Log, max_wait: timedelta, stop: Event) -> None:
+        self._log = log
+        self._max_wait = max_wait
+        self._stop = stop
+
+    def __call__(self, connection: psycopg.Connection[Any]) -> None:
+        done = failed = 0
+        started = monotonic()
+        for taken in take_steps(connection, max_wait=self._max_wait, is_stopping=self._stop.is_set):
+            if taken.is_busy:
+                self._log("busy", message="other maintenance is running, and does what is due")
+                return
+            if taken.error is None:
+                done += 1
+            else:
+                failed += 1
+            if taken.error is not None or taken.object is not None:
+                fields = {"step": taken.step, "object": taken.object, **(taken.error or {})}
+                event = "step" if taken.error is None else "step_failed"
+                self._log(event, **_given(fields), seconds=round(taken.seconds, 2))
+        seconds = round(monotonic() - started, 2)
+        self._log("maintained", done=done, failed=failed, seconds=seconds)
+
+
+def _reason(error: psycopg.Error | errors.LedgerError) -> dict[str, Any]:
+    if isinstance(error, errors.LedgerError):
+        return _given({"sqlstate": error.sqlstate, "message": error.message, "hint": error.hint})
+    message = error.diag.message_primary or str(error)
+    return _given(
+        {
+            "sqlstate": error.sqlstate,
+            "message": " ".join(message.split()),
+            "hint": error.diag.message_hint,
+        }
+    )
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def with_defaults(dsn: str) -> str:
+    """Add what a connection needs that is to last, where the connection string does not say."""
+    given = conninfo_to_dict(dsn)
+    return make_conninfo(dsn, **{k: v for k, v in CONNECTION.items() if k not in given})
