@@ -11,8 +11,10 @@ from pathlib import Path
 import click
 from emit import CLIENTS, Plan, measure
 from log import Figure, LogPlan, figure_table, measure_log
+from partitions import PartitionPlan, measure_partitions
 from profiling import profile
 from rich.console import Console
+from rich.table import Table
 from server import Bench, bench_database
 from stats import Ratio, ratio_table
 
@@ -132,6 +134,55 @@ def log(
     console.print("Medians; verify and COPY, and emit with and without sealing, in turn.")
     if json_file:
         json_file.write_text(log_as_json(bench, plan, figures))
+
+
+@main.command()
+@click.option("--pg", "version", default=18, show_default=True, help="15, 16, 17 or 18.")
+@click.option("--dsn", help="A superuser's connection to another server; default: one of its own.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("/var/tmp"),
+    show_default=True,
+    help="Where its data directory is made.",
+)
+@click.option("--events", type=click.IntRange(10_000), default=100_000, show_default=True)
+@click.option(
+    "--count", "counts", multiple=True, type=int, help="Partitions. Default: 12, 120 and 500."
+)
+@click.option("--rounds", type=click.IntRange(5), default=50, show_default=True)
+def partitions(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    events: int,
+    counts: tuple[int, ...],
+    rounds: int,
+) -> None:
+    """Bytes an event takes, what archiving holds up, and what many partitions cost."""
+    plan = PartitionPlan(events=events, counts=counts or (12, 120, 500), rounds=rounds)
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            figures, by_count = measure_partitions(bench, plan, status.update)
+    console.print(figure_table(figures))
+    console.print(count_table(by_count))
+    console.print(f"Milliseconds, medians; the same {events:,} events in so many partitions.")
+
+
+def count_table(by_count: dict[int, dict[str, float]]) -> Table:
+    """Milliseconds for each number of partitions, and the ratio to the first."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("partitions", no_wrap=True)
+    for count in by_count:
+        table.add_column(f"{count:,}", justify="right", no_wrap=True)
+        table.add_column("", justify="right", no_wrap=True)
+    first, *_ = by_count.values()
+    for name, base in first.items():
+        cells = [(figures[name], figures[name] / base) for figures in by_count.values()]
+        table.add_row(name, *(text for value, r in cells for text in (f"{value:.2f}", f"×{r:.1f}")))
+    return table
 
 
 def find_programs(version: int) -> None:

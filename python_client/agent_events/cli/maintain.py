@@ -22,7 +22,6 @@ from agent_events.cli._common import (
     dsn_option,
     err,
     json_option,
-    out,
     plain,
     print_json,
     print_table,
