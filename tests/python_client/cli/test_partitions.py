@@ -37,15 +37,6 @@ def test_a_new_ledger_keeps_everything(run: Run) -> None:
     assert result.exit_code == 0
     names = ["partition", "tier", "from", "to", "age", "events", "size", "due"]
     assert columns(result, row=0) == names
-        "partition",
-        "tier",
-        "from",
-        "to",
-        "age",
-        "events",
-        "size",
-        "due",
-    ]
     assert columns(result, row=1)[1] == "hot"
     assert columns(result, row=1)[4] == "now"
     assert columns(result, row=2)[4] == "ahead"
