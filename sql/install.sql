@@ -312,6 +312,7 @@ set local client_min_messages = warning;
 \ir monitor/check_events.sql
 \ir monitor/check_grants.sql
 \ir monitor/check_guards.sql
+\ir monitor/check_cold.sql
 \ir monitor/check_log.sql
 \ir monitor/check_outbox.sql
 \ir monitor/check_partitions.sql

@@ -5992,8 +5992,8 @@ comment on function ledger.wait_for_position(text, bigint, interval) is
 -- from sql/log/read_log.sql
 -- The next page of a tenant's log: what everything downstream reads, with one bigint as cursor. The
 -- page of positions comes first and the events after it by key, so that a page costs the same
--- anywhere in a log of any size; with types, pages are read until one is full or the log is at its
--- end.
+-- anywhere in a log of any size; with types, and past events in cold files, pages are read until one
+-- is full or the log is at its end.
 create or replace function ledger.read_log(
   after_position bigint default -1,
   page_size int default 1000,
@@ -6013,6 +6013,7 @@ declare
   v_after bigint := coalesce(read_log.after_position, -1);
   v_left int := read_log.page_size;
   v_count bigint;
+  v_is_dense boolean := read_log.event_types is null;
   v_page record;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
@@ -6032,7 +6033,7 @@ begin
       from ledger.log_entries as l
       where l.tenant_id = v_tenant_id and l.position > v_after
       order by l.position
-      limit case when read_log.event_types is null then v_left else 10000 end
+      limit case when v_is_dense then v_left else 10000 end
     ) as l;
     exit when v_page.positions is null;
 
@@ -6050,7 +6051,8 @@ begin
     get diagnostics v_count = row_count;
     v_left := v_left - v_count;
     v_after := v_page.last_position;
-    exit when v_left = 0 or read_log.event_types is null;
+    v_is_dense := v_is_dense and v_count = cardinality(v_page.positions);
+    exit when v_left = 0 or v_is_dense;
   end loop;
 end
 $$;
@@ -7081,7 +7083,8 @@ comment on function ledger.covers(ledger.legal_holds, text, text, uuid, timestam
 -- The active holds that cover any of these events, or any event of this time: what must not be
 -- erased or dropped. Without event_ids it means the events created from from_time (included) to
 -- to_time (not included). A hold on a person covers the events that still have private data about
--- it. For a time, each hold not on a person reads the tenant's events until one is covered (2 us an
+-- it. Of an event in a cold file only time and person are known: a hold on a stream or correlation
+-- counts as covering it. For a time, each hold not on a person reads the tenant's events until one is covered (2 us an
 -- event). Locks nothing.
 create or replace function ledger.held_by(
   event_ids uuid[] default null,
@@ -7110,12 +7113,20 @@ begin
       when held_by.event_ids is not null then exists (
         select
         from unnest(held_by.event_ids) as wanted (id)
-        join ledger.events as e
+        left join ledger.events as e
           on e.tenant_id = v_tenant_id
           and e.created_at = ledger.event_time(wanted.id)
           and e.id = wanted.id
-        left join ledger.event_private as p on p.tenant_id = e.tenant_id and p.event_id = e.id
-        where ledger.covers(h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at)
+        left join ledger.event_private as p
+          on p.tenant_id = v_tenant_id and p.event_id = wanted.id
+        where case
+            when e.id is not null then ledger.covers(
+              h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at
+            )
+            else ledger.covers(
+              h, h.aggregate_type, h.aggregate_id, h.correlation_id, ledger.event_time(wanted.id)
+            ) and ledger.is_cold(v_tenant_id, wanted.id)
+          end
           and coalesce(h.subject_id = p.subject_id, h.subject_id is null)
       )
       when h.subject_id is not null then exists (
@@ -10241,6 +10252,14 @@ as $$
       to_regrole('ledger_guard')::oid
     )
     and (a.grantee = 0 or a.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'))
+    -- A partition that is being restored, which check_cold() reports.
+    and not (
+      a.grantee = to_regrole('ledger_operator')::oid
+      and a.privilege_type = 'INSERT'
+      and c.relname in (
+        select p.partition_name from ledger.partitions as p where p.tier in ('cold', 'dropped')
+      )
+    )
   group by c.oid, a.grantee
   union all
   select
@@ -10485,6 +10504,116 @@ $$;
 comment on function ledger.check_guards() is
   'The part of doctor() about guards and row-level security.';
 
+-- from sql/monitor/check_cold.sql
+-- doctor(): cold partitions. Each needs its drop on record, in cold_drops and as an event
+-- ledger.partition_dropped; where the last event about a partition is itself in a cold file, that it
+-- was sealed is enough. Whether a hold on a stream or correlation covered what was dropped, the
+-- events alone could tell, which are in the file.
+create or replace function ledger.check_cold()
+returns table (severity text, kind text, object text, detail text, hint text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with looked_at as (
+    select p.*, d.dropped_at, d.event_id, e.event_type, e.payload ->> 'new_tier' as new_tier
+    from ledger.partitions as p
+    left join lateral (
+      select d.* from ledger.cold_drops as d
+      where d.partition_name = p.partition_name
+      order by d.dropped_at desc
+      limit 1
+    ) as d on true
+    left join lateral (
+      select e.event_type, e.payload from ledger.events as e
+      where e.tenant_id = 'ledger'
+        and e.aggregate_type = 'partition'
+        and e.aggregate_id = p.partition_name::text
+      order by e.sequence desc
+      limit 1
+    ) as e on true
+    where p.parent_name = 'agent_events'
+      and (p.tier in ('cold', 'dropped') or d.dropped_at is not null)
+  )
+  select
+    'error', 'dropped without record', l.partition_name::text,
+    case
+      when l.dropped_at is null then format('The manifest says %s, but no drop is on record.', l.tier)
+      when l.event_type is not null
+        then format('The manifest says %s, the last event about it is %s.', l.tier, l.event_type)
+      else 'No event ledger.partition_dropped records its drop.'
+    end,
+    'ledger.drop_cold() did not drop it. Find out who did, and restore it from its file or a backup.'
+  from looked_at as l
+  where l.tier in ('cold', 'dropped')
+    and (
+      l.dropped_at is null
+      or l.event_type <> 'ledger.partition_dropped'
+      or l.new_tier <> l.tier
+      or not exists (
+        select from ledger.events as e
+        where e.tenant_id = 'ledger'
+          and e.created_at = ledger.event_time(l.event_id)
+          and e.id = l.event_id
+      ) and not ledger.is_cold('ledger', l.event_id)
+    )
+  union all
+  select
+    'error', 'drop not done', l.partition_name::text,
+    format('Its drop is on record, but the manifest says %s.', l.tier),
+    'ledger.drop_cold() does both or none. Find out who called ledger.permit_drop().'
+  from looked_at as l
+  where l.tier in ('hot', 'archive')
+    and l.event_type = 'ledger.partition_dropped'
+  union all
+  select distinct
+    'error', 'dropped under a hold', d.partition_name::text,
+    format('The legal hold %s of tenant %s covered it then.', h.id, h.tenant_id),
+    'ledger.drop_cold() refuses that. Restore it from its file, and find out who did it.'
+  from ledger.cold_drops as d
+  join ledger.cold_ranges as r
+    on r.partition_name = d.partition_name and r.file_sha256 = d.file_sha256
+  join ledger.legal_holds as h
+    on h.tenant_id = r.tenant_id
+    and h.aggregate_id is null
+    and h.correlation_id is null
+    and h.placed_at <= d.dropped_at
+    and coalesce(least(h.released_at, h.until_time) > d.dropped_at, true)
+  where exists (
+    select
+    from ledger.log_entries as l
+    where l.tenant_id = r.tenant_id
+      and l.position >= lower(r.positions)
+      and l.position < upper(r.positions)
+      and r.positions @> l.position
+      and ledger.covers(h, null, null, null, l.created_at)
+      and (
+        h.subject_id is null
+        or exists (
+          select from ledger.event_private as p
+          where p.tenant_id = l.tenant_id
+            and p.event_id = l.event_id
+            and p.subject_id = h.subject_id
+        )
+      )
+  )
+  union all
+  select
+    'warning', 'restore not finished', c.oid::regclass::text,
+    'Events were, or are, copied into it, and it is not attached.',
+    format(
+      'select ledger.finish_restore(%L); or begin again with ledger.begin_restore().',
+      l.partition_name
+    )
+  from looked_at as l
+  join pg_class as c
+    on c.relname = l.partition_name and c.relnamespace = to_regnamespace('ledger')
+  where l.tier in ('cold', 'dropped')
+    and not exists (select from pg_inherits as i where i.inhrelid = c.oid)
+$$;
+
+comment on function ledger.check_cold() is 'The part of doctor() about cold partitions.';
+
 -- from sql/monitor/check_log.sql
 -- doctor(): whether the log can be sealed here, is being sealed, and stands where its last block
 -- left it. Whether it is whole, ledger.verify() and `agent-events verify` say.
@@ -10567,7 +10696,7 @@ as $$
   ) and not exists (
     select from ledger.agent_events_archive as e
     where e.tenant_id = m.tenant_id and e.created_at = m.created_at and e.id = m.id
-  )
+  ) and not ledger.is_cold(m.tenant_id, m.id)
   group by m.tenant_id
 $$;
 
@@ -10775,7 +10904,7 @@ as $$
       and e.created_at = ledger.event_time(l.erasure_id)
       and e.id = l.erasure_id
       and e.event_type = 'ledger.private_erased'
-  )
+  ) and not ledger.is_cold(l.tenant_id, l.erasure_id)
   group by l.tenant_id, l.erasure_id
   union all
   select
@@ -10905,14 +11034,16 @@ as $$
     union all
     select * from ledger.check_erasures(doctor.deep)
     union all
+    select * from ledger.check_cold()
+    union all
     select * from ledger.check_log()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
-  'What is wrong with guards, roles, privileges, partitions, events, private data and sealing; deep => '
-  'true checks every event.';
+  'What is wrong with guards, roles, privileges, partitions, events, private data, cold files and '
+  'sealing; deep => true checks every event.';
 
 -- from sql/grants.sql
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
