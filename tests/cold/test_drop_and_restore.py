@@ -130,8 +130,9 @@ def test_neighbours(ledger: AnyConnection, operator: AnyConnection, cold: File, 
     assert findings(ledger) == []
 
 
+@pytest.mark.usefixtures("cold")
 def test_streams_end_in_a_cold_partition(
-    ledger: AnyConnection, operator: AnyConnection, cold: File, dsn: str
+    ledger: AnyConnection, operator: AnyConnection, dsn: str
 ) -> None:
     """Nothing of them is left in the database but their heads; then they go on."""
     archive(ledger, JUNE)
@@ -159,9 +160,8 @@ def test_streams_end_in_a_cold_partition(
     assert ledger.execute(one).fetchall() == []
 
 
-def test_proofs_of_cold_events(
-    ledger: AnyConnection, operator: AnyConnection, cold: File, connect: Connect, login_role: Any
-) -> None:
+@pytest.mark.usefixtures("cold")
+def test_proofs_of_cold_events(ledger: AnyConnection, connect: Connect, login_role: Any) -> None:
     """Positions, inclusion proofs and roots come from the log, for a reader of the tenant."""
     reader = connect(user=login_role("reader", {"acme": ["read"]}))
     ids = ledger.execute(
@@ -195,8 +195,9 @@ def test_reading_goes_on_behind_cold_events(ledger: AnyConnection, cold: File) -
         assert positions == list(range(600, 901))
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_reader_of_one_tenant_sees_its_own_ranges(
-    ledger: AnyConnection, cold: File, connect: Connect, login_role: Any, dsn: str
+    connect: Connect, login_role: Any, dsn: str
 ) -> None:
     name = login_role("reader", {"globex": ["read"]})
     reader = connect(user=name)
