@@ -256,6 +256,7 @@ set local client_min_messages = warning;
 -- once every event in them is sealed; reads span both.
 \ir archive/refuse_archiving.sql
 \ir archive/refuse_unsealed.sql
+\ir archive/refuse_late_events.sql
 \ir archive/add_bounds.sql
 \ir archive/prepare_archive.sql
 \ir archive/validate_bounds.sql

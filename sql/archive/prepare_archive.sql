@@ -27,9 +27,7 @@ begin
     left join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id',
     v_partition.partition_name
   ) into v_rows, v_sealed;
-  if v_rows > v_sealed then
-    perform ledger.refuse_unsealed(v_partition.partition_name, pg_snapshot '1:1:');
-  end if;
+  perform ledger.refuse_unsealed(v_partition.partition_name, v_rows - v_sealed);
   update ledger.partitions as p
   set row_count = v_rows, sealed_snapshot = v_seen
   where p.partition_name = v_partition.partition_name;
