@@ -7947,41 +7947,19 @@ comment on function ledger.refuse_archiving(ledger.partitions) is
   'Part of archiving: raises 55000 unless a partition may be archived.';
 
 -- from sql/archive/refuse_unsealed.sql
--- Raises 55000 when a partition holds an event without a position: seal() looks for new events in
--- agent_events only, so none may leave it unsealed. Under the locks of a move it must be quick: it
--- asks about the transactions only that prepare_archive() has not seen over.
-create or replace function ledger.refuse_unsealed(partition_name name, since pg_snapshot)
+-- Raises 55000 when a partition holds so many events without a position, which is more than none:
+-- seal() looks for new events in agent_events only, so none may leave it unsealed.
+create or replace function ledger.refuse_unsealed(partition_name name, unsealed bigint)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
 as $$
-declare
-  v_unsealed bigint;
 begin
-  if refuse_unsealed.since is null then
-    raise exception using
-      errcode = 'object_not_in_prerequisite_state',
-      message = format('%s is not prepared for the archive', refuse_unsealed.partition_name),
-      hint = format('call ledger.archive_partition(%L);', refuse_unsealed.partition_name);
-  end if;
-
-  execute format(
-    'select count(*) from ledger.%I as e
-    where (
-        e.xact_id >= pg_snapshot_xmax($1) or e.xact_id = any(array(select pg_snapshot_xip($1)))
-      )
-      and not exists (
-        select from ledger.log_entries as l
-        where l.tenant_id = e.tenant_id and l.event_id = e.id
-      )',
-    refuse_unsealed.partition_name
-  ) into v_unsealed using refuse_unsealed.since;
-  if v_unsealed > 0 then
+  if refuse_unsealed.unsealed > 0 then
     raise exception using
       errcode = 'object_not_in_prerequisite_state',
       message = format(
-        '%s events of %s are not sealed', v_unsealed, refuse_unsealed.partition_name
+        '%s events of %s are not sealed', refuse_unsealed.unsealed, refuse_unsealed.partition_name
       ),
       detail = 'Only what has its position in the log may leave agent_events.',
       hint = 'Seal them (select ledger.seal_all();), then archive again. If they stay: '
@@ -7990,8 +7968,55 @@ begin
 end
 $$;
 
-comment on function ledger.refuse_unsealed(name, pg_snapshot) is
+comment on function ledger.refuse_unsealed(name, bigint) is
   'Part of archiving: raises 55000 when a partition holds events that are not sealed.';
+
+-- from sql/archive/refuse_late_events.sql
+-- Raises 55000 when events came into a partition after prepare_archive() counted them and saw that
+-- they are sealed: seal() looks for new events in agent_events only, so none may leave it unsealed.
+-- Runs under the locks of a move, so it asks about transactions only that were not over then: two
+-- look-ups in the index, each a query of its own, for with an OR between them the planner may read
+-- the whole index.
+create or replace function ledger.refuse_late_events(partition_name name, since pg_snapshot)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  v_late bigint;
+begin
+  if refuse_late_events.since is null then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format('%s is not prepared for the archive', refuse_late_events.partition_name),
+      hint = format('call ledger.archive_partition(%L);', refuse_late_events.partition_name);
+  end if;
+
+  execute format(
+    'select
+      (select count(*) from ledger.%1$I as e where e.xact_id >= pg_snapshot_xmax($1))
+      + (
+        select count(*) from ledger.%1$I as e
+        where e.xact_id = any(array(select pg_snapshot_xip($1)))
+      )',
+    refuse_late_events.partition_name
+  ) into v_late using refuse_late_events.since;
+  if v_late > 0 then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format(
+        '%s events of %s were committed after the others had been counted',
+        v_late, refuse_late_events.partition_name
+      ),
+      detail = 'Only what has its position in the log may leave agent_events.',
+      hint = format('Begin again: call ledger.archive_partition(%L);', refuse_late_events.partition_name);
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_late_events(name, pg_snapshot) is
+  'Part of move_partition(): raises 55000 when events came after prepare_archive().';
 
 -- from sql/archive/add_bounds.sql
 -- Adds the CHECK of a partition's bounds, unless it is there, without looking at the rows. Locks the
@@ -8057,9 +8082,7 @@ begin
     left join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id',
     v_partition.partition_name
   ) into v_rows, v_sealed;
-  if v_rows > v_sealed then
-    perform ledger.refuse_unsealed(v_partition.partition_name, pg_snapshot '1:1:');
-  end if;
+  perform ledger.refuse_unsealed(v_partition.partition_name, v_rows - v_sealed);
   update ledger.partitions as p
   set row_count = v_rows, sealed_snapshot = v_seen
   where p.partition_name = v_partition.partition_name;
@@ -8151,6 +8174,16 @@ declare
   v_parents name[] := array['agent_events', 'agent_events_archive'];
 begin
   perform ledger.require_tenant('*', 'operate');
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception using
+      errcode = 'invalid_transaction_state',
+      message = format(
+        'moving a partition needs READ COMMITTED, not %s',
+        upper(current_setting('transaction_isolation'))
+      ),
+      detail = 'An older snapshot would not show an event that was committed meanwhile.',
+      hint = 'begin transaction isolation level read committed;';
+  end if;
   lock table ledger.partitions in share row exclusive mode;
   v_partition := ledger.find_partition(move_partition.partition_name);
   if v_partition.tier = move_partition.new_tier then
@@ -8173,7 +8206,7 @@ begin
   perform ledger.record_move(v_partition, move_partition.new_tier);
   perform ledger.lock_partition(v_partition.partition_name, v_parents[1], v_parents[2]);
   if move_partition.new_tier = 'archive' then
-    perform ledger.refuse_unsealed(v_partition.partition_name, v_partition.sealed_snapshot);
+    perform ledger.refuse_late_events(v_partition.partition_name, v_partition.sealed_snapshot);
   end if;
   perform ledger.reattach_partition(
     v_partition.partition_name, v_parents[1], v_parents[2], v_partition.from_time,
@@ -8367,8 +8400,9 @@ comment on function ledger.record_step(uuid, text, name, timestamptz, int, jsonb
 -- from sql/maintain/run_step.sql
 -- Takes one step in a transaction of its own, and another for each attempt while locks are missing;
 -- sleeps in between, so that those who waited behind us get through. What goes wrong comes back as
--- `error` (sqlstate, message, detail, hint) and is recorded; it ends nothing. SECURITY INVOKER and
--- without SET, as a procedure that commits must be: everything is named in full.
+-- `error` (sqlstate, message, detail, hint) and is recorded; it ends nothing. READ COMMITTED, whatever
+-- the session's default: what was committed while we waited for locks must be seen. SECURITY INVOKER
+-- and without SET, as a procedure that commits must be: everything is named in full.
 create or replace procedure ledger.run_step(
   run_id uuid,
   step text,
@@ -8390,6 +8424,8 @@ begin
   while not v_is_over loop
     v_attempts := v_attempts + 1;
     error := null;
+    commit;
+    set transaction isolation level read committed;
     begin
       perform ledger.maintenance_step(run_step.step, run_step.object);
       v_is_over := true;
