@@ -23,7 +23,8 @@ QUERIES = {
         select * from ledger.find_events('acme', page_size => 1000)""",
     "find_events, oldest first, a page in the middle": """
         select f.* from (
-          select id from ledger.events where tenant_id = 'acme' order by created_at offset 25 limit 1
+          select id from ledger.events
+          where tenant_id = 'acme' order by created_at offset 25 limit 1
         ) as e, ledger.find_events(
           'acme', after_id => e.id, page_size => 50, newest_first => false
         ) as f""",
