@@ -52,7 +52,7 @@ def test_once(run: Run, pg: psycopg.Connection[Any], old_partition: str) -> None
     result = run("maintain")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[0].split() == ["step", "partition", "took", "result"]
-    assert [line.split()[-1] for line in result.stdout.splitlines()[1:]] == ["done"] * 5
+    assert [line.split()[-1] for line in result.stdout.splitlines()[1:]] == ["done"] * 6
     assert f"archive          {old_partition}" in result.stdout
     assert tier(pg, old_partition) == "archive"
     kept = pg.execute("select distinct run_id from ledger.maintenance_steps").fetchall()
@@ -79,20 +79,19 @@ def test_a_step_that_fails_exits_with_1(run: Run, connect: Connect, old_partitio
     assert f"archive {old_partition}: 55P03 canceling statement" in result.stderr
     reader.rollback()
     steps = rows(run("maintain", "--json"))
-    assert [step["error"] for step in steps] == [None] * 5
+    assert [step["error"] for step in steps] == [None] * 6
 
 
 def test_what_builds_on_a_failure_is_left_out(
     run: Run, connect: Connect, old_partition: str
 ) -> None:
-    """Who cannot be counted is not archived."""
     other = connect(autocommit=False)
     other.execute(
         "select from ledger.partitions where partition_name = %s for update", [old_partition]
     )
     dsn = f"{os.environ['AGENT_EVENTS_DSN']} options='-c lock_timeout=200ms'"
-    steps = rows(run("maintain", "--json", "--max-wait", "0s", "--dsn", dsn))
-    assert [step["step"] for step in steps] == ["make partitions", "seal", "prepare archive"]
+    steps = rows(run("maintain", "--json", "--max-wait", "0s"))
+    assert [step["step"] for step in steps] == ["make partitions", "seal", "add bounds"]
     assert steps[-1]["error"]["sqlstate"] == "55P03"
 
 
@@ -210,12 +209,12 @@ def test_the_process_finishes_the_step_at_hand(
         process.process.send_signal(signal.SIGTERM)
         process.wait_for("stopping")
         blocker.rollback()
-        assert process.wait_for("step")["step"] == "prepare archive"
+        assert process.wait_for("step")["step"] == "add bounds"
         process.wait_for("stopped")
         assert process.process.wait(timeout=60) == 0
     assert tier(pg, old_partition) == "hot"
     query = "select step from ledger.maintenance_steps order by ordinal desc limit 1"
-    assert pg.execute(query).fetchone() == ("prepare archive",)
+    assert pg.execute(query).fetchone() == ("add bounds",)
 
 
 def wait_until_blocked(pg: psycopg.Connection[Any]) -> None:
