@@ -32,6 +32,11 @@ from agent_events.maintaining import Schedule, Step, keep, take_steps
 EVERY = timedelta(hours=1)
 SEAL_EVERY = timedelta(seconds=1)
 
+WHO_HOLDS = (
+    "Somebody holds its locks: select pid, usename, state, xact_start, query "
+    "from pg_stat_activity where xact_start < now() - interval '1 second' order by xact_start;"
+)
+
 
 @click.command(
     "maintain",
@@ -156,9 +161,9 @@ def _explain(steps: Sequence[Step]) -> None:
         what = " ".join(filter(None, (taken.step, taken.object)))
         state, message = taken.error["sqlstate"], taken.error["message"]
         err.print(f"{what}: {state} {message}", style="red", markup=False)
-        for name in ("detail", "hint"):
-            if taken.error.get(name):
-                err.print(f"    {taken.error[name]}", markup=False)
+        hint = taken.error["hint"] or (WHO_HOLDS if state == "55P03" else None)
+        for text in filter(None, (taken.error["detail"], hint)):
+            err.print(f"    {text}", markup=False)
 
 
 class LineLog:
