@@ -151,6 +151,12 @@ def log(
     "--count", "counts", multiple=True, type=int, help="Partitions. Default: 12, 120 and 500."
 )
 @click.option("--rounds", type=click.IntRange(5), default=50, show_default=True)
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(["storage", "archiving", "counts"]),
+    help="Only these parts.",
+)
 def partitions(
     version: int,
     dsn: str | None,
@@ -158,16 +164,24 @@ def partitions(
     events: int,
     counts: tuple[int, ...],
     rounds: int,
+    only: tuple[str, ...],
 ) -> None:
     """Bytes an event takes, what archiving holds up, and what many partitions cost."""
-    plan = PartitionPlan(events=events, counts=counts or (12, 120, 500), rounds=rounds)
+    plan = PartitionPlan(
+        events=events,
+        counts=counts or (12, 120, 500),
+        rounds=rounds,
+        parts=only or ("storage", "archiving", "counts"),
+    )
     find_programs(version)
     with bench_database(dsn, version, data) as bench:
         console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
         with console.status("measuring") as status:
             figures, by_count = measure_partitions(bench, plan, status.update)
-    console.print(figure_table(figures))
-    console.print(count_table(by_count))
+    if figures:
+        console.print(figure_table(figures))
+    if by_count:
+        console.print(count_table(by_count))
     console.print(f"Milliseconds, medians; the same {events:,} events in so many partitions.")
 
 

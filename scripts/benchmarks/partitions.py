@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -61,22 +61,32 @@ class PartitionPlan:
     events: int
     counts: tuple[int, ...]
     rounds: int
+    parts: tuple[str, ...]
 
 
 def measure_partitions(
     bench: Bench, plan: PartitionPlan, say: Callable[[str], None]
 ) -> tuple[list[Figure], dict[int, dict[str, float]]]:
-    with bench.clone() as database, connected(database.dsn) as connection:
-        say(f"{plan.events:,} events of the demo's agent")
-        figures = list(storage(connection, plan.events))
-    with bench.clone() as database:
-        say("archiving while others emit")
-        figures += archiving(database, plan.events)
-    by_count = {}
-    for count in plan.counts:
-        say(f"{count} partitions")
+    figures: list[Figure] = []
+    by_count: dict[int, dict[str, float]] = {}
+    if "storage" in plan.parts:
         with bench.clone() as database, connected(database.dsn) as connection:
-            by_count[count] = latencies(connection, count, plan)
+            say(f"{plan.events:,} events of the demo's agent")
+            figures += storage(connection, plan.events)
+    if "archiving" in plan.parts:
+        with bench.clone() as database:
+            say("archiving while others emit")
+            figures += archiving(database, plan.events)
+    if "counts" in plan.parts:
+        with ExitStack() as stack:
+            ledgers = {}
+            for count in plan.counts:
+                say(f"{count} partitions")
+                database = stack.enter_context(bench.clone())
+                connection = stack.enter_context(connected(database.dsn))
+                ledgers[count] = spread(connection, count, plan.events)
+            say("reading and writing")
+            by_count = latencies(ledgers, plan.rounds)
     return figures, by_count
 
 
@@ -173,39 +183,51 @@ def slowest_emit(database: Bench, meanwhile: Callable[[], object]) -> float:
     return 1000 * max(times[10:])
 
 
-def latencies(
-    connection: psycopg.Connection[Any], count: int, plan: PartitionPlan
-) -> dict[str, float]:
-    """Milliseconds of each call where events are spread over so many daily partitions."""
+@dataclass(frozen=True)
+class Spread:
+    """A ledger whose events lie in so many daily partitions, and one of its events."""
+
+    connection: psycopg.Connection[Any]
+    making: float
+    given: dict[str, Any]
+
+
+def spread(connection: psycopg.Connection[Any], count: int, events: int) -> Spread:
     connection.execute("update ledger.partition_settings set partition_interval = 'day'")
     today = datetime.now(UTC).replace(hour=12)
+    days = [today - timedelta(days=day + 31) for day in range(count, 0, -1)]
     started = perf_counter()
-    for day in range(count, 0, -1):
-        connection.execute("select ledger.ensure_partition(%s)", [today - timedelta(days=day + 31)])
+    for day in days:
+        connection.execute("select ledger.ensure_partition(%s)", [day])
     making = 1000 * (perf_counter() - started) / count
-    for day in range(count, 0, -1):
-        backfill(connection, today - timedelta(days=day + 31), plan.events // count)
+    for day in days:
+        backfill(connection, day, events // count)
     connection.execute("select count(*) from ledger.seal_all()")
     connection.execute("vacuum analyze")
-    middle = connection.execute(
+    event = connection.execute(
         "select id, correlation_id from ledger.agent_events where created_at > %s limit 1",
-        [today - timedelta(days=31 + count // 2)],
+        [days[count // 2]],
     ).fetchone() or (None, None)
-    given = {"tenant": TENANT, "id": middle[0], "correlation": middle[1]}
-    found = {"make a partition": making}
+    return Spread(connection, making, {"tenant": TENANT, "id": event[0], "correlation": event[1]})
+
+
+def latencies(ledgers: dict[int, Spread], rounds: int) -> dict[int, dict[str, float]]:
+    """Milliseconds of each call, by turns on each ledger; the first rounds do not count."""
+    found = {count: {"make a partition": ledger.making} for count, ledger in ledgers.items()}
     for name, call in CALLS.items():
-        times = []
-        for number in range(plan.rounds + 10):
-            if name.startswith("seal_all"):
-                connection.execute(CALLS["emit_event"], given)
-            took = timed(connection, call, given)
-            if number >= 10:
-                times.append(took)
-        found[name] = 1000 * median(times)
-    with connection.transaction():
-        connection.execute(CALLS["find_events by correlation"], given)
-        locks = "select count(*) from pg_locks where pid = pg_backend_pid() and not fastpath"
-        found["locks of that find_events"] = float(one(connection, locks))
+        times: dict[int, list[float]] = {count: [] for count in ledgers}
+        for _ in range(rounds + 10):
+            for count, ledger in ledgers.items():
+                if name.startswith("seal_all"):
+                    ledger.connection.execute(CALLS["emit_event"], ledger.given)
+                times[count].append(timed(ledger.connection, call, ledger.given))
+        for count, each in times.items():
+            found[count][name] = 1000 * median(each[10:])
+    for count, ledger in ledgers.items():
+        with ledger.connection.transaction():
+            ledger.connection.execute(CALLS["find_events by correlation"], ledger.given)
+            locks = "select count(*) from pg_locks where pid = pg_backend_pid() and not fastpath"
+            found[count]["locks of that find_events"] = float(one(ledger.connection, locks))
     return found
 
 

@@ -1,0 +1,96 @@
+"""A physical replica, and what happens to the log when it takes over without the last commits."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+from psycopg.conninfo import make_conninfo
+
+from agent_events import Ledger, embedded, migrate
+from agent_events.cli import main
+
+SETTINGS = {"wal_level": "replica", "max_wal_senders": 4, "hot_standby": "on"}
+
+
+class Outside:
+    """The key and the checkpoints, which no server has."""
+
+    def __init__(self, folder: Path) -> None:
+        self.key = folder / "ledger.key"
+        self.anchor = f"file:{folder / 'checkpoints.jsonl'}"
+        self.run("keygen", "example.com/app/default", "--out", str(self.key))
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(main, arguments, catch_exceptions=False)
+
+    def sign(self, dsn: str, anchor: str | None = None) -> Result:
+        where = ["--key", str(self.key), "--anchor", anchor or self.anchor]
+        return self.run("checkpoint", *where, "--seal", "--dsn", dsn)
+
+    def findings(self, dsn: str) -> set[str]:
+        trusted = ["--anchor", self.anchor, "--vkey", f"{self.key}.vkey"]
+        lines = self.run("verify", *trusted, "--workers", "1", "--json", "--dsn", dsn).stdout
+        rows = map(json.loads, lines.splitlines())
+        return {row["kind"] for row in rows if row["type"] == "finding"}
+
+
+def emit(dsn: str, count: int) -> None:
+    with psycopg.connect(dsn) as connection:
+        Ledger(connection).emit_events([{"event_type": "run.paused"}] * count)
+
+
+def start(data: Path, version: int) -> str:
+    return make_conninfo(**embedded.ensure_server(data, version, settings=SETTINGS))
+
+
+def copy_of(primary: Path, dsn: str) -> Path:
+    """What pg_basebackup --write-recovery-conf makes, owned by the server's user."""
+    target = primary.with_name("standby")
+    program = embedded.client_program("pg_basebackup")
+    arguments = ["--write-recovery-conf", "--checkpoint=fast", f"--pgdata={target}"]
+    done = subprocess.run(
+        [program, *arguments, f"--dbname={dsn}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for left in target.glob(".s.PGSQL.*"):  # of the primary's socket, which stands in its folder
+        left.unlink()
+    owner = primary.stat()
+    for path in (target, *target.rglob("*")):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    return target
+
+
+def test_failover(server_folder: Path, server_version: int, tmp_path: Path) -> None:
+    outside = Outside(tmp_path)
+    primary = start(server_folder / "primary", server_version)
+    migrate.upgrade(primary)
+    emit(primary, 10)
+    assert outside.sign(primary).exit_code == 0
+
+    standby = start(copy_of(server_folder / "primary", primary), server_version)
+    with psycopg.connect(standby, autocommit=True) as connection:
+        ledger = Ledger(connection)
+        assert len(ledger.find_events()) == 10
+        assert outside.findings(standby) == set()
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            ledger.seal()
+
+        # It takes over; the old primary goes on for a while, and what it wrote is lost.
+        connection.execute("select pg_promote()")
+        emit(primary, 5)
+        assert outside.sign(primary).exit_code == 0
+        embedded.stop_server(server_folder / "primary", server_version)
+
+        emit(standby, 1)
+        assert ledger.seal().tree_size == 11
+        assert [f for f in ledger.doctor() if f.severity != "info"] == []
+    assert outside.findings(standby) == {"truncated"}
+    refused = outside.sign(standby)
+    assert (refused.exit_code, "15 events were signed" in refused.stderr) == (1, True)
+    assert outside.sign(standby, f"file:{tmp_path / 'since_failover.jsonl'}").exit_code == 0
