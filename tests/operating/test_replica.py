@@ -92,5 +92,5 @@ def test_failover(server_folder: Path, server_version: int, tmp_path: Path) -> N
         assert [f for f in ledger.doctor() if f.severity != "info"] == []
     assert outside.findings(standby) == {"truncated"}
     refused = outside.sign(standby)
-    assert (refused.exit_code, "15 events were signed" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "nothing was signed" in refused.stderr) == (1, True)
     assert outside.sign(standby, f"file:{tmp_path / 'since_failover.jsonl'}").exit_code == 0
