@@ -24,8 +24,8 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 def blocks(page: Path, *languages: str) -> list[str]:
-    pattern = rf"^```(?:{'|'.join(languages)})\n(.*?)^```"
-    return re.findall(pattern, page.read_text(), re.DOTALL | re.MULTILINE)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [text for language, text in fenced if language in languages]
 
 
 def commands(page: Path) -> list[list[str]]:
@@ -48,7 +48,14 @@ def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/quickstart.md", "docs/event-types.md", "docs/privacy.md"]
+    "name",
+    [
+        "README.md",
+        "docs/quickstart.md",
+        "docs/event-types.md",
+        "docs/privacy.md",
+        "docs/operating.md",
+    ],
 )
 def test_sql_runs(name: str, pg: psycopg.Connection[Any]) -> None:
     """In order, each statement on its own; roles go with the transaction."""
@@ -94,6 +101,18 @@ def test_commands_of_the_quick_start_run(dsn: str) -> None:
         assert done.exit_code == 0, f"{words}: {done.output}"
         ran += 1
     assert ran
+
+
+def test_commands_of_the_operating_page_run(dsn: str) -> None:
+    """All but the process, which tests/schedules starts and stops."""
+    ran = 0
+    for words in commands(ROOT / "docs" / "operating.md"):
+        if "--every" in words:
+            continue
+        done = CliRunner().invoke(main, words, env={"AGENT_EVENTS_DSN": dsn})
+        assert done.exit_code == 0, f"{words}: {done.output}"
+        ran += 1
+    assert ran > 5
 
 
 @every_page
