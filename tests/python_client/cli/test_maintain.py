@@ -217,6 +217,36 @@ def test_the_process_finishes_the_step_at_hand(
     assert pg.execute(query).fetchone() == ("add bounds",)
 
 
+SHORT_GRACE = """
+import sys
+from datetime import timedelta
+from agent_events.cli.maintain import LineLog
+from agent_events.maintaining import Schedule, keep
+
+hour = timedelta(hours=1)
+keep(sys.argv[-1], Schedule(hour, None, max_wait=hour, grace=timedelta(seconds=1)), LineLog(True))
+"""
+
+
+def test_a_step_that_does_not_end_is_cancelled(
+    dsn: str, pg: psycopg.Connection[Any], connect: Connect, old_partition: str
+) -> None:
+    """It waits for a lock that is not let go; nothing of it is done."""
+    blocker = connect(autocommit=False)
+    blocker.execute(
+        "select from ledger.partitions where partition_name = %s for update", [old_partition]
+    )
+    command = [sys.executable, "-c", SHORT_GRACE, dsn]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        log = Running(process)
+        wait_until_blocked(pg)
+        process.send_signal(signal.SIGTERM)
+        assert log.wait_for("cancelled")["work"] == "maintain"
+        log.wait_for("stopped")
+        assert process.wait(timeout=60) == 0
+    assert tier(pg, old_partition) == "hot"
+
+
 def wait_until_blocked(pg: psycopg.Connection[Any]) -> None:
     pg.execute(
         f"""
