@@ -7972,10 +7972,12 @@ create type ledger.private_event as (
 comment on type ledger.private_event is
   'An event with its private data: payload has its private fields back in it, private is what was '
   'given beside them. position is NULL while it is not sealed. Where the data was erased, '
-  'erasure_id and erased_at say so, and payload is what is left.';
+  'erasure_id and erased_at say so, and payload is what is left. Of an event in a cold file there '
+  'is what the database keeps: no event_type, and of payload the private fields only.';
 
 -- from sql/privacy/private_events.sql
--- Events with their private data: the fields of the payload back in it, the rest beside it.
+-- Events with their private data: the fields of the payload back in it, the rest beside it. Of an
+-- event in a cold file there is the private data only, which never leaves the database.
 create or replace function ledger.private_events(tenant_id text, event_ids uuid[])
 returns setof ledger.private_event
 language sql
@@ -7984,26 +7986,28 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
   select
-    e.id, e.created_at, l.position, e.event_type, e.schema_version, e.aggregate_type,
+    wanted.id, ledger.event_time(wanted.id), l.position, e.event_type, e.schema_version, e.aggregate_type,
     e.aggregate_id, p.subject_id,
-    ledger.merge_private(e.payload, coalesce(p.private -> 'payload', '{}')),
+    ledger.merge_private(coalesce(e.payload, '{}'), coalesce(p.private -> 'payload', '{}')),
     p.private - 'payload', null::uuid, null::timestamptz
   from unnest(private_events.event_ids) as wanted (id)
   join ledger.event_private as p
     on p.tenant_id = private_events.tenant_id and p.event_id = wanted.id
-  join ledger.events as e
+  left join ledger.events as e
     on e.tenant_id = p.tenant_id
     and e.created_at = ledger.event_time(wanted.id)
     and e.id = wanted.id
-  left join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id
-  order by e.created_at, e.id
+  left join ledger.log_entries as l on l.tenant_id = p.tenant_id and l.event_id = wanted.id
+  where e.id is not null or ledger.is_cold(p.tenant_id, wanted.id)
+  order by wanted.id
 $$;
 
 comment on function ledger.private_events(text, uuid[]) is
   'Part of read_private() and subject_report(): events with their private data.';
 
 -- from sql/privacy/erased_events.sql
--- Events whose private data about a person was erased, as far as the record names the person.
+-- Events whose private data about a person was erased, as far as the record names the person. Of an
+-- event in a cold file there is little to say.
 create or replace function ledger.erased_events(tenant_id text, subject_id text)
 returns setof ledger.private_event
 language sql
@@ -8012,17 +8016,18 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
   select
-    e.id, e.created_at, l.position, e.event_type, e.schema_version, e.aggregate_type,
+    x.event_id, ledger.event_time(x.event_id), l.position, e.event_type, e.schema_version, e.aggregate_type,
     e.aggregate_id, erased_events.subject_id, e.payload, null::jsonb, x.erasure_id, x.erased_at
   from ledger.erasures as x
-  join ledger.events as e
+  left join ledger.events as e
     on e.tenant_id = x.tenant_id
     and e.created_at = ledger.event_time(x.event_id)
     and e.id = x.event_id
-  left join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id
+  left join ledger.log_entries as l on l.tenant_id = x.tenant_id and l.event_id = x.event_id
   where x.tenant_id = erased_events.tenant_id
     and x.subject_hash = ledger.subject_hash(erased_events.subject_id, erased_events.tenant_id)
-  order by e.created_at, e.id
+    and (e.id is not null or ledger.is_cold(x.tenant_id, x.event_id))
+  order by x.event_id
 $$;
 
 comment on function ledger.erased_events(text, text) is
