@@ -176,9 +176,8 @@ def test_a_new_key_signs_a_log_with_cold_events(
     key = SigningKey.generate("example.com/ledger/acme")
     done = sign(dsn, key, {"file": open_store(f"file:{tmp_path / 'anchor'}")})
     assert done is not None
-    assert ledger.execute(
-        "select root from ledger.log_heads where tenant_id = 'acme'"
-    ).fetchone() == (done.checkpoint.root,)
+    root = ledger.execute("select root from ledger.log_heads where tenant_id = 'acme'").fetchone()
+    assert root == (done.checkpoint.root,)
     with unguarded(ledger):
         ledger.execute("update ledger.partitions set tier = 'archive' where tier = 'cold'")
     with pytest.raises(CannotSign, match="position 0 is missing"):

@@ -117,6 +117,14 @@ def test_a_permit_ends_with_its_transaction(
     assert findings(ledger) == []
 
 
+def test_a_drop_is_written_down(ledger: AnyConnection, cold: File) -> None:
+    commands = ledger.execute(
+        "select command_tag, object from ledger_guard.maintenance_commands"
+        " where command_tag like 'DROP%'"
+    ).fetchall()
+    assert commands == [("DROP TABLE", f"ledger.{cold.partition}")]
+
+
 def test_views_of_others_do_not_go_with_it(
     ledger: AnyConnection, operator: AnyConnection, file: File, refused: Refused
 ) -> None:
