@@ -155,7 +155,9 @@ grant select on ledger.erasures to ledger_privacy, ledger_auditor;
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;
 grant execute on function ledger.doctor to ledger_operator, ledger_auditor;
-grant execute on function ledger.ensure_partitions, ledger.ensure_partition to ledger_operator;
+grant execute on function
+  ledger.ensure_partitions, ledger.ensure_partition, ledger.adopt_partitions
+to ledger_operator;
 grant execute on function ledger.ensure_partition to ledger_append;
 
 -- The installer was in the owning roles for this transaction only; a member of ledger_owner it

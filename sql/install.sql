@@ -130,6 +130,7 @@ set local client_min_messages = warning;
 \ir partition/refresh_coverage.sql
 \ir partition/ensure_partition.sql
 \ir partition/ensure_partitions.sql
+\ir partition/adopt_partitions.sql
 
 -- emit: the hot path. emit_event and emit_events are what people call; the rest are their parts.
 \ir run/ensure_tenant.sql
