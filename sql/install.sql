@@ -250,13 +250,16 @@ set local client_min_messages = warning;
 \ir guard/guards_of.sql
 \ir guard/refuse_change.sql
 \ir guard/protect_table.sql
+\ir guard/relation_of.sql
 \ir guard/is_protected.sql
 \ir guard/unprotected_rows.sql
 \ir guard/foreign_code.sql
 \ir guard/broken_triggers.sql
+\ir guard/current_window.sql
 \ir guard/broken_guards.sql
 \ir guard/ownership_findings.sql
-\ir guard/current_window.sql
+\ir guard/new_partitions.sql
+\ir guard/window_targets.sql
 \ir guard/open_window.sql
 \ir guard/check_window.sql
 \ir guard/close_window.sql

@@ -3369,10 +3369,10 @@ comment on function ledger.ensure_partitions() is
   'many tables were made. Schedule it daily.';
 
 -- from sql/partition/adopt_partitions.sql
--- Takes partitions of agent_events and outbox that another tool attached (pg_partman, a person) into
--- the ledger: guards them, enters them in the manifest, counts what they cover. Taken is what
--- create_partition() could have made: a plain, permanent table of the ledger's owner and schema with
--- the name that its bounds ask for, between two midnights UTC, that nobody has privileges on,
+-- Takes partitions of agent_events and outbox that another tool attached (pg_partman, a person)
+-- into the ledger: guards them, enters them in the manifest, counts what they cover. Taken is what
+-- create_partition() could have made: a plain, permanent table of the ledger's owner and schema
+-- with the name that its bounds ask for, between two midnights UTC, that nobody has privileges on,
 -- without code of its own, and empty, because rows that are there already may be forged: only a
 -- superuser takes those. Of any other it says why in a warning, and doctor() goes on reporting it.
 -- Locks out other partition makers, and writers of the partitions that it looks at.
@@ -3449,7 +3449,9 @@ begin
     if v_obstacle is null and not v_is_superuser then
       execute format('lock table %s in share row exclusive mode', v_new.target);
       execute format('select exists (select from %s)', v_new.target) into v_filled;
-      v_obstacle := case when v_filled then 'it is not empty, and only a superuser can judge that' end;
+      v_obstacle := case
+        when v_filled then 'it is not empty, and only a superuser can judge that'
+      end;
     end if;
     if v_obstacle is not null then
       raise warning using
@@ -7640,6 +7642,7 @@ create table ledger_guard.maintenance_windows (
   by_superuser boolean not null,
   broken_guards text[] not null,
   protected oid[] not null,
+  admitted oid[] not null default '{}',
   primary key (xact_id, opened_at)
 );
 
@@ -7650,6 +7653,8 @@ comment on column ledger_guard.maintenance_windows.broken_guards is
 comment on column ledger_guard.maintenance_windows.protected is
   'Protected tables and attached partitions that the window has seen; each must be in its place '
   'at commit.';
+comment on column ledger_guard.maintenance_windows.admitted is
+  'Partitions that the window attached; they may wait for their guards until commit.';
 
 -- from sql/guard/maintenance_commands.sql
 -- What was changed in a maintenance window, command by command. Recorded where event triggers
@@ -7661,11 +7666,14 @@ create table ledger_guard.maintenance_commands (
   executed_at timestamptz not null default clock_timestamp(),
   command_tag text not null,
   object text not null,
+  relation oid,
   primary key (xact_id, opened_at, ordinal)
 );
 
 comment on table ledger_guard.maintenance_commands is
   'DDL commands on objects of the ledger, per maintenance window.';
+comment on column ledger_guard.maintenance_commands.relation is
+  'The table it was about; the check at commit looks at it again.';
 
 -- from sql/guard/protected_tables.sql
 -- Every table that must carry guards: the listed ones and whatever hangs below the three
@@ -7792,7 +7800,10 @@ as $$
   ),
   wanted as (
     select l.guard, l.events, l.level, l.condition from listed as l
-    where guards_of.target = to_regclass('ledger.' || l.table_name)
+    where l.table_name = (
+      select c.relname from pg_class as c
+      where c.oid = guards_of.target and c.relnamespace = to_regnamespace('ledger')
+    )
   )
   select w.guard, w.events, w.level, w.condition from wanted as w
   union all
@@ -7865,6 +7876,32 @@ comment on function ledger.protect_table(regclass) is
   'Puts the guard triggers on a table or partition of the ledger. Call it on a partition before '
   'attaching it.';
 
+-- from sql/guard/relation_of.sql
+-- The table, index, view or sequence that a catalog object is, or is part of; NULL for others. An
+-- index counts as its table.
+create or replace function ledger_guard.relation_of(classid oid, objid oid)
+returns oid
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case relation_of.classid
+    when 'pg_class'::regclass then coalesce(
+      (select i.indrelid from pg_index as i where i.indexrelid = relation_of.objid),
+      relation_of.objid
+    )
+    when 'pg_trigger'::regclass
+      then (select t.tgrelid from pg_trigger as t where t.oid = relation_of.objid)
+    when 'pg_rewrite'::regclass
+      then (select r.ev_class from pg_rewrite as r where r.oid = relation_of.objid)
+    when 'pg_policy'::regclass
+      then (select p.polrelid from pg_policy as p where p.oid = relation_of.objid)
+  end
+$$;
+
+comment on function ledger_guard.relation_of(oid, oid) is
+  'The relation that a catalog object is, or is part of; NULL for other objects.';
+
 -- from sql/guard/is_protected.sql
 -- Whether an object belongs to the ledger: it stands in one of its schemas, belongs to one of its
 -- owning roles (so that a table just moved to another schema is still recognised), or hangs below
@@ -7884,15 +7921,7 @@ declare
     to_regrole('ledger_append')::oid,
     to_regrole('ledger_guard')::oid
   ];
-  v_relation oid := case is_protected.classid
-    when 'pg_class'::regclass then is_protected.objid
-    when 'pg_trigger'::regclass
-      then (select t.tgrelid from pg_trigger as t where t.oid = is_protected.objid)
-    when 'pg_rewrite'::regclass
-      then (select r.ev_class from pg_rewrite as r where r.oid = is_protected.objid)
-    when 'pg_policy'::regclass
-      then (select p.polrelid from pg_policy as p where p.oid = is_protected.objid)
-  end;
+  v_relation oid := ledger_guard.relation_of(is_protected.classid, is_protected.objid);
 begin
   if is_protected.schema_name = 'pg_temp' then
     return false;
@@ -7957,8 +7986,8 @@ comment on function ledger_guard.unprotected_rows() is
 -- from sql/guard/foreign_code.sql
 -- Defaults, constraints, indexes, policies and column types of the ledger's tables that use
 -- functions, operators or types which are not built in: such code would run as ledger_append with
--- every event. The policies' own function is the exception.
-create or replace function ledger_guard.foreign_code()
+-- every event. The policies' own function is the exception. For these tables, or for all.
+create or replace function ledger_guard.foreign_code(targets oid[] default null)
 returns table (target regclass, part text)
 language sql
 stable
@@ -7969,8 +7998,12 @@ as $$
     from pg_class as c
     where c.relnamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
       and c.relkind in ('r', 'p')
+      and foreign_code.targets is null
     union
     select p.target from ledger_guard.protected_tables as p
+    where foreign_code.targets is null
+    union
+    select t.oid from unnest(foreign_code.targets) as t (oid)
   ),
   parts (target, classid, objid) as (
     select t.oid, 'pg_class'::regclass, t.oid
@@ -8006,14 +8039,14 @@ as $$
     )
 $$;
 
-comment on function ledger_guard.foreign_code() is
+comment on function ledger_guard.foreign_code(oid[]) is
   'Parts of the ledger''s tables that run code which is not built in.';
 
 -- from sql/guard/broken_triggers.sql
--- Guard triggers that do not do their work, and triggers on protected tables that are not the
+-- Guard triggers of these tables that do not do their work, and triggers on them that are not the
 -- ledger's. 'demoted': fires only in sessions with session_replication_role = origin (a data-only
 -- restore does that).
-create or replace function ledger_guard.broken_triggers()
+create or replace function ledger_guard.broken_triggers(targets oid[])
 returns table (target regclass, guard text, problem text)
 language sql
 stable
@@ -8021,7 +8054,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   with wanted as (
     select
-      p.target,
+      t.target,
       g.guard,
       g.condition,
       2  -- as pg_trigger.tgtype
@@ -8030,17 +8063,21 @@ as $$
       + 8 * (g.events like '%delete%')::int
       + 16 * (g.events like '%update%')::int
       + 32 * (g.events like '%truncate%')::int as type
-    from ledger_guard.protected_tables as p
-    cross join lateral ledger_guard.guards_of(p.target) as g
+    from unnest(broken_triggers.targets) as t (target)
+    cross join lateral ledger_guard.guards_of(t.target) as g
     union all
-    select p.target, 'ledger_guard_row', null, 27  -- the parent's row guard, cloned
-    from ledger_guard.protected_tables as p
-    where p.parent is not null
+    select i.inhrelid, 'ledger_guard_row', null, 27  -- the parent's row guard, cloned
+    from pg_inherits as i
+    join pg_class as c on c.oid = i.inhparent
+    where i.inhrelid = any(broken_triggers.targets)
+      and c.relnamespace = to_regnamespace('ledger')
+      and c.relname in ('agent_events', 'agent_events_archive', 'outbox')
   ),
   present as (
-    select t.* from ledger_guard.protected_tables as p
-    join pg_trigger as t on t.tgrelid = p.target
-    where not t.tgisinternal or t.tgname like 'ledger\_guard%'
+    select t.*
+    from pg_trigger as t
+    where t.tgrelid = any(broken_triggers.targets)
+      and (not t.tgisinternal or t.tgname like 'ledger\_guard%')
   ),
   compared as (
     select
@@ -8058,7 +8095,7 @@ as $$
             pg_get_triggerdef(t.oid), 'WHEN ((CURRENT_USER <> ''ledger_append''::text))'
           ) = 0
           then 'altered'
-        when t.tgenabled = 'D' then 'disabled'
+        when t.tgenabled in ('D', 'R') then 'disabled'
         when t.tgenabled <> 'A' then 'demoted'
       end as problem
     from wanted as w
@@ -8069,36 +8106,66 @@ as $$
   select
     t.tgrelid::regclass,
     t.tgname::text,
-    case t.tgenabled when 'D' then 'disabled' else 'demoted' end
+    case when t.tgenabled in ('D', 'R') then 'disabled' else 'demoted' end
   from pg_trigger as t
   where t.tgfoid = to_regprocedure('ledger_guard.close_window()') and t.tgenabled <> 'A'
 $$;
 
-comment on function ledger_guard.broken_triggers() is
+comment on function ledger_guard.broken_triggers(oid[]) is
   'Guard triggers that are missing, altered, disabled or demoted, and foreign triggers on '
   'protected tables.';
 
+-- from sql/guard/current_window.sql
+-- The maintenance window of the current transaction; no row when there is none.
+create or replace function ledger_guard.current_window()
+returns setof ledger_guard.maintenance_windows
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+rows 1
+as $$
+  select w.*
+  from ledger_guard.maintenance_windows as w
+  where w.xact_id = pg_current_xact_id_if_assigned()
+    and w.opened_at = transaction_timestamp()
+$$;
+
+comment on function ledger_guard.current_window() is
+  'The maintenance window that the current transaction has open.';
+
 -- from sql/guard/broken_guards.sql
 -- Everything that keeps the ledger's tables append-only and does not, and whatever could work
--- around it.
-create or replace function ledger_guard.broken_guards()
+-- around it. For all tables, or for those given; of these, one that this transaction's window has
+-- seen guarded stays guarded while it is detached.
+create or replace function ledger_guard.broken_guards(targets oid[] default null)
 returns table (target regclass, guard text, problem text)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select t.target, t.guard, t.problem from ledger_guard.broken_triggers() as t
+  with guarded as materialized (
+    select p.target::oid as target
+    from ledger_guard.protected_tables as p
+    where broken_guards.targets is null or p.target = any(broken_guards.targets)
+    union
+    select c.oid
+    from ledger_guard.current_window() as w
+    join pg_class as c on c.oid = any(broken_guards.targets) and c.oid = any(w.protected)
+  )
+  select t.target, t.guard, t.problem
+  from ledger_guard.broken_triggers(array(select g.target from guarded as g)) as t
   union all
   select t, 'row-level security', 'disabled' from ledger_guard.unprotected_rows() as t
   union all
   select r.ev_class::regclass, r.rulename::text, 'foreign rule'
-  from ledger_guard.protected_tables as p
-  join pg_rewrite as r on r.ev_class = p.target
+  from guarded as g
+  join pg_rewrite as r on r.ev_class = g.target
   union all
-  select f.target, f.part, 'foreign code' from ledger_guard.foreign_code() as f
+  select f.target, f.part, 'foreign code' from ledger_guard.foreign_code(broken_guards.targets) as f
 $$;
 
-comment on function ledger_guard.broken_guards() is
+comment on function ledger_guard.broken_guards(oid[]) is
   'Guards that are missing, altered, disabled or demoted, and foreign triggers, rules and code '
   'on the ledger''s tables.';
 
@@ -8144,24 +8211,49 @@ $$;
 comment on function ledger_guard.ownership_findings() is
   'Objects of the ledger whose owner is not the ledger''s.';
 
--- from sql/guard/current_window.sql
--- The maintenance window of the current transaction; no row when there is none.
-create or replace function ledger_guard.current_window()
-returns setof ledger_guard.maintenance_windows
+-- from sql/guard/new_partitions.sql
+-- What hangs below the ledger's partitioned tables and did not when the window opened.
+create or replace function ledger_guard.new_partitions()
+returns oid[]
 language sql
 stable
-security definer
 set search_path = pg_catalog, pg_temp
-rows 1
 as $$
-  select w.*
-  from ledger_guard.maintenance_windows as w
-  where w.xact_id = pg_current_xact_id_if_assigned()
-    and w.opened_at = transaction_timestamp()
+  select array(
+    select p.target::oid from ledger_guard.protected_tables as p
+    except
+    select unnest(w.protected) from ledger_guard.current_window() as w
+  )
 $$;
 
-comment on function ledger_guard.current_window() is
-  'The maintenance window that the current transaction has open.';
+comment on function ledger_guard.new_partitions() is
+  'Partitions that were attached since the current maintenance window last looked.';
+
+-- from sql/guard/window_targets.sql
+-- The tables that a window for partitions has touched, which is where a guard can have been broken;
+-- NULL, for all, in other windows and where no event trigger writes the commands down.
+create or replace function ledger_guard.window_targets(
+  maintenance_window ledger_guard.maintenance_windows
+)
+returns oid[]
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array_agg(distinct t.oid)
+  from (
+    select c.relation as oid
+    from ledger_guard.maintenance_commands as c
+    where c.xact_id = (window_targets.maintenance_window).xact_id
+      and c.opened_at = (window_targets.maintenance_window).opened_at
+    union all
+    select unnest((window_targets.maintenance_window).admitted)
+  ) as t
+  where (window_targets.maintenance_window).purpose = 'partition' and t.oid is not null
+$$;
+
+comment on function ledger_guard.window_targets(ledger_guard.maintenance_windows) is
+  'Part of check_window(): the tables that it looks at when the window closes; NULL for all.';
 
 -- from sql/guard/open_window.sql
 -- Lets the current transaction change objects of the ledger where event triggers refuse that
@@ -8222,9 +8314,13 @@ comment on function ledger_guard.open_window(text) is
 
 -- from sql/guard/check_window.sql
 -- Raises LG001 when the transaction has broken a guard that was whole when its window opened, or
--- (at_commit) left a partition detached or a table renamed. A partition that was just attached may
--- still wait for its guards, until commit.
-create or replace function ledger_guard.check_window(at_commit boolean)
+-- (at_commit) left a partition detached or a table renamed. Looks at what a command has touched, so
+-- that its price does not grow with the number of partitions; at commit at all that was. A partition
+-- that the window attached may wait for its guards while it is empty, until commit.
+create or replace function ledger_guard.check_window(
+  at_commit boolean,
+  touched oid[] default null
+)
 returns void
 language plpgsql
 security definer
@@ -8235,9 +8331,14 @@ declare
   v_broken record;
 begin
   select * into strict v_window from ledger_guard.current_window();
+  if check_window.at_commit then
+    touched := ledger_guard.window_targets(v_window);
+  else
+    touched := check_window.touched || ledger_guard.new_partitions();
+  end if;
 
   select b.target, b.guard, b.problem into v_broken
-  from ledger_guard.broken_guards() as b
+  from ledger_guard.broken_guards(check_window.touched) as b
   where not format('%s %s', b.target, b.guard) = any(v_window.broken_guards)
     and (
       check_window.at_commit
@@ -8245,8 +8346,8 @@ begin
       and b.problem <> 'demoted'
       and (
         b.problem <> 'missing'
-        or b.target::oid = any(v_window.protected)
         or pg_relation_size(b.target) > 0
+        or b.target::oid = any(v_window.protected) and not b.target::oid = any(v_window.admitted)
       )
     )
   limit 1;
@@ -8279,7 +8380,7 @@ begin
 end
 $$;
 
-comment on function ledger_guard.check_window(boolean) is
+comment on function ledger_guard.check_window(boolean, oid[]) is
   'Raises LG001 when the current maintenance window leaves the ledger less guarded than it '
   'found it.';
 
@@ -8337,18 +8438,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_window ledger_guard.maintenance_windows;
-  v_new oid[];
+  v_new oid[] := ledger_guard.new_partitions();
   v_filled oid;
 begin
-  select * into strict v_window from ledger_guard.current_window();
-  v_new := array(
-    select p.target::oid from ledger_guard.protected_tables as p
-    where not p.target::oid = any(v_window.protected)
-  );
   if v_new = '{}' then
     return;
   end if;
-
+  select * into strict v_window from ledger_guard.current_window();
   select oid into v_filled
   from unnest(v_new) as oid
   where pg_relation_size(oid) > 0 and not v_window.by_superuser;
@@ -8360,7 +8456,7 @@ begin
   end if;
 
   update ledger_guard.maintenance_windows as w
-  set protected = w.protected || v_new
+  set protected = w.protected || v_new, admitted = w.admitted || v_new
   where w.xact_id = v_window.xact_id and w.opened_at = v_window.opened_at;
 end
 $$;
@@ -8408,6 +8504,8 @@ as $$
 declare
   v_command record;
   v_window ledger_guard.maintenance_windows;
+  v_relation oid;
+  v_touched oid[] := array[]::oid[];
 begin
   for v_command in
     select c.command_tag, c.object_identity, c.classid, c.objid
@@ -8442,16 +8540,20 @@ begin
         ),
         hint = 'A superuser may do this in a window for an upgrade.';
     end if;
-    insert into ledger_guard.maintenance_commands (xact_id, opened_at, ordinal, command_tag, object)
+    v_relation := ledger_guard.relation_of(v_command.classid, v_command.objid);
+    v_touched := array_append(v_touched, v_relation);
+    insert into ledger_guard.maintenance_commands (
+      xact_id, opened_at, ordinal, command_tag, object, relation
+    )
     select
-      v_window.xact_id, v_window.opened_at, count(*) + 1, v_command.command_tag,
-      coalesce(v_command.object_identity, '?')
+      v_window.xact_id, v_window.opened_at, coalesce(max(c.ordinal), 0) + 1, v_command.command_tag,
+      coalesce(v_command.object_identity, '?'), v_relation
     from ledger_guard.maintenance_commands as c
     where c.xact_id = v_window.xact_id and c.opened_at = v_window.opened_at;
   end loop;
 
   if v_window.purpose <> 'uninstall' then
-    perform ledger_guard.check_window(at_commit => false);
+    perform ledger_guard.check_window(at_commit => false, touched => v_touched);
     perform ledger_guard.admit_partitions();
   end if;
 end

@@ -9,18 +9,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_window ledger_guard.maintenance_windows;
-  v_new oid[];
+  v_new oid[] := ledger_guard.new_partitions();
   v_filled oid;
 begin
-  select * into strict v_window from ledger_guard.current_window();
-  v_new := array(
-    select p.target::oid from ledger_guard.protected_tables as p
-    where not p.target::oid = any(v_window.protected)
-  );
   if v_new = '{}' then
     return;
   end if;
-
+  select * into strict v_window from ledger_guard.current_window();
   select oid into v_filled
   from unnest(v_new) as oid
   where pg_relation_size(oid) > 0 and not v_window.by_superuser;
@@ -32,7 +27,7 @@ begin
   end if;
 
   update ledger_guard.maintenance_windows as w
-  set protected = w.protected || v_new
+  set protected = w.protected || v_new, admitted = w.admitted || v_new
   where w.xact_id = v_window.xact_id and w.opened_at = v_window.opened_at;
 end
 $$;

@@ -100,7 +100,10 @@ as $$
   ),
   wanted as (
     select l.guard, l.events, l.level, l.condition from listed as l
-    where guards_of.target = to_regclass('ledger.' || l.table_name)
+    where l.table_name = (
+      select c.relname from pg_class as c
+      where c.oid = guards_of.target and c.relnamespace = to_regnamespace('ledger')
+    )
   )
   select w.guard, w.events, w.level, w.condition from wanted as w
   union all

@@ -10,13 +10,13 @@
 -- ledger.partition_settings; safe to run again, also after an upgrade of either side.
 --
 -- Who may do what:
---   ledger_owner gets USAGE on pg_partman's schema, reads its tables and writes part_config, because
+--   ledger_owner gets USAGE on pg_partman's schema, reads its tables, writes part_config, because
 --     its run_maintenance() works with the privileges of the caller. In run_partman() that is
 --     ledger_owner, to whom the partitions therefore belong.
 --   Operators get EXECUTE on ledger.run_partman(), and need nothing of pg_partman's. Do not grant
 --     them USAGE on its schema: a session that has called its functions under a search_path of its
 --     own could have types of its own used in them.
---   pg_partman is trusted: who may replace its functions has their code run as ledger_owner. A schema
+--   pg_partman is trusted: who may replace its functions has code run as ledger_owner. A schema
 --     that PUBLIC may use, or in which others than its owner may create objects, is refused.
 --   Its own background worker and run_maintenance_proc() leave the ledger's tables alone
 --     (automatic_maintenance = 'off') and go on to serve other tables.
