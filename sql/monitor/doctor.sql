@@ -27,6 +27,8 @@ as $$
     select * from ledger.check_erasures(doctor.deep)
     union all
     select * from ledger.check_log()
+    union all
+    select * from ledger.check_maintenance()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
