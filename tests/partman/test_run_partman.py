@@ -181,6 +181,22 @@ def test_interval_may_change_to_and_fro(no_partitions: AnyConnection) -> None:
     assert row == (True,)
 
 
+@pytest.mark.parametrize("interval", ["day", "week"])
+def test_shorter_interval_that_cuts_what_was_made_ahead(
+    partman: AnyConnection, interval: str
+) -> None:
+    """It leaves gaps, which pg_partman does not see."""
+    partman.execute("select ledger.run_partman()")
+    partman.execute("call ledger.set_partition_interval(%s, 9)", [interval])
+    for _ in range(2):
+        run(partman)
+        assert partman.execute("select * from ledger.doctor()").fetchall() == []
+        row = partman.execute(
+            "select ledger.covered_period() @> now() + 9 * ('1 ' || %s)::interval", [interval]
+        ).fetchone()
+        assert row == (True,)
+
+
 def test_gap_is_closed(partman: AnyConnection) -> None:
     """pg_partman only looks at its last partition."""
     partman.execute("select ledger.ensure_partition(now() + interval '30 months')")
