@@ -14,14 +14,73 @@ LoginRole = Callable[..., str]
 RunScript = Callable[..., Any]
 
 
-def test_operator_makes_partitions(partman: AnyConnection, operator: AnyConnection) -> None:
-    partman.execute("update ledger.partition_settings set premake = 8")
+@pytest.fixture
+def no_event_triggers(partman: AnyConnection) -> None:
+    """As where no superuser installed the ledger."""
+    partman.execute(
+        """
+        drop event trigger ledger_guard_ddl; drop event trigger ledger_guard_drop;
+        drop event trigger ledger_guard_rewrite; drop event trigger ledger_guard_detach
+        """
+    )
+
+
+def findings(pg: AnyConnection) -> list[tuple[str, str]]:
+    """What doctor() says, but that there are no event triggers."""
+    return pg.execute(
+        "select kind, object from ledger.doctor() where severity <> 'info'"
+    ).fetchall()
+
+
+def assert_makes_partitions(pg: AnyConnection, operator: AnyConnection) -> None:
+    pg.execute("update ledger.partition_settings set premake = 8")
     operator.execute("set timezone = 'Pacific/Kiritimati'")
     row = operator.execute("select ledger.run_partman()").fetchone()
     assert row is not None
     assert row[0] > 0
-    assert partman.execute("select * from ledger.doctor()").fetchall() == []
+    assert findings(pg) == []
     assert operator.execute("select ledger.run_partman()").fetchone() == (0,)
+
+
+def test_operator_makes_partitions(partman: AnyConnection, operator: AnyConnection) -> None:
+    assert_makes_partitions(partman, operator)
+
+
+@pytest.mark.usefixtures("no_event_triggers")
+def test_operator_makes_partitions_without_event_triggers(
+    partman: AnyConnection, operator: AnyConnection
+) -> None:
+    assert_makes_partitions(partman, operator)
+
+
+def test_pg_partman_alone_is_refused(partman: AnyConnection) -> None:
+    """Also to a superuser, where there are event triggers."""
+    partman.execute("update partman.part_config set premake = 8")
+    with pytest.raises(psycopg.Error, match="is refused: it belongs to the ledger"):
+        partman.execute("select partman.run_maintenance('ledger.agent_events')")
+    assert findings(partman) == []
+
+
+@pytest.mark.usefixtures("no_event_triggers")
+def test_what_pg_partman_made_alone_is_adopted(
+    partman: AnyConnection, operator: AnyConnection
+) -> None:
+    partman.execute("update partman.part_config set premake = 8")
+    partman.execute(
+        """
+        set role ledger_owner;
+        set timezone = 'UTC';
+        select partman.run_maintenance('ledger.agent_events');
+        select partman.run_maintenance('ledger.outbox');
+        reset role
+        """
+    )
+    made = {name for kind, name in findings(partman) if kind == "partition not in manifest"}
+    assert made
+    assert "guard missing" in {kind for kind, _ in findings(partman)}
+    taken = operator.execute("select 'ledger.' || p from ledger.adopt_partitions() as p").fetchall()
+    assert {name for (name,) in taken} == made
+    assert findings(partman) == []
 
 
 def test_only_operators_of_every_tenant(
@@ -39,6 +98,7 @@ def test_only_operators_of_every_tenant(
         assert caught.value.sqlstate == sqlstate
 
 
+@pytest.mark.usefixtures("no_event_triggers")
 def test_types_of_the_callers_own_are_not_used(
     partman: AnyConnection, operator: AnyConnection
 ) -> None:

@@ -226,11 +226,12 @@ def assert_sound_after_rollback(pg: AnyConnection) -> None:
 
 
 def test_two_schedulers_at_once(no_partitions: AnyConnection, connect: Connect) -> None:
-    """run_partman(), ensure_partitions(), emitters and pg_partman's own worker, each twice."""
+    """run_partman(), the ledger's own makers, emitters and pg_partman's worker, each twice."""
     ask_for(no_partitions, "day", 7)
     statements = [
         "select ledger.run_partman()",
         "select ledger.ensure_partitions()",
+        "call ledger.maintain()",
         "select ledger.emit_event('run.paused')",
         "select partman.run_maintenance()",
         "call partman.run_maintenance_proc()",
