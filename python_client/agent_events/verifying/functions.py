@@ -25,7 +25,7 @@ _LANGUAGE = re.compile(r"^\s*language (\w+)", re.MULTILINE)
 _DEFINER = re.compile(r"^\s*security definer", re.MULTILINE)
 
 # A folder that install.sql leaves out: a DBA runs what is in it where the extension is.
-_OPTIONAL = "partman"
+OPTIONAL = "partman"
 
 # Functions that run as one of the roles that nobody is a member of are the ledger's wherever they
 # stand.
@@ -62,7 +62,7 @@ def check_functions(session: Session, findings: Findings) -> None:
     Those for an extension may be missing.
     """
     wanted = shipped(sql_dir())
-    optional = shipped(sql_dir() / _OPTIONAL).keys()
+    optional = shipped(sql_dir() / OPTIONAL).keys()
     present: dict[Name, list[Definition]] = defaultdict(list)
     for schema, name, *definition in session.rows(_PRESENT):
         present[schema, name].append(Definition(*definition))
