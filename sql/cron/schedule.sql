@@ -17,8 +17,9 @@
 --   agent-events seal app       every second: select ledger.seal_all(). pg_cron before 1.5 knows no
 --                               seconds and refuses them (22023): there it is every minute.
 --   agent-events forget app     daily: deletes what cron.job_run_details says of these jobs after a
---                               day, of failures after 30. Nothing else empties that table, to
---                               which a job of every second adds 86,400 rows a day.
+--                               day, of failures after 30 (without a time: after a day). Nothing
+--                               else empties that table, to which a job of every second adds 86,400
+--                               rows a day.
 -- A job never runs twice at once: the next run waits for the last one.
 --
 -- What failed, and why (ledger.maintenance_steps says more, step by step):
@@ -27,13 +28,21 @@
 --   from cron.job_run_details as d
 --   join cron.job as j using (jobid)
 --   where j.jobname like 'agent-events %' and d.status = 'failed'
---   order by d.start_time desc;
+--   order by d.runid desc;
 --
--- A job that does not even start stands there too. With cron.use_background_workers = on each job
--- takes one of max_worker_processes and needs no connection; else pg_cron connects as the role, at
--- cron.host, and pg_hba.conf must let it in without a password, or .pgpass hold its password.
+-- A job that does not even start stands there too (before 1.6.3 without a time). With
+-- cron.use_background_workers = on each job takes one of max_worker_processes and needs no
+-- connection; else pg_cron connects as the role, at cron.host, and pg_hba.conf must let it in
+-- without a password, or .pgpass hold its password.
 --
--- To stop them:
+-- Where pg_partman makes the partitions (sql/partman/), daily too:
+--
+--   select cron.schedule_in_database(
+--     'agent-events partitions app', '17 2 * * *', 'select ledger.run_partman()',
+--     'app', 'ledger_cron'
+--   );
+--
+-- To stop them all:
 --
 --   select cron.unschedule(jobid) from cron.job where jobname like 'agent-events % app';
 
@@ -70,9 +79,21 @@ begin
     'agent-events forget ' || c_ledger,
     '37 3 * * *',
     format(
-      'delete from cron.job_run_details '
-      'where username = current_user and database in (%L, %L) and end_time < now() - '
-      'case status when ''succeeded'' then interval ''1 day'' else interval ''30 days'' end',
+      $command$
+        delete from cron.job_run_details as d
+        where d.username = current_user
+          and d.database in (%L, %L)
+          and (
+            d.end_time < now()
+              - case d.status when 'succeeded' then interval '1 day' else interval '30 days' end
+            or d.end_time is null
+              and d.status = 'failed'
+              and d.runid < (
+                select min(r.runid) from cron.job_run_details as r
+                where r.end_time > now() - interval '1 day'
+              )
+          )
+      $command$,
       c_ledger, current_database()
     ),
     current_database(),

@@ -108,6 +108,14 @@ def test_old_runs_are_forgotten(server: Server, cron: AnyConnection) -> None:
           as s (status, days)
         """
     )
+    cron.execute(
+        """
+        insert into cron.job_run_details (runid, jobid, database, username, command, status)
+        values
+          (-1, 0, 'app', 'ledger_cron', 'never started, long ago', 'failed'),
+          (nextval('cron.runid_seq'), 0, 'app', 'ledger_cron', 'never started', 'failed')
+        """
+    )
     (command,) = cron.execute(
         "select command from cron.job where jobname = 'agent-events forget app'"
     ).fetchone() or ("",)
@@ -119,6 +127,7 @@ def test_old_runs_are_forgotten(server: Server, cron: AnyConnection) -> None:
     assert [command for name, command in left if name == "ledger_cron"] == [
         "succeeded 0 days",
         "failed 29 days",
+        "never started",
     ]
     assert len([name for name, _ in left if name == "somebody"]) == 4
 
