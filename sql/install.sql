@@ -143,6 +143,11 @@ set local client_min_messages = warning;
 \ir partition/partition_status.sql
 \ir partition/find_partition.sql
 
+-- What left the database: the files, the drops, and whose events went with them.
+\ir cold/cold_files.sql
+\ir cold/cold_drops.sql
+\ir cold/cold_ranges.sql
+
 -- emit: the hot path. emit_event and emit_events are what people call; the rest are their parts.
 \ir run/ensure_tenant.sql
 \ir event/require_run.sql
@@ -219,6 +224,10 @@ set local client_min_messages = warning;
 \ir log/checkpoint.sql
 
 -- verify: whether the log is whole, as far as the database can say so itself.
+\ir cold/cold_positions.sql
+\ir cold/cold_gap.sql
+\ir cold/is_cold.sql
+\ir cold/log_leaves.sql
 \ir log/block_of.sql
 \ir log/tree_root.sql
 \ir log/verify_entries.sql
@@ -236,6 +245,7 @@ set local client_min_messages = warning;
 \ir privacy/covers.sql
 \ir privacy/held_by.sql
 \ir privacy/lock_holds.sql
+\ir privacy/refuse_held.sql
 \ir privacy/require_no_hold.sql
 \ir privacy/require_reason.sql
 \ir privacy/refuse_hold.sql
@@ -257,9 +267,11 @@ set local client_min_messages = warning;
 -- once every event in them is sealed; reads span both.
 \ir archive/refuse_archiving.sql
 \ir archive/refuse_unsealed.sql
+\ir archive/refuse_late_events.sql
 \ir archive/add_bounds.sql
-\ir archive/prepare_archive.sql
 \ir archive/validate_bounds.sql
+\ir archive/prepare_archive.sql
+\ir archive/partition_payload.sql
 \ir archive/record_move.sql
 \ir archive/move_partition.sql
 \ir archive/relocate_partition.sql
@@ -275,6 +287,27 @@ set local client_min_messages = warning;
 \ir maintain/archive_partition.sql
 \ir maintain/restore_partition.sql
 \ir maintain/maintain.sql
+
+-- cold: partitions that leave the database for a file, and come back. A drop needs a file that was
+-- read again, a signed checkpoint and no hold; what comes back is held against the log, event by
+-- event.
+\ir cold/range_list.sql
+\ir cold/listed_ranges.sql
+\ir cold/positions_root.sql
+\ir cold/require_partition.sql
+\ir cold/partition_digest.sql
+\ir cold/refuse_tenants.sql
+\ir cold/record_cold_file.sql
+\ir cold/refuse_digest.sql
+\ir cold/require_checkpoint.sql
+\ir cold/permit_drop.sql
+\ir cold/drop_cold.sql
+\ir cold/begin_restore.sql
+\ir cold/attach_restored.sql
+\ir cold/refuse_restored.sql
+\ir cold/require_restored.sql
+\ir cold/finish_restore.sql
+\ir cold/expire_cold.sql
 
 -- guard: what refuses changes. Triggers on every table and partition, row-level security, and,
 -- where a superuser installs, event triggers against DDL that would take the guards away.
@@ -295,10 +328,12 @@ set local client_min_messages = warning;
 \ir guard/new_partitions.sql
 \ir guard/window_targets.sql
 \ir guard/open_window.sql
+\ir guard/is_permitted_drop.sql
 \ir guard/check_window.sql
 \ir guard/close_window.sql
 \ir guard/window_guards.sql
 \ir guard/admit_partitions.sql
+\ir guard/admit_restored.sql
 \ir guard/is_covered_period.sql
 \ir guard/refuse_ddl.sql
 \ir guard/refuse_detach.sql
@@ -315,6 +350,7 @@ set local client_min_messages = warning;
 \ir monitor/check_events.sql
 \ir monitor/check_grants.sql
 \ir monitor/check_guards.sql
+\ir monitor/check_cold.sql
 \ir monitor/check_log.sql
 \ir monitor/check_maintenance.sql
 \ir monitor/check_outbox.sql

@@ -53,6 +53,10 @@ begin
     select t.oid into v_broken
     from unnest(v_window.protected) as t (oid)
     where not exists (select from ledger_guard.protected_tables as p where p.target = t.oid)
+      and (
+        not ledger_guard.is_permitted_drop(t.oid)
+        or exists (select from pg_class as c where c.oid = t.oid)
+      )
     limit 1;
     if found then
       raise exception using

@@ -26,6 +26,8 @@ as $$
     union all
     select * from ledger.check_erasures(doctor.deep)
     union all
+    select * from ledger.check_cold()
+    union all
     select * from ledger.check_log()
     union all
     select * from ledger.check_maintenance()
@@ -34,5 +36,5 @@ as $$
 $$;
 
 comment on function ledger.doctor(boolean) is
-  'What is wrong with guards, roles, privileges, partitions, events, private data and sealing; deep => '
-  'true checks every event.';
+  'What is wrong with guards, roles, privileges, partitions, events, private data, cold files and '
+  'sealing; deep => true checks every event.';
