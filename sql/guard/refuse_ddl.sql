@@ -35,7 +35,7 @@ begin
     if not v_window.by_superuser
       and not ledger_guard.is_covered_period(v_command.classid, v_command.objid)
       and v_command.command_tag not in (
-        'CREATE TABLE', 'CREATE INDEX', 'CREATE TRIGGER', 'ALTER TABLE'
+        'CREATE TABLE', 'CREATE INDEX', 'CREATE TRIGGER', 'ALTER TABLE', 'COMMENT'
       )
     then
       raise exception using
