@@ -30,7 +30,7 @@ class Tally:
         Raises:
             OutOfOrder: a position is not above the one before it.
         """
-        for first, last in _ranges(positions):
+        for first, last in ranges_of(positions):
             if self.ranges and first <= self.ranges[-1][1]:
                 raise OutOfOrder(f"position {first:,} comes after {self.ranges[-1][1]:,}")
             if self.ranges and first == self.ranges[-1][1] + 1:
@@ -84,7 +84,7 @@ def runs(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
         start = end
 
 
-def _ranges(positions: pa.Int64Array) -> Iterator[tuple[int, int]]:
+def ranges_of(positions: pa.Int64Array) -> Iterator[tuple[int, int]]:
     """Return the runs of consecutive numbers, first and last; a step back ends one too."""
     steps = pc.not_equal(pc.pairwise_diff(positions, 1), 1)
     start = 0
