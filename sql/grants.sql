@@ -14,7 +14,8 @@ declare
     'register_event_type', 'refuse_payload',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
-    'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report'
+    'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
+    'record_cold_file', 'permit_drop', 'require_restored'
   ];
   v_object record;
 begin
@@ -84,7 +85,8 @@ grant select, insert on
   ledger.log_heads, ledger.log_edges, ledger.log_entries, ledger.log_tiles, ledger.log_blocks
 to ledger_append;
 grant select, insert on ledger.legal_holds, ledger.erasures to ledger_append;
-grant select on ledger.active_holds, ledger.log_sweep to ledger_append;
+grant select, insert on ledger.cold_files, ledger.cold_drops, ledger.cold_ranges to ledger_append;
+grant select on ledger.active_holds, ledger.log_sweep, ledger.partitions to ledger_append;
 grant delete on ledger.event_private to ledger_append;
 grant update on
   ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep,
@@ -151,6 +153,17 @@ grant execute on function ledger.held_by, ledger.subject_hash to
 grant select on ledger.legal_holds, ledger.active_holds to
   ledger_operator, ledger_privacy, ledger_auditor;
 grant select on ledger.erasures to ledger_privacy, ledger_auditor;
+
+-- Cold partitions: for operators of every tenant; what is in files, everybody may know.
+grant execute on function
+  ledger.partition_digest, ledger.record_cold_file, ledger.drop_cold, ledger.begin_restore,
+  ledger.finish_restore
+to ledger_operator;
+grant execute on function ledger.cold_positions to ledger_reader, ledger_auditor;
+grant select on ledger.cold_ranges, ledger.cold_drops, ledger.partitions to
+  ledger_reader, ledger_auditor;
+grant select on ledger.cold_files, ledger.cold_drops, ledger.partitions to ledger_operator;
+grant select on ledger.cold_files to ledger_reader, ledger_auditor;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;

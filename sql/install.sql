@@ -131,6 +131,11 @@ set local client_min_messages = warning;
 \ir partition/ensure_partition.sql
 \ir partition/ensure_partitions.sql
 
+-- What left the database: the files, the drops, and whose events went with them.
+\ir cold/cold_files.sql
+\ir cold/cold_drops.sql
+\ir cold/cold_ranges.sql
+
 -- emit: the hot path. emit_event and emit_events are what people call; the rest are their parts.
 \ir run/ensure_tenant.sql
 \ir event/require_run.sql
@@ -207,6 +212,10 @@ set local client_min_messages = warning;
 \ir log/checkpoint.sql
 
 -- verify: whether the log is whole, as far as the database can say so itself.
+\ir cold/cold_positions.sql
+\ir cold/cold_gap.sql
+\ir cold/is_cold.sql
+\ir cold/log_leaves.sql
 \ir log/block_of.sql
 \ir log/tree_root.sql
 \ir log/verify_entries.sql
@@ -241,6 +250,27 @@ set local client_min_messages = warning;
 \ir privacy/read_private.sql
 \ir privacy/subject_report.sql
 
+-- cold: partitions that leave the database for a file, and come back. A drop needs a file that was
+-- read again, a signed checkpoint and no hold; what comes back is held against the log, event by
+-- event.
+\ir cold/range_list.sql
+\ir cold/listed_ranges.sql
+\ir cold/positions_root.sql
+\ir cold/require_partition.sql
+\ir cold/partition_payload.sql
+\ir cold/partition_digest.sql
+\ir cold/refuse_tenants.sql
+\ir cold/record_cold_file.sql
+\ir cold/refuse_digest.sql
+\ir cold/require_checkpoint.sql
+\ir cold/permit_drop.sql
+\ir cold/drop_cold.sql
+\ir cold/begin_restore.sql
+\ir cold/attach_restored.sql
+\ir cold/refuse_restored.sql
+\ir cold/require_restored.sql
+\ir cold/finish_restore.sql
+
 -- guard: what refuses changes. Triggers on every table and partition, row-level security, and,
 -- where a superuser installs, event triggers against DDL that would take the guards away.
 \ir guard/maintenance_windows.sql
@@ -249,18 +279,23 @@ set local client_min_messages = warning;
 \ir guard/guards_of.sql
 \ir guard/refuse_change.sql
 \ir guard/protect_table.sql
+\ir guard/relation_of.sql
 \ir guard/is_protected.sql
 \ir guard/unprotected_rows.sql
 \ir guard/foreign_code.sql
 \ir guard/broken_triggers.sql
+\ir guard/current_window.sql
 \ir guard/broken_guards.sql
 \ir guard/ownership_findings.sql
-\ir guard/current_window.sql
+\ir guard/new_partitions.sql
+\ir guard/window_targets.sql
 \ir guard/open_window.sql
+\ir guard/is_permitted_drop.sql
 \ir guard/check_window.sql
 \ir guard/close_window.sql
 \ir guard/window_guards.sql
 \ir guard/admit_partitions.sql
+\ir guard/admit_restored.sql
 \ir guard/is_covered_period.sql
 \ir guard/refuse_ddl.sql
 \ir guard/refuse_detach.sql

@@ -3368,6 +3368,65 @@ comment on function ledger.ensure_partitions() is
   'Makes the current partitions and partition_settings.premake intervals ahead; returns how '
   'many tables were made. Schedule it daily.';
 
+-- from sql/cold/cold_files.sql
+-- The files that partitions were exported to, as they were when they had been written and read
+-- back. A partition may be exported more than once; drop_cold() says which file it was dropped for.
+create table ledger.cold_files (
+  partition_name name not null,
+  file_sha256 bytea not null,
+  file_name text not null,
+  file_bytes bigint not null,
+  row_count bigint not null,
+  tenants jsonb not null,
+  exported_by name not null,
+  exported_at timestamptz not null,
+  primary key (partition_name, file_sha256)
+);
+
+comment on table ledger.cold_files is
+  'Every file that a partition was exported to, written by ledger.record_cold_file().';
+comment on column ledger.cold_files.tenants is
+  'What it holds: {"acme": {"row_count": 3, "ranges": [[0, 1], [5, 5]], "root": "<64 hex>"}}. '
+  'ranges: first and last position, both included; root: RFC 6962 tree hash over these events.';
+
+-- from sql/cold/cold_drops.sql
+-- Every drop of a partition into its file. The row is what lets the table be dropped: where event
+-- triggers guard the ledger, this table (table_id) and no other, in this transaction and no later.
+create table ledger.cold_drops (
+  partition_name name not null,
+  dropped_at timestamptz not null,
+  file_sha256 bytea not null,
+  row_count bigint not null,
+  dropped_by name not null,
+  event_id uuid not null,
+  table_id oid not null,
+  xact_id xid8 not null default pg_current_xact_id(),
+  primary key (partition_name, dropped_at)
+);
+
+comment on table ledger.cold_drops is
+  'Every drop of a partition whose events are in a cold file, written by ledger.drop_cold().';
+comment on column ledger.cold_drops.event_id is
+  'The event ledger.partition_dropped of tenant ledger that records it.';
+comment on column ledger.cold_drops.table_id is 'oid of the table that was dropped.';
+
+-- from sql/cold/cold_ranges.sql
+-- Whose events, at which positions of its log, went with a dropped partition: what verify() does
+-- not miss. Per tenant, so that each reads its own.
+create table ledger.cold_ranges (
+  tenant_id text collate "C" not null,
+  partition_name name not null,
+  file_sha256 bytea not null,
+  row_count bigint not null,
+  positions int8multirange not null,
+  root bytea not null,
+  primary key (tenant_id, partition_name, file_sha256)
+);
+
+comment on table ledger.cold_ranges is
+  'The positions of a tenant''s events in each partition that was dropped into a cold file, and '
+  'the RFC 6962 tree hash over them. ledger.partitions says whether it still is.';
+
 -- from sql/run/ensure_tenant.sql
 -- Makes the tenant and its ambient run (nil UUID), unless they are there. Called with the tenant's
 -- first event, run or policy; whoever may do those was checked before.
@@ -6340,6 +6399,129 @@ comment on function ledger.checkpoint(text, bigint, text) is
   'tree size, base64 of the root. `agent-events checkpoint` checks and signs it. ledger_name: NULL = '
   'the setting ledger.name, else the database''s name.';
 
+-- from sql/cold/cold_positions.sql
+-- Where the log of a tenant has events that are in cold files and not in the database: in
+-- partitions whose drop is on record, and that were not restored since.
+create or replace function ledger.cold_positions(tenant_id text)
+returns int8multirange
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(range_agg(r.positions), '{}')
+  from ledger.cold_ranges as r
+  join ledger.partitions as p on p.partition_name = r.partition_name
+  where r.tenant_id = cold_positions.tenant_id
+    and p.tier in ('cold', 'dropped')
+    and exists (
+      select from ledger.cold_drops as d
+      where d.partition_name = r.partition_name and d.file_sha256 = r.file_sha256
+    )
+$$;
+
+comment on function ledger.cold_positions(text) is
+  'Positions of a tenant''s events that are in cold files only.';
+
+-- from sql/cold/cold_gap.sql
+-- How many events in cold files lie between two events of a tenant's log, in its order: as many may
+-- be missing between them in a stream. NULL stands for before the first and after the last; so does
+-- an event that is not sealed, which comes after all that are.
+create or replace function ledger.cold_gap(
+  tenant_id text,
+  cold int8multirange,
+  after_event uuid,
+  before_event uuid
+)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_after_all constant bigint := 4611686018427387904;
+  v_from bigint := 0;
+  v_to bigint;
+begin
+  if isempty(cold_gap.cold) then
+    return 0;
+  end if;
+  if cold_gap.after_event is not null then
+    v_from := coalesce((
+      select l.position + 1
+      from ledger.log_entries as l
+      where l.tenant_id = cold_gap.tenant_id and l.event_id = cold_gap.after_event
+    ), c_after_all);
+  end if;
+  v_to := coalesce((
+    select l.position
+    from ledger.log_entries as l
+    where l.tenant_id = cold_gap.tenant_id and l.event_id = cold_gap.before_event
+  ), c_after_all);
+  return (
+    select coalesce(sum(upper(r) - lower(r)), 0)
+    from unnest(cold_gap.cold * int8multirange(int8range(v_from, greatest(v_from, v_to)))) as r
+  );
+end
+$$;
+
+comment on function ledger.cold_gap(text, int8multirange, uuid, uuid) is
+  'Part of verify(): how many events in cold files lie between two events of a log.';
+
+-- from sql/cold/is_cold.sql
+-- Whether an event that is not in the database was sealed and is in a cold file.
+create or replace function ledger.is_cold(tenant_id text, event_id uuid)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select
+    from ledger.log_entries as l
+    join ledger.cold_ranges as r on r.tenant_id = l.tenant_id and r.positions @> l.position
+    join ledger.partitions as p on p.partition_name = r.partition_name
+    where l.tenant_id = is_cold.tenant_id
+      and l.event_id = is_cold.event_id
+      and p.tier in ('cold', 'dropped')
+  )
+$$;
+
+comment on function ledger.is_cold(text, uuid) is
+  'Whether an event is in a cold file and no longer in the database.';
+
+-- from sql/cold/log_leaves.sql
+-- The leaves of a tenant's tree around these positions: those of whole tiles, and of the edge.
+-- Inlined by the planner.
+create or replace function ledger.log_leaves(
+  tenant_id text,
+  from_position bigint,
+  to_position bigint
+)
+returns table ("position" bigint, leaf bytea)
+language sql
+stable
+begin atomic
+  select t.tile_index * 256 + i as "position", substr(t.hashes, i * 32 + 1, 32) as leaf
+  from (
+    -- || detoasts a tile once, not for each of its leaves.
+    select t.tile_index, t.hashes || ''::bytea as hashes
+    from ledger.log_tiles as t
+    where t.tenant_id = log_leaves.tenant_id
+      and t.level = 0
+      and t.tile_index between log_leaves.from_position / 256 and log_leaves.to_position / 256
+    union all
+    select h.tree_size / 256, g.hashes || ''::bytea
+    from ledger.log_heads as h
+    join ledger.log_edges as g on g.tenant_id = h.tenant_id and g.level = 0
+    where h.tenant_id = log_leaves.tenant_id
+    offset 0
+  ) as t
+  cross join generate_series(0, octet_length(t.hashes) / 32 - 1) as i;
+end;
+
+comment on function ledger.log_leaves(text, bigint, bigint) is
+  'Part of verify(): position and leaf of the tiles over a range of positions, and of the edge.';
+
 -- from sql/log/block_of.sql
 create or replace function ledger.block_of(tenant_id text, awaited_position bigint)
 returns bigint
@@ -6377,7 +6559,7 @@ comment on function ledger.tree_root(text, bigint) is
 
 -- from sql/log/verify_entries.sql
 -- verify(): each position has its entry, its event, an event whose hash is right, and that hash as
--- the leaf of the tree.
+-- the leaf of the tree. Events that are in cold files are not missed.
 create or replace function ledger.verify_entries(
   tenant_id text,
   from_position bigint,
@@ -6388,26 +6570,7 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  with leaves as (
-    select t.tile_index * 256 + i as position, substr(t.hashes, i * 32 + 1, 32) as leaf
-    from (
-      -- || detoasts a tile once, not for each of its leaves.
-      select t.tile_index, t.hashes || ''::bytea as hashes
-      from ledger.log_tiles as t
-      where t.tenant_id = verify_entries.tenant_id
-        and t.level = 0
-        and t.tile_index between verify_entries.from_position / 256
-        and verify_entries.to_position / 256
-      union all
-      select h.tree_size / 256, g.hashes || ''::bytea
-      from ledger.log_heads as h
-      join ledger.log_edges as g on g.tenant_id = h.tenant_id and g.level = 0
-      where h.tenant_id = verify_entries.tenant_id
-      offset 0
-    ) as t
-    cross join generate_series(0, octet_length(t.hashes) / 32 - 1) as i
-  ),
-  looked_at as (
+  with looked_at as (
     select
       p.position,
       v.leaf,
@@ -6422,7 +6585,9 @@ as $$
       ), e.prev_hash) as recomputed
     from generate_series(verify_entries.from_position, verify_entries.to_position - 1)
       as p (position)
-    left join leaves as v on v.position = p.position
+    left join ledger.log_leaves(
+      verify_entries.tenant_id, verify_entries.from_position, verify_entries.to_position
+    ) as v on v.position = p.position
     left join ledger.log_entries as l
       on l.tenant_id = verify_entries.tenant_id and l.position = p.position
     left join ledger.events as e
@@ -6433,7 +6598,10 @@ as $$
   cross join lateral (values
     ('missing entry', a.event_id is null, 'No event has this position.'),
     (
-      'missing event', a.event_id is not null and not a.is_there,
+      'missing event',
+      a.event_id is not null
+      and not a.is_there
+      and not (select ledger.cold_positions(verify_entries.tenant_id)) @> a.position,
       'The event was sealed here and is gone.'
     ),
     (
@@ -6611,8 +6779,9 @@ comment on function ledger.verify_blocks(text, bigint, bigint) is
 
 -- from sql/log/verify_stream.sql
 -- verify(): one stream, or all of a tenant's (NULL): sequences without a gap from 1, each event
--- chained to the one before, and the head at the last. For one stream also each event's own hash
--- and leaf, which a whole verification looks at by position.
+-- chained to the one before, and the head at the last. Where events of the log are in cold files, as
+-- many may be missing. For one stream also each event's own hash and leaf, which a whole
+-- verification looks at by position.
 create or replace function ledger.verify_stream(
   tenant_id text,
   aggregate_type text,
@@ -6623,11 +6792,15 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  with events as (
+  with cold as materialized (
+    select ledger.cold_positions(verify_stream.tenant_id) as positions
+  ),
+  events as (
     select
       e.*,
       lag(e.sequence, 1, 0::bigint) over stream as sequence_before,
       lag(e.hash) over stream as hash_before,
+      lag(e.id) over stream as id_before,
       lead(e.id) over stream is null as is_last
     from ledger.events as e
     where e.tenant_id = verify_stream.tenant_id
@@ -6641,7 +6814,11 @@ as $$
     from events as e
     cross join lateral (values
       (
-        'broken stream', e.sequence <> e.sequence_before + 1,
+        'broken stream',
+        e.sequence <> e.sequence_before + 1
+        and e.sequence - e.sequence_before - 1 not between 1 and ledger.cold_gap(
+          e.tenant_id, (select c.positions from cold as c), e.id_before, e.id
+        ),
         format(
           '%s/%s: sequence %s follows %s.',
           e.aggregate_type, e.aggregate_id, e.sequence, e.sequence_before
@@ -6667,7 +6844,11 @@ as $$
       on s.tenant_id = e.tenant_id
       and s.aggregate_type = e.aggregate_type
       and s.aggregate_id = e.aggregate_id
-    where e.is_last and (s.sequence, s.hash) is distinct from (e.sequence, e.hash)
+    where e.is_last
+      and (s.sequence, s.hash) is distinct from (e.sequence, e.hash)
+      and coalesce(s.sequence - e.sequence not between 1 and ledger.cold_gap(
+        e.tenant_id, (select c.positions from cold as c), e.id, null
+      ), true)
     union all
     select v.kind, v.event_id, v.detail
     from events as e
@@ -6687,6 +6868,9 @@ as $$
       and not exists (
         select from events as e
         where e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id
+      )
+      and s.sequence not between 1 and ledger.cold_gap(
+        s.tenant_id, (select c.positions from cold as c), null, null
       )
   )
   select
@@ -7523,6 +7707,942 @@ comment on function ledger.subject_report(text, text) is
   'Everything held about a person: events with private data about it, and those whose data was '
   'erased. Is an event ledger.private_read. For privacy officers.';
 
+-- from sql/cold/range_list.sql
+-- Positions as JSON lists them: first and last of each run, both included.
+create or replace function ledger.range_list(ranges int8multirange)
+returns jsonb
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(jsonb_build_array(lower(r), upper(r) - 1) order by lower(r)), '[]')
+  from unnest(range_list.ranges) as r
+$$;
+
+comment on function ledger.range_list(int8multirange) is
+  'Positions as a cold file''s manifest lists them: [[first, last], ...], both included.';
+
+-- from sql/cold/listed_ranges.sql
+-- Positions from what range_list() made of them; NULL for a run that ends before it begins.
+create or replace function ledger.listed_ranges(ranges jsonb)
+returns int8multirange
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when bool_and(r.first_position <= r.last_position)
+      then range_agg(case
+        when r.first_position <= r.last_position
+          then int8range(r.first_position, r.last_position, '[]')
+      end)
+  end
+  from (
+    select (r ->> 0)::numeric::bigint as first_position, (r ->> 1)::numeric::bigint as last_position
+    from jsonb_array_elements(listed_ranges.ranges) as r
+  ) as r
+$$;
+
+comment on function ledger.listed_ranges(jsonb) is
+  'Positions from a manifest''s list of runs, [[first, last], ...], both included.';
+
+-- from sql/cold/positions_root.sql
+-- RFC 6962 tree hash over the leaves at these positions, in their order, as if they were a tree of
+-- their own. The leaves come from the log's tiles: slices of tiles are put together to runs of 256,
+-- which are perfect subtrees. LG010 when the log does not have them all.
+create or replace function ledger.positions_root(tenant_id text, positions int8multirange)
+returns bytea
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_found record;
+  v_wanted bigint;
+begin
+  with runs as (
+    select
+      lower(r) as first_position,
+      upper(r) as end_position,
+      sum(upper(r) - lower(r)) over (order by lower(r)) - (upper(r) - lower(r)) as first_index
+    from unnest(positions_root.positions) as r
+  ),
+  tiles as materialized (
+    select t.tile_index, t.hashes
+    from ledger.log_tiles as t
+    where t.tenant_id = positions_root.tenant_id
+      and t.level = 0
+      and t.tile_index between lower(positions_root.positions) >> 8
+      and upper(positions_root.positions) >> 8
+    union all
+    select h.tree_size >> 8, g.hashes
+    from ledger.log_heads as h
+    join ledger.log_edges as g on g.tenant_id = h.tenant_id and g.level = 0
+    where h.tenant_id = positions_root.tenant_id
+  ),
+  slices as (
+    select
+      (r.first_index + p.first_position - r.first_position)::bigint as first_index,
+      substr(
+        t.hashes,
+        ((p.first_position & 255) * 32 + 1)::int,
+        ((p.end_position - p.first_position) * 32)::int
+      ) as hashes
+    from runs as r
+    cross join lateral
+      generate_series(r.first_position >> 8, (r.end_position - 1) >> 8) as i (tile_index)
+    cross join lateral (
+      select
+        greatest(r.first_position, i.tile_index << 8) as first_position,
+        least(r.end_position, (i.tile_index + 1) << 8) as end_position
+    ) as p
+    join tiles as t on t.tile_index = i.tile_index
+  ),
+  chunks as (
+    select c.chunk_no, string_agg(
+      substr(
+        s.hashes,
+        (greatest(c.chunk_no << 8, s.first_index) - s.first_index)::int * 32 + 1,
+        (
+          least((c.chunk_no + 1) << 8, s.first_index + octet_length(s.hashes) / 32)
+          - greatest(c.chunk_no << 8, s.first_index)
+        )::int * 32
+      ),
+      '' order by s.first_index
+    ) as hashes
+    from slices as s
+    cross join lateral generate_series(
+      s.first_index >> 8, (s.first_index + octet_length(s.hashes) / 32 - 1) >> 8
+    ) as c (chunk_no)
+    group by c.chunk_no
+  )
+  select
+    sum(octet_length(c.hashes)) / 32 as leaf_count,
+    ledger.merkle_root(string_agg(ledger.merkle_root(c.hashes), '' order by c.chunk_no)) as root
+  into v_found
+  from chunks as c;
+
+  v_wanted := (
+    select coalesce(sum(upper(r) - lower(r)), 0) from unnest(positions_root.positions) as r
+  );
+  if coalesce(v_found.leaf_count, 0) <> v_wanted then
+    raise exception using
+      errcode = 'LG010',
+      message = format(
+        'the log of tenant %s has %s of %s leaves',
+        positions_root.tenant_id, coalesce(v_found.leaf_count, 0), v_wanted
+      ),
+      hint = format('select * from ledger.verify(%L); says what is wrong.', positions_root.tenant_id);
+  end if;
+  return coalesce(v_found.root, sha256(''));
+end
+$$;
+
+comment on function ledger.positions_root(text, int8multirange) is
+  'RFC 6962 tree hash over the events at these positions of a tenant''s log, from its tiles.';
+
+-- from sql/cold/require_partition.sql
+-- The manifest's row of a partition of events, locked until the transaction ends, so that one
+-- session at a time exports, drops or restores it. LG009 when there is none, or it is elsewhere.
+create or replace function ledger.require_partition(partition_name name, tiers text[])
+returns ledger.partitions
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_partition ledger.partitions;
+begin
+  select p.* into v_partition
+  from ledger.partitions as p
+  where p.partition_name = require_partition.partition_name and p.parent_name = 'agent_events'
+  for update;
+  if not found then
+    raise exception using
+      errcode = 'LG009',
+      message = format('there is no partition %s of agent_events', require_partition.partition_name),
+      hint = 'select * from ledger.partitions; lists them.';
+  end if;
+  if v_partition.tier <> all(require_partition.tiers) then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'partition %s is %s, not %s', require_partition.partition_name, v_partition.tier,
+        array_to_string(require_partition.tiers, ' or ')
+      ),
+      hint = 'A partition goes from hot to archive (ledger.archive_partition), from there to cold '
+        '(ledger.drop_cold), and back (ledger.begin_restore).';
+  end if;
+  return v_partition;
+end
+$$;
+
+comment on function ledger.require_partition(name, text[]) is
+  'Part of the operations on cold partitions: the partition, locked; LG009 unless it is where it '
+  'should be.';
+
+-- from sql/cold/partition_payload.sql
+-- What every event about a partition says of it.
+create or replace function ledger.partition_payload(partition ledger.partitions, new_tier text)
+returns jsonb
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+return jsonb_build_object(
+  'partition_name', (partition).partition_name,
+  'parent_name', (partition).parent_name,
+  'from_time', to_char((partition).from_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+  'to_time', to_char((partition).to_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+  'old_tier', (partition).tier,
+  'new_tier', new_tier
+);
+
+comment on function ledger.partition_payload(ledger.partitions, text) is
+  'Part of the events about partitions: which it is, and where it goes.';
+
+-- from sql/cold/partition_digest.sql
+-- What a partition holds, per tenant, as a cold file of it must hold it: how many events, their
+-- positions in the log, and the tree hash over these, which comes from the log and not from the
+-- rows. LG010 when an event has no position. Reads the whole partition and locks nothing.
+create or replace function ledger.partition_digest(partition_name name)
+returns table (tenant_id text, row_count bigint, ranges int8multirange, root bytea)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_partition ledger.partitions;
+  v_tenant record;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  select p.* into v_partition
+  from ledger.partitions as p
+  where p.partition_name = partition_digest.partition_name
+    and p.parent_name = 'agent_events'
+    and p.tier in ('hot', 'archive');
+  if not found then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'there is no partition %s of events in the database', partition_digest.partition_name
+      ),
+      hint = 'select * from ledger.partitions; lists them.';
+  end if;
+
+  for v_tenant in
+    with held as (
+      select
+        e.tenant_id,
+        l.position,
+        case when l.position is null then e.id end as unsealed,
+        l.position - row_number() over (partition by e.tenant_id order by l.position) as run
+      from ledger.events as e
+      left join ledger.log_entries as l
+        on l.tenant_id = e.tenant_id
+        and l.event_id = e.id
+        and l.created_at = e.created_at
+        and l.created_at >= v_partition.from_time
+        and l.created_at < v_partition.to_time
+      where e.created_at >= v_partition.from_time and e.created_at < v_partition.to_time
+    ),
+    runs as (
+      select
+        h.tenant_id,
+        count(*) as row_count,
+        min(h.unsealed::text) as unsealed,
+        int8range(min(h.position), max(h.position), '[]') as positions
+      from held as h
+      group by h.tenant_id, h.run
+    )
+    select
+      r.tenant_id,
+      sum(r.row_count)::bigint as row_count,
+      min(r.unsealed) as unsealed,
+      range_agg(r.positions) filter (where r.unsealed is null) as positions
+    from runs as r
+    group by r.tenant_id
+    order by r.tenant_id
+  loop
+    if v_tenant.unsealed is not null then
+      raise exception using
+        errcode = 'LG010',
+        message = format(
+          'event %s of tenant %s in %s has no position in the log',
+          v_tenant.unsealed, v_tenant.tenant_id, v_partition.partition_name
+        ),
+        hint = 'ledger.seal_all() seals what is new; what it leaves was not emitted: '
+          'select * from ledger.verify();';
+    end if;
+    tenant_id := v_tenant.tenant_id;
+    row_count := v_tenant.row_count;
+    ranges := v_tenant.positions;
+    root := ledger.positions_root(v_tenant.tenant_id, v_tenant.positions);
+    return next;
+  end loop;
+end
+$$;
+
+comment on function ledger.partition_digest(name) is
+  'What a partition holds, per tenant: number of events, their positions in the log, and the RFC '
+  '6962 tree hash over them. For operators of every tenant.';
+
+-- from sql/cold/refuse_tenants.sql
+-- LG009 unless this is what a cold file of so many rows says of its tenants: per tenant the number
+-- of its events, their positions as range_list() writes them, and a root.
+create or replace function ledger.refuse_tenants(tenants jsonb, row_count bigint)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_form constant jsonpath :=
+    'strict $.row_count.type() == "number" && $.row_count > 0 && $.root.type() == "string" '
+    '&& $.root like_regex "^[0-9a-f]{64}$" && $.ranges.type() == "array" && $.ranges.size() > 0 '
+    '&& !(exists($.ranges[*] ? (@.type() != "array" || @.size() != 2))) '
+    '&& !(exists($.ranges[*][*] ? (@.type() != "number" || @ < 0 || @ > 1000000000000000)))';
+  v_tenant record;
+  v_positions int8multirange;
+  v_count numeric := 0;
+  v_problem text;
+begin
+  if jsonb_typeof(refuse_tenants.tenants) = 'object' is not true then
+    v_problem := 'tenants is no object';
+  else
+    for v_tenant in select t.key, t.value from jsonb_each(refuse_tenants.tenants) as t loop
+      if v_tenant.value @@ c_form is not true then
+        v_problem := 'it needs row_count, ranges ([[first, last], ...]) and root (64 hex digits)';
+      else
+        v_positions := ledger.listed_ranges(v_tenant.value -> 'ranges');
+        v_count := v_count + (v_tenant.value ->> 'row_count')::numeric;
+        if ledger.range_list(v_positions) is distinct from v_tenant.value -> 'ranges' then
+          v_problem := 'its ranges are not in order, or not apart';
+        elsif (v_tenant.value ->> 'row_count')::numeric <> (
+          select sum(upper(r) - lower(r)) from unnest(v_positions) as r
+        ) then
+          v_problem := 'its ranges do not hold row_count positions';
+        end if;
+      end if;
+      if v_problem is not null then
+        v_problem := format('tenant %s: %s', left(v_tenant.key, 100), v_problem);
+        exit;
+      end if;
+    end loop;
+    if v_problem is null and v_count is distinct from refuse_tenants.row_count then
+      v_problem := format(
+        'the tenants have %s rows together, not %s', v_count, refuse_tenants.row_count
+      );
+    end if;
+  end if;
+  if v_problem is not null then
+    raise exception using
+      errcode = 'LG009',
+      message = v_problem,
+      hint = 'ledger.partition_digest() tells the same: {"acme": {"row_count": 3, "ranges": '
+        '[[0, 1], [5, 5]], "root": "<64 hex digits>"}}.';
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_tenants(jsonb, bigint) is
+  'Part of record_cold_file(): LG009 unless tenants has its form and adds up to row_count.';
+
+-- from sql/cold/record_cold_file.sql
+-- Remembers that an archived partition was written to a file that was read back, and says so in an
+-- event ledger.partition_exported. Whether the file is right, drop_cold() asks. Again for the same
+-- file does nothing. Locks the partition's row of the manifest until the transaction ends.
+create or replace function ledger.record_cold_file(
+  partition_name name,
+  file_name text,
+  file_sha256 bytea,
+  file_bytes bigint,
+  row_count bigint,
+  tenants jsonb
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_partition ledger.partitions;
+  v_known ledger.cold_files;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  if length(record_cold_file.file_name) between 1 and 1000 is not true
+    or octet_length(record_cold_file.file_sha256) = 32 is not true
+    or record_cold_file.file_bytes > 0 is not true
+  then
+    raise exception using
+      errcode = 'LG009',
+      message = 'a file needs a name of 1 to 1000 characters, a SHA-256 of 32 bytes and a size',
+      hint = '`agent-events cold export` writes the file and calls this.';
+  end if;
+  perform ledger.refuse_tenants(record_cold_file.tenants, record_cold_file.row_count);
+  v_partition := ledger.require_partition(record_cold_file.partition_name, '{archive}');
+
+  select f.* into v_known
+  from ledger.cold_files as f
+  where f.partition_name = record_cold_file.partition_name
+    and f.file_sha256 = record_cold_file.file_sha256;
+  if found then
+    if v_known.tenants <> record_cold_file.tenants then
+      raise exception using
+        errcode = 'LG009',
+        message = format(
+          'the file %s is on record with other contents',
+          encode(record_cold_file.file_sha256, 'hex')
+        ),
+        hint = 'A file does not change: select * from ledger.cold_files;';
+    end if;
+    return;
+  end if;
+  insert into ledger.cold_files (
+    partition_name, file_sha256, file_name, file_bytes, row_count, tenants, exported_by, exported_at
+  )
+  values (
+    record_cold_file.partition_name, record_cold_file.file_sha256, record_cold_file.file_name,
+    record_cold_file.file_bytes, record_cold_file.row_count, record_cold_file.tenants,
+    ledger.caller(), clock_timestamp()
+  );
+  perform from ledger.emit_event(
+    'ledger.partition_exported',
+    ledger.partition_payload(v_partition, v_partition.tier) || jsonb_build_object(
+      'row_count', record_cold_file.row_count,
+      'file_name', record_cold_file.file_name,
+      'file_sha256', encode(record_cold_file.file_sha256, 'hex'),
+      'file_bytes', record_cold_file.file_bytes,
+      'file_format', 'parquet',
+      'exported_by', ledger.caller()
+    ),
+    tenant_id => 'ledger',
+    aggregate_type => 'partition',
+    aggregate_id => record_cold_file.partition_name::text
+  );
+end
+$$;
+
+comment on function ledger.record_cold_file(name, text, bytea, bigint, bigint, jsonb) is
+  'Records that an archived partition was exported to a file (`agent-events cold export` calls '
+  'it); the same file again does nothing. For operators of every tenant.';
+
+-- from sql/cold/refuse_digest.sql
+-- LG010 unless the partition holds exactly what these tenants say, naming the first tenant and what
+-- differs. Reads the whole partition.
+create or replace function ledger.refuse_digest(partition_name name, tenants jsonb)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_difference record;
+begin
+  select
+    coalesce(d.tenant_id, t.key) as tenant_id,
+    case
+      when d.tenant_id is null then 'the partition has no events of it'
+      when t.key is null then format('the file has none of its %s events', d.row_count)
+      when t.value -> 'row_count' is distinct from to_jsonb(d.row_count)
+        then format('row_count is %s, the partition has %s', t.value -> 'row_count', d.row_count)
+      when t.value -> 'ranges' is distinct from ledger.range_list(d.ranges)
+        then format(
+          'ranges are %s, those of the partition %s',
+          left((t.value -> 'ranges')::text, 200), left(ledger.range_list(d.ranges)::text, 200)
+        )
+      when t.value ->> 'root' is distinct from encode(d.root, 'hex')
+        then format('root is %s, that of the log %s', t.value ->> 'root', encode(d.root, 'hex'))
+    end as reason
+  into v_difference
+  from ledger.partition_digest(refuse_digest.partition_name) as d
+  full join jsonb_each(refuse_digest.tenants) as t on t.key = d.tenant_id
+  where (
+      to_jsonb(d.row_count), ledger.range_list(d.ranges), to_jsonb(encode(d.root, 'hex'))
+    ) is distinct from (t.value -> 'row_count', t.value -> 'ranges', t.value -> 'root')
+  order by 1
+  limit 1;
+  if found then
+    raise exception using
+      errcode = 'LG010',
+      message = format(
+        'the file is not what partition %s holds: tenant %s: %s',
+        refuse_digest.partition_name, v_difference.tenant_id, v_difference.reason
+      ),
+      hint = 'Nothing was dropped. `agent-events cold verify` tells what is wrong with the file, '
+        'ledger.verify() what is wrong with the log.';
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_digest(name, jsonb) is
+  'Part of drop_cold(): LG010 unless a partition holds what its file holds.';
+
+-- from sql/cold/require_checkpoint.sql
+-- LG010 unless one of the notes is a checkpoint of this tenant's log as it is, beyond a position.
+-- Who signed it, the client has checked. The ledger's name counts where the setting ledger.name
+-- gives one.
+create or replace function ledger.require_checkpoint(
+  tenant_id text,
+  last_position bigint,
+  checkpoints text[]
+)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_lines text[];
+  v_note text;
+  v_seen text := 'There is none.';
+begin
+  foreach v_note in array coalesce(require_checkpoint.checkpoints, '{}') loop
+    v_lines := string_to_array(v_note, E'\n');
+    continue when v_lines[1] ~ '^[^\s+]+/[^/]+$' is not true
+      or split_part(v_lines[1], '/', -1) <> require_checkpoint.tenant_id;
+    if v_lines[1] <> ledger.setting('name') || '/' || require_checkpoint.tenant_id then
+      v_seen := format('There is one of %s.', v_lines[1]);
+    elsif v_lines[2] ~ '^(0|[1-9][0-9]{0,17})$' is not true then
+      v_seen := format('There is one without a tree size: %L.', left(v_lines[2], 100));
+    elsif v_lines[2]::bigint <= require_checkpoint.last_position then
+      v_seen := format('There is one of the first %s events.', v_lines[2]);
+    elsif v_lines[2]::bigint > ledger.require_tree_size(require_checkpoint.tenant_id, null)
+      or v_lines[3] is distinct from encode(
+        ledger.log_range_root(require_checkpoint.tenant_id, 0, v_lines[2]::bigint), 'base64'
+      )
+    then
+      v_seen := format('There is one of %s events, of another log than this.', v_lines[2]);
+    else
+      return;
+    end if;
+  end loop;
+  raise exception using
+    errcode = 'LG010',
+    message = format(
+      'no signed checkpoint covers the events of tenant %s up to position %s',
+      require_checkpoint.tenant_id, require_checkpoint.last_position
+    ),
+    detail = v_seen,
+    hint = '`agent-events checkpoint` signs the log as it stands. A checkpoint of another log '
+      'means that the log was rewritten.';
+end
+$$;
+
+comment on function ledger.require_checkpoint(text, bigint, text[]) is
+  'Part of drop_cold(): LG010 unless a checkpoint of the tenant''s log covers a position.';
+
+-- from sql/cold/permit_drop.sql
+-- Decides whether a partition may be dropped, and records that it is: what the file holds is what
+-- the partition holds, a checkpoint covers it, no hold forbids it. The partition is read before
+-- anything is locked. Locks the holds of its tenants, in the order of their ids, until the
+-- transaction ends. Runs as ledger_append: nobody else can write the row that the guards go by.
+create or replace function ledger.permit_drop(
+  partition_name name,
+  file_sha256 bytea,
+  tenants jsonb,
+  checkpoints text[]
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_partition ledger.partitions;
+  v_file ledger.cold_files;
+  v_tenant record;
+  v_event_id uuid;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  v_partition := ledger.require_partition(permit_drop.partition_name, '{archive}');
+  select f.* into v_file
+  from ledger.cold_files as f
+  where f.partition_name = permit_drop.partition_name and f.file_sha256 = permit_drop.file_sha256;
+  if not found then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'no file %s of partition %s is on record',
+        coalesce(encode(permit_drop.file_sha256, 'hex'), 'NULL'), permit_drop.partition_name
+      ),
+      hint = '`agent-events cold export` writes one, and records it.';
+  end if;
+  perform ledger.refuse_tenants(permit_drop.tenants, v_file.row_count);
+  perform ledger.refuse_digest(permit_drop.partition_name, permit_drop.tenants);
+
+  for v_tenant in
+    select t.key as tenant_id, upper(ledger.listed_ranges(t.value -> 'ranges')) - 1 as last_position
+    from jsonb_each(permit_drop.tenants) as t
+    order by t.key collate "C"
+  loop
+    perform ledger.require_checkpoint(
+      v_tenant.tenant_id, v_tenant.last_position, permit_drop.checkpoints
+    );
+    perform ledger.require_no_hold(
+      null, v_partition.from_time, v_partition.to_time, v_tenant.tenant_id
+    );
+  end loop;
+
+  select r.id into v_event_id
+  from ledger.emit_event(
+    'ledger.partition_dropped',
+    ledger.partition_payload(v_partition, 'cold') || jsonb_build_object(
+      'row_count', v_file.row_count,
+      'file_name', v_file.file_name,
+      'file_sha256', encode(v_file.file_sha256, 'hex'),
+      'file_format', 'parquet',
+      'dropped_by', ledger.caller()
+    ),
+    tenant_id => 'ledger',
+    aggregate_type => 'partition',
+    aggregate_id => v_partition.partition_name::text
+  ) as r;
+  insert into ledger.cold_ranges (
+    tenant_id, partition_name, file_sha256, row_count, positions, root
+  )
+  select
+    t.key, v_partition.partition_name, v_file.file_sha256, (t.value ->> 'row_count')::bigint,
+    ledger.listed_ranges(t.value -> 'ranges'), decode(t.value ->> 'root', 'hex')
+  from jsonb_each(permit_drop.tenants) as t
+  on conflict do nothing;
+  insert into ledger.cold_drops (
+    partition_name, dropped_at, file_sha256, row_count, dropped_by, event_id, table_id
+  )
+  values (
+    v_partition.partition_name, clock_timestamp(), v_file.file_sha256, v_file.row_count,
+    ledger.caller(), v_event_id, to_regclass(format('ledger.%I', v_partition.partition_name))
+  );
+end
+$$;
+
+comment on function ledger.permit_drop(name, bytea, jsonb, text[]) is
+  'Part of drop_cold(): refuses, or records that the partition is dropped.';
+
+-- from sql/cold/drop_cold.sql
+-- Drops an archived partition whose events are in a file: `agent-events cold drop` has just read
+-- that file again and gives what it found. permit_drop() decides. Waits for no lock longer than
+-- 100 ms (55P03: try again), because whoever came after would wait too; then takes ACCESS EXCLUSIVE
+-- on the partition and on agent_events_archive until the transaction ends.
+create or replace function ledger.drop_cold(
+  partition_name name,
+  file_sha256 bytea,
+  tenants jsonb,
+  checkpoints text[]
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+begin
+  perform ledger.permit_drop(
+    drop_cold.partition_name, drop_cold.file_sha256, drop_cold.tenants, drop_cold.checkpoints
+  );
+  perform ledger_guard.open_window('partition');
+  execute format('drop table ledger.%I', drop_cold.partition_name);
+  update ledger.partitions as p
+  set tier = 'cold', moved_at = clock_timestamp()
+  where p.partition_name = drop_cold.partition_name;
+end
+$$;
+
+comment on function ledger.drop_cold(name, bytea, jsonb, text[]) is
+  'Drops an archived partition whose events are in the cold file with this SHA-256. tenants: what '
+  'was just recomputed from that file; checkpoints: signed checkpoints that cover its events. '
+  'LG010 when anything differs, LG008 under a hold, 55P03 when a lock is not to be had: try again. '
+  'For operators of every tenant.';
+
+-- from sql/cold/begin_restore.sql
+-- Makes the table that a cold partition is copied back into: of its own, nobody reads it, operators
+-- may insert. One that a crash left behind is emptied. Commit, COPY, then finish_restore(). The
+-- events get the transaction id 0, which is before every seal: what they were written by is not in
+-- the file.
+create or replace function ledger.begin_restore(partition_name name)
+returns regclass
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_partition ledger.partitions;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  v_partition := ledger.require_partition(begin_restore.partition_name, '{cold,dropped}');
+  if to_regclass(format('ledger.%I', v_partition.partition_name)) is null then
+    perform ledger_guard.open_window('partition');
+    execute format(
+      'create table ledger.%I (
+        like ledger.agent_events_archive including defaults including storage including compression
+      )',
+      v_partition.partition_name
+    );
+    execute format(
+      'alter table ledger.%I alter xact_id set default ''0''', v_partition.partition_name
+    );
+  else
+    execute format('truncate ledger.%I', v_partition.partition_name);
+  end if;
+  execute format('grant insert on ledger.%I to ledger_operator', v_partition.partition_name);
+  return to_regclass(format('ledger.%I', v_partition.partition_name));
+end
+$$;
+
+comment on function ledger.begin_restore(name) is
+  'Makes the empty table that the events of a cold partition are copied into, all columns but '
+  'xact_id; ledger.finish_restore() takes it in. For operators of every tenant.';
+
+-- from sql/cold/attach_restored.sql
+-- Attaches the table of begin_restore() to the archive, with its bounds. What PostgreSQL refuses
+-- then, such as an event twice or of another time, is told as what it is: a wrong file.
+create or replace function ledger.attach_restored(partition ledger.partitions)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+begin
+  execute format(
+    'alter table ledger.agent_events_archive attach partition ledger.%I for values from (%L) to (%L)',
+    (partition).partition_name, (partition).from_time, (partition).to_time
+  );
+exception when unique_violation or check_violation or not_null_violation then
+  raise exception using
+    errcode = 'LG010',
+    message = format(
+      'partition %s is not what was dropped: %s', (partition).partition_name, sqlerrm
+    ),
+    hint = 'Nothing was restored. `agent-events cold verify` tells what is wrong with the file.';
+end
+$$;
+
+comment on function ledger.attach_restored(ledger.partitions) is
+  'Part of finish_restore(): attaches the partition; LG010 when its rows cannot be.';
+
+-- from sql/cold/refuse_restored.sql
+-- The events of one tenant in a partition that was attached again: each is what was sealed at its
+-- position, and none is missing or too many. Returns their number; LG010 names the first that is
+-- wrong. Reads them all.
+create or replace function ledger.refuse_restored(
+  range ledger.cold_ranges,
+  from_time timestamptz,
+  to_time timestamptz
+)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_first bigint := lower((range).positions);
+  v_last bigint := upper((range).positions) - 1;
+  v_count bigint;
+  v_problem text;
+begin
+  with sealed as materialized (
+    select l.position, l.event_id, l.created_at
+    from ledger.log_entries as l
+    where l.tenant_id = (range).tenant_id and l.position between v_first and v_last
+  ),
+  looked_at as (
+    select
+      e.id,
+      case
+        when l.position is null or not (range).positions @> l.position
+          then 'was not in this partition when it was dropped'
+        when e.hash is distinct from ledger.event_hash(ledger.event_entry(
+          e.tenant_id, e.id, e.created_at, e.run_id, e.trace_id, e.correlation_id, e.causation_id,
+          e.event_type, e.schema_version, e.payload::text, e.deal_id, e.action_id,
+          e.aggregate_type, e.aggregate_id, e.sequence, e.actor_type, e.actor_id, e.outcome,
+          e.proof, e.metadata, e.occurred_at, e.private_hash
+        ), e.prev_hash)
+          then 'was changed: hash is not the hash of its fields'
+        when e.hash is distinct from v.leaf or e.created_at is distinct from l.created_at
+          then format('is not what was sealed at position %s', l.position)
+        when e.xact_id is distinct from '0' then 'has a transaction id: leave xact_id out'
+      end as problem
+    from ledger.agent_events_archive as e
+    left join sealed as l on l.event_id = e.id
+    left join ledger.log_leaves((range).tenant_id, v_first, v_last) as v
+      on v.position = l.position
+    where e.tenant_id = (range).tenant_id
+      and e.created_at >= refuse_restored.from_time
+      and e.created_at < refuse_restored.to_time
+  )
+  select count(*), min(format('event %s %s', a.id, a.problem)) filter (where a.problem is not null)
+  into v_count, v_problem
+  from looked_at as a;
+
+  if v_problem is null and v_count <> (range).row_count then
+    select format('event %s of position %s is missing', l.event_id, l.position) into v_problem
+    from ledger.log_entries as l
+    where l.tenant_id = (range).tenant_id
+      and l.position between v_first and v_last
+      and (range).positions @> l.position
+      and not exists (
+        select
+        from ledger.agent_events_archive as e
+        where e.tenant_id = l.tenant_id and e.created_at = l.created_at and e.id = l.event_id
+      )
+    order by l.position
+    limit 1;
+  end if;
+  if v_problem is not null then
+    raise exception using
+      errcode = 'LG010',
+      message = format(
+        'partition %s is not what was dropped: tenant %s: %s',
+        (range).partition_name, (range).tenant_id, v_problem
+      ),
+      hint = 'Nothing was restored. `agent-events cold verify` tells what is wrong with the file.';
+  end if;
+  return v_count;
+end
+$$;
+
+comment on function ledger.refuse_restored(ledger.cold_ranges, timestamptz, timestamptz) is
+  'Part of finish_restore(): LG010 unless the events of a tenant are those that were dropped.';
+
+-- from sql/cold/require_restored.sql
+-- Whether a partition that was attached to the archive again holds exactly the events that went
+-- with it when it was dropped: LG010 when not, else their number. Runs as ledger_append, so that
+-- nobody who may attach tables can replace it.
+create or replace function ledger.require_restored(partition_name name)
+returns bigint
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_partition ledger.partitions;
+  v_file_sha256 bytea;
+  v_range ledger.cold_ranges;
+  v_count bigint := 0;
+  v_foreign record;
+begin
+  select p.* into strict v_partition
+  from ledger.partitions as p
+  where p.partition_name = require_restored.partition_name;
+  select d.file_sha256 into v_file_sha256
+  from ledger.cold_drops as d
+  where d.partition_name = require_restored.partition_name
+  order by d.dropped_at desc
+  limit 1;
+
+  select e.tenant_id, e.id into v_foreign
+  from ledger.agent_events_archive as e
+  where e.created_at >= v_partition.from_time
+    and e.created_at < v_partition.to_time
+    and not exists (
+      select from ledger.cold_ranges as r
+      where r.tenant_id = e.tenant_id
+        and r.partition_name = v_partition.partition_name
+        and r.file_sha256 = v_file_sha256
+    )
+  limit 1;
+  if found then
+    raise exception using
+      errcode = 'LG010',
+      message = format(
+        'partition %s is not what was dropped: event %s: there were no events of tenant %s',
+        v_partition.partition_name, v_foreign.id, v_foreign.tenant_id
+      ),
+      hint = 'Nothing was restored. `agent-events cold verify` tells what is wrong with the file.';
+  end if;
+
+  for v_range in
+    select r.*
+    from ledger.cold_ranges as r
+    where r.partition_name = v_partition.partition_name and r.file_sha256 = v_file_sha256
+    order by r.tenant_id
+  loop
+    v_count := v_count
+      + ledger.refuse_restored(v_range, v_partition.from_time, v_partition.to_time);
+  end loop;
+  return v_count;
+end
+$$;
+
+comment on function ledger.require_restored(name) is
+  'Part of finish_restore(): LG010 unless a restored partition holds exactly what was dropped.';
+
+-- from sql/cold/finish_restore.sql
+-- Takes the table of begin_restore() into the archive: guards it, attaches it, and then, when
+-- nobody can change it any more, has every event held against the log (LG010: nothing is restored).
+-- Waits for whoever still copies into it. Locks the table, and agent_events_archive against other
+-- attaching and detaching, until the transaction ends; reading and emitting go on.
+create or replace function ledger.finish_restore(partition_name name)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_partition ledger.partitions;
+  v_table regclass;
+  v_count bigint;
+  v_drop ledger.cold_drops;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  v_partition := ledger.require_partition(finish_restore.partition_name, '{cold,dropped}');
+  v_table := to_regclass(format('ledger.%I', v_partition.partition_name));
+  if v_table is null then
+    raise exception using
+      errcode = 'LG009',
+      message = format('nothing was copied for partition %s', v_partition.partition_name),
+      hint = 'ledger.begin_restore() makes the table that its events are copied into.';
+  end if;
+
+  perform ledger_guard.open_window('partition');
+  execute format('lock table %s in access exclusive mode', v_table);
+  execute format('revoke all on %s from ledger_operator', v_table);
+  perform ledger.protect_table(v_table);
+  perform ledger.attach_restored(v_partition);
+  v_count := ledger_guard.admit_restored(v_table);
+  execute format('alter table %s alter xact_id set default pg_current_xact_id()', v_table);
+  update ledger.partitions as p
+  set tier = 'archive', moved_at = clock_timestamp()
+  where p.partition_name = v_partition.partition_name;
+
+  select d.* into strict v_drop
+  from ledger.cold_drops as d
+  where d.partition_name = v_partition.partition_name
+  order by d.dropped_at desc
+  limit 1;
+  perform from ledger.emit_event(
+    'ledger.partition_restored',
+    ledger.partition_payload(v_partition, 'archive') || jsonb_build_object(
+      'row_count', v_count,
+      'file_name', (
+        select f.file_name from ledger.cold_files as f
+        where f.partition_name = v_drop.partition_name and f.file_sha256 = v_drop.file_sha256
+      ),
+      'file_sha256', encode(v_drop.file_sha256, 'hex'),
+      'file_format', 'parquet',
+      'restored_by', ledger.caller()
+    ),
+    tenant_id => 'ledger',
+    aggregate_type => 'partition',
+    aggregate_id => v_partition.partition_name::text
+  );
+  return v_count;
+end
+$$;
+
+comment on function ledger.finish_restore(name) is
+  'Verifies the events that were copied into the table of ledger.begin_restore() against the log '
+  'and attaches it to the archive; returns how many there are. LG010 names the first event that '
+  'is wrong; then nothing is restored. For operators of every tenant.';
+
 -- from sql/guard/maintenance_windows.sql
 -- Every transaction that was allowed to change the ledger's objects, and what it started from. Only
 -- written by open_window(). The pair identifies the transaction even in a restored copy, whose
@@ -7535,6 +8655,7 @@ create table ledger_guard.maintenance_windows (
   by_superuser boolean not null,
   broken_guards text[] not null,
   protected oid[] not null,
+  admitted oid[] not null default '{}',
   primary key (xact_id, opened_at)
 );
 
@@ -7545,6 +8666,8 @@ comment on column ledger_guard.maintenance_windows.broken_guards is
 comment on column ledger_guard.maintenance_windows.protected is
   'Protected tables and attached partitions that the window has seen; each must be in its place '
   'at commit.';
+comment on column ledger_guard.maintenance_windows.admitted is
+  'Partitions that the window attached; they may wait for their guards until commit.';
 
 -- from sql/guard/maintenance_commands.sql
 -- What was changed in a maintenance window, command by command. Recorded where event triggers
@@ -7556,11 +8679,14 @@ create table ledger_guard.maintenance_commands (
   executed_at timestamptz not null default clock_timestamp(),
   command_tag text not null,
   object text not null,
+  relation oid,
   primary key (xact_id, opened_at, ordinal)
 );
 
 comment on table ledger_guard.maintenance_commands is
   'DDL commands on objects of the ledger, per maintenance window.';
+comment on column ledger_guard.maintenance_commands.relation is
+  'The table it was about; the check at commit looks at it again.';
 
 -- from sql/guard/protected_tables.sql
 -- Every table that must carry guards: the listed ones and whatever hangs below the three
@@ -7570,7 +8696,8 @@ select c.oid::regclass as target, null::regclass as parent
 from unnest(array[
   'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_schemas', 'event_private',
   'partitions', 'event_types', 'streams', 'idempotency_keys', 'log_entries', 'log_tiles',
-  'log_blocks', 'log_heads', 'log_edges', 'log_sweep', 'legal_holds', 'erasures'
+  'log_blocks', 'log_heads', 'log_edges', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
+  'cold_drops', 'cold_ranges'
 ]) as listed (table_name)
 join pg_catalog.pg_class as c
   on c.relname = listed.table_name and c.relnamespace = pg_catalog.to_regnamespace('ledger')
@@ -7640,6 +8767,24 @@ as $$
       'erasures', 'ledger_guard_insert',
       'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
     ),
+    ('cold_files', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('cold_files', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'cold_files', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
+    ('cold_drops', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('cold_drops', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'cold_drops', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
+    ('cold_ranges', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('cold_ranges', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'cold_ranges', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
     ('legal_holds', 'ledger_guard_row', 'delete', 'row', null),
     ('legal_holds', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
     (
@@ -7687,7 +8832,10 @@ as $$
   ),
   wanted as (
     select l.guard, l.events, l.level, l.condition from listed as l
-    where guards_of.target = to_regclass('ledger.' || l.table_name)
+    where l.table_name = (
+      select c.relname from pg_class as c
+      where c.oid = guards_of.target and c.relnamespace = to_regnamespace('ledger')
+    )
   )
   select w.guard, w.events, w.level, w.condition from wanted as w
   union all
@@ -7760,6 +8908,32 @@ comment on function ledger.protect_table(regclass) is
   'Puts the guard triggers on a table or partition of the ledger. Call it on a partition before '
   'attaching it.';
 
+-- from sql/guard/relation_of.sql
+-- The table, index, view or sequence that a catalog object is, or is part of; NULL for others. An
+-- index counts as its table.
+create or replace function ledger_guard.relation_of(classid oid, objid oid)
+returns oid
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case relation_of.classid
+    when 'pg_class'::regclass then coalesce(
+      (select i.indrelid from pg_index as i where i.indexrelid = relation_of.objid),
+      relation_of.objid
+    )
+    when 'pg_trigger'::regclass
+      then (select t.tgrelid from pg_trigger as t where t.oid = relation_of.objid)
+    when 'pg_rewrite'::regclass
+      then (select r.ev_class from pg_rewrite as r where r.oid = relation_of.objid)
+    when 'pg_policy'::regclass
+      then (select p.polrelid from pg_policy as p where p.oid = relation_of.objid)
+  end
+$$;
+
+comment on function ledger_guard.relation_of(oid, oid) is
+  'The relation that a catalog object is, or is part of; NULL for other objects.';
+
 -- from sql/guard/is_protected.sql
 -- Whether an object belongs to the ledger: it stands in one of its schemas, belongs to one of its
 -- owning roles (so that a table just moved to another schema is still recognised), or hangs below
@@ -7779,15 +8953,7 @@ declare
     to_regrole('ledger_append')::oid,
     to_regrole('ledger_guard')::oid
   ];
-  v_relation oid := case is_protected.classid
-    when 'pg_class'::regclass then is_protected.objid
-    when 'pg_trigger'::regclass
-      then (select t.tgrelid from pg_trigger as t where t.oid = is_protected.objid)
-    when 'pg_rewrite'::regclass
-      then (select r.ev_class from pg_rewrite as r where r.oid = is_protected.objid)
-    when 'pg_policy'::regclass
-      then (select p.polrelid from pg_policy as p where p.oid = is_protected.objid)
-  end;
+  v_relation oid := ledger_guard.relation_of(is_protected.classid, is_protected.objid);
 begin
   if is_protected.schema_name = 'pg_temp' then
     return false;
@@ -7841,7 +9007,7 @@ as $$
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
-      'legal_holds', 'erasures'
+      'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;
@@ -7852,8 +9018,8 @@ comment on function ledger_guard.unprotected_rows() is
 -- from sql/guard/foreign_code.sql
 -- Defaults, constraints, indexes, policies and column types of the ledger's tables that use
 -- functions, operators or types which are not built in: such code would run as ledger_append with
--- every event. The policies' own function is the exception.
-create or replace function ledger_guard.foreign_code()
+-- every event. The policies' own function is the exception. For these tables, or for all.
+create or replace function ledger_guard.foreign_code(targets oid[] default null)
 returns table (target regclass, part text)
 language sql
 stable
@@ -7864,8 +9030,12 @@ as $$
     from pg_class as c
     where c.relnamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
       and c.relkind in ('r', 'p')
+      and foreign_code.targets is null
     union
     select p.target from ledger_guard.protected_tables as p
+    where foreign_code.targets is null
+    union
+    select t.oid from unnest(foreign_code.targets) as t (oid)
   ),
   parts (target, classid, objid) as (
     select t.oid, 'pg_class'::regclass, t.oid
@@ -7901,14 +9071,14 @@ as $$
     )
 $$;
 
-comment on function ledger_guard.foreign_code() is
+comment on function ledger_guard.foreign_code(oid[]) is
   'Parts of the ledger''s tables that run code which is not built in.';
 
 -- from sql/guard/broken_triggers.sql
--- Guard triggers that do not do their work, and triggers on protected tables that are not the
+-- Guard triggers of these tables that do not do their work, and triggers on them that are not the
 -- ledger's. 'demoted': fires only in sessions with session_replication_role = origin (a data-only
 -- restore does that).
-create or replace function ledger_guard.broken_triggers()
+create or replace function ledger_guard.broken_triggers(targets oid[])
 returns table (target regclass, guard text, problem text)
 language sql
 stable
@@ -7916,7 +9086,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   with wanted as (
     select
-      p.target,
+      t.target,
       g.guard,
       g.condition,
       2  -- as pg_trigger.tgtype
@@ -7925,17 +9095,21 @@ as $$
       + 8 * (g.events like '%delete%')::int
       + 16 * (g.events like '%update%')::int
       + 32 * (g.events like '%truncate%')::int as type
-    from ledger_guard.protected_tables as p
-    cross join lateral ledger_guard.guards_of(p.target) as g
+    from unnest(broken_triggers.targets) as t (target)
+    cross join lateral ledger_guard.guards_of(t.target) as g
     union all
-    select p.target, 'ledger_guard_row', null, 27  -- the parent's row guard, cloned
-    from ledger_guard.protected_tables as p
-    where p.parent is not null
+    select i.inhrelid, 'ledger_guard_row', null, 27  -- the parent's row guard, cloned
+    from pg_inherits as i
+    join pg_class as c on c.oid = i.inhparent
+    where i.inhrelid = any(broken_triggers.targets)
+      and c.relnamespace = to_regnamespace('ledger')
+      and c.relname in ('agent_events', 'agent_events_archive', 'outbox')
   ),
   present as (
-    select t.* from ledger_guard.protected_tables as p
-    join pg_trigger as t on t.tgrelid = p.target
-    where not t.tgisinternal or t.tgname like 'ledger\_guard%'
+    select t.*
+    from pg_trigger as t
+    where t.tgrelid = any(broken_triggers.targets)
+      and (not t.tgisinternal or t.tgname like 'ledger\_guard%')
   ),
   compared as (
     select
@@ -7953,7 +9127,7 @@ as $$
             pg_get_triggerdef(t.oid), 'WHEN ((CURRENT_USER <> ''ledger_append''::text))'
           ) = 0
           then 'altered'
-        when t.tgenabled = 'D' then 'disabled'
+        when t.tgenabled in ('D', 'R') then 'disabled'
         when t.tgenabled <> 'A' then 'demoted'
       end as problem
     from wanted as w
@@ -7964,36 +9138,66 @@ as $$
   select
     t.tgrelid::regclass,
     t.tgname::text,
-    case t.tgenabled when 'D' then 'disabled' else 'demoted' end
+    case when t.tgenabled in ('D', 'R') then 'disabled' else 'demoted' end
   from pg_trigger as t
   where t.tgfoid = to_regprocedure('ledger_guard.close_window()') and t.tgenabled <> 'A'
 $$;
 
-comment on function ledger_guard.broken_triggers() is
+comment on function ledger_guard.broken_triggers(oid[]) is
   'Guard triggers that are missing, altered, disabled or demoted, and foreign triggers on '
   'protected tables.';
 
+-- from sql/guard/current_window.sql
+-- The maintenance window of the current transaction; no row when there is none.
+create or replace function ledger_guard.current_window()
+returns setof ledger_guard.maintenance_windows
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+rows 1
+as $$
+  select w.*
+  from ledger_guard.maintenance_windows as w
+  where w.xact_id = pg_current_xact_id_if_assigned()
+    and w.opened_at = transaction_timestamp()
+$$;
+
+comment on function ledger_guard.current_window() is
+  'The maintenance window that the current transaction has open.';
+
 -- from sql/guard/broken_guards.sql
 -- Everything that keeps the ledger's tables append-only and does not, and whatever could work
--- around it.
-create or replace function ledger_guard.broken_guards()
+-- around it. For all tables, or for those given; of these, one that this transaction's window has
+-- seen guarded stays guarded while it is detached.
+create or replace function ledger_guard.broken_guards(targets oid[] default null)
 returns table (target regclass, guard text, problem text)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select t.target, t.guard, t.problem from ledger_guard.broken_triggers() as t
+  with guarded as materialized (
+    select p.target::oid as target
+    from ledger_guard.protected_tables as p
+    where broken_guards.targets is null or p.target = any(broken_guards.targets)
+    union
+    select c.oid
+    from ledger_guard.current_window() as w
+    join pg_class as c on c.oid = any(broken_guards.targets) and c.oid = any(w.protected)
+  )
+  select t.target, t.guard, t.problem
+  from ledger_guard.broken_triggers(array(select g.target from guarded as g)) as t
   union all
   select t, 'row-level security', 'disabled' from ledger_guard.unprotected_rows() as t
   union all
   select r.ev_class::regclass, r.rulename::text, 'foreign rule'
-  from ledger_guard.protected_tables as p
-  join pg_rewrite as r on r.ev_class = p.target
+  from guarded as g
+  join pg_rewrite as r on r.ev_class = g.target
   union all
-  select f.target, f.part, 'foreign code' from ledger_guard.foreign_code() as f
+  select f.target, f.part, 'foreign code' from ledger_guard.foreign_code(broken_guards.targets) as f
 $$;
 
-comment on function ledger_guard.broken_guards() is
+comment on function ledger_guard.broken_guards(oid[]) is
   'Guards that are missing, altered, disabled or demoted, and foreign triggers, rules and code '
   'on the ledger''s tables.';
 
@@ -8039,24 +9243,49 @@ $$;
 comment on function ledger_guard.ownership_findings() is
   'Objects of the ledger whose owner is not the ledger''s.';
 
--- from sql/guard/current_window.sql
--- The maintenance window of the current transaction; no row when there is none.
-create or replace function ledger_guard.current_window()
-returns setof ledger_guard.maintenance_windows
+-- from sql/guard/new_partitions.sql
+-- What hangs below the ledger's partitioned tables and did not when the window opened.
+create or replace function ledger_guard.new_partitions()
+returns oid[]
 language sql
 stable
-security definer
 set search_path = pg_catalog, pg_temp
-rows 1
 as $$
-  select w.*
-  from ledger_guard.maintenance_windows as w
-  where w.xact_id = pg_current_xact_id_if_assigned()
-    and w.opened_at = transaction_timestamp()
+  select array(
+    select p.target::oid from ledger_guard.protected_tables as p
+    except
+    select unnest(w.protected) from ledger_guard.current_window() as w
+  )
 $$;
 
-comment on function ledger_guard.current_window() is
-  'The maintenance window that the current transaction has open.';
+comment on function ledger_guard.new_partitions() is
+  'Partitions that were attached since the current maintenance window last looked.';
+
+-- from sql/guard/window_targets.sql
+-- The tables that a window for partitions has touched, which is where a guard can have been broken;
+-- NULL, for all, in other windows and where no event trigger writes the commands down.
+create or replace function ledger_guard.window_targets(
+  maintenance_window ledger_guard.maintenance_windows
+)
+returns oid[]
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array_agg(distinct t.oid)
+  from (
+    select c.relation as oid
+    from ledger_guard.maintenance_commands as c
+    where c.xact_id = (window_targets.maintenance_window).xact_id
+      and c.opened_at = (window_targets.maintenance_window).opened_at
+    union all
+    select unnest((window_targets.maintenance_window).admitted)
+  ) as t
+  where (window_targets.maintenance_window).purpose = 'partition' and t.oid is not null
+$$;
+
+comment on function ledger_guard.window_targets(ledger_guard.maintenance_windows) is
+  'Part of check_window(): the tables that it looks at when the window closes; NULL for all.';
 
 -- from sql/guard/open_window.sql
 -- Lets the current transaction change objects of the ledger where event triggers refuse that
@@ -8115,11 +9344,36 @@ comment on function ledger_guard.open_window(text) is
   'Allows changes to objects of the ledger for the rest of the transaction (purpose: partition, '
   'upgrade, repair, uninstall).';
 
+-- from sql/guard/is_permitted_drop.sql
+-- Whether drop_cold() has recorded, in this transaction, that this table is dropped.
+create or replace function ledger_guard.is_permitted_drop(table_id oid)
+returns boolean
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select
+    from ledger.cold_drops as d
+    where d.table_id = is_permitted_drop.table_id
+      and d.xact_id = pg_current_xact_id_if_assigned()
+      and d.dropped_at >= transaction_timestamp()
+  )
+$$;
+
+comment on function ledger_guard.is_permitted_drop(oid) is
+  'Whether the current transaction may drop this partition: ledger.permit_drop() allowed it.';
+
 -- from sql/guard/check_window.sql
 -- Raises LG001 when the transaction has broken a guard that was whole when its window opened, or
--- (at_commit) left a partition detached or a table renamed. A partition that was just attached may
--- still wait for its guards, until commit.
-create or replace function ledger_guard.check_window(at_commit boolean)
+-- (at_commit) left a partition detached or a table renamed. Looks at what a command has touched, so
+-- that its price does not grow with the number of partitions; at commit at all that was. A partition
+-- that the window attached may wait for its guards while it is empty, until commit.
+create or replace function ledger_guard.check_window(
+  at_commit boolean,
+  touched oid[] default null
+)
 returns void
 language plpgsql
 security definer
@@ -8130,9 +9384,14 @@ declare
   v_broken record;
 begin
   select * into strict v_window from ledger_guard.current_window();
+  if check_window.at_commit then
+    touched := ledger_guard.window_targets(v_window);
+  else
+    touched := check_window.touched || ledger_guard.new_partitions();
+  end if;
 
   select b.target, b.guard, b.problem into v_broken
-  from ledger_guard.broken_guards() as b
+  from ledger_guard.broken_guards(check_window.touched) as b
   where not format('%s %s', b.target, b.guard) = any(v_window.broken_guards)
     and (
       check_window.at_commit
@@ -8140,8 +9399,8 @@ begin
       and b.problem <> 'demoted'
       and (
         b.problem <> 'missing'
-        or b.target::oid = any(v_window.protected)
         or pg_relation_size(b.target) > 0
+        or b.target::oid = any(v_window.protected) and not b.target::oid = any(v_window.admitted)
       )
     )
   limit 1;
@@ -8162,6 +9421,10 @@ begin
     select t.oid into v_broken
     from unnest(v_window.protected) as t (oid)
     where not exists (select from ledger_guard.protected_tables as p where p.target = t.oid)
+      and (
+        not ledger_guard.is_permitted_drop(t.oid)
+        or exists (select from pg_class as c where c.oid = t.oid)
+      )
     limit 1;
     if found then
       raise exception using
@@ -8174,7 +9437,7 @@ begin
 end
 $$;
 
-comment on function ledger_guard.check_window(boolean) is
+comment on function ledger_guard.check_window(boolean, oid[]) is
   'Raises LG001 when the current maintenance window leaves the ledger less guarded than it '
   'found it.';
 
@@ -8222,8 +9485,8 @@ alter table ledger_guard.maintenance_commands enable always trigger close_window
 
 -- from sql/guard/admit_partitions.sql
 -- In a maintenance window: a table that was just attached must be empty, because rows that come in
--- by ATTACH are forged history. Remembers it, so that events written to it in the same transaction
--- are no surprise.
+-- by ATTACH are forged history, or a cold partition that came back, event by event as it was.
+-- Remembers it, so that events written to it in the same transaction are no surprise.
 create or replace function ledger_guard.admit_partitions()
 returns void
 language plpgsql
@@ -8232,36 +9495,86 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_window ledger_guard.maintenance_windows;
-  v_new oid[];
-  v_filled oid;
+  v_new oid[] := ledger_guard.new_partitions();
 begin
-  select * into strict v_window from ledger_guard.current_window();
-  v_new := array(
-    select p.target::oid from ledger_guard.protected_tables as p
-    where not p.target::oid = any(v_window.protected)
-  );
   if v_new = '{}' then
     return;
   end if;
-
-  select oid into v_filled
-  from unnest(v_new) as oid
-  where pg_relation_size(oid) > 0 and not v_window.by_superuser;
-  if found then
-    raise exception using
-      errcode = 'LG001',
-      message = format('attaching %s is refused: it is not empty', v_filled::regclass),
-      hint = 'Rows come into the ledger through ledger.emit_event() only.';
-  end if;
+  select * into strict v_window from ledger_guard.current_window();
+  perform ledger_guard.admit_restored(t.oid)
+  from unnest(v_new) as t (oid)
+  where pg_relation_size(t.oid) > 0 and not v_window.by_superuser;
 
   update ledger_guard.maintenance_windows as w
-  set protected = w.protected || v_new
+  set protected = v_window.protected || v_new, admitted = w.admitted || v_new
   where w.xact_id = v_window.xact_id and w.opened_at = v_window.opened_at;
 end
 $$;
 
 comment on function ledger_guard.admit_partitions() is
-  'Raises LG001 when a maintenance window attached a table that holds rows.';
+  'Raises LG001 when a maintenance window attached a table that holds rows, unless they are those '
+  'of a cold partition.';
+
+-- from sql/guard/admit_restored.sql
+-- Admits a partition with rows to the maintenance window that attached it: only a cold partition
+-- that came back to the archive where it was, and whose every event is what the log says.
+-- admit_partitions() asks too, when it is attached; whoever asks second is told the number only.
+-- Attached it is guarded: between this look and the commit nobody can change it.
+create or replace function ledger_guard.admit_restored(target regclass)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+  v_window ledger_guard.maintenance_windows;
+  v_partition ledger.partitions;
+  v_count bigint;
+begin
+  select * into strict v_window from ledger_guard.current_window();
+  if admit_restored.target = any(v_window.protected) and not v_window.by_superuser then
+    return (
+      select d.row_count
+      from ledger.cold_drops as d
+      join pg_class as c on c.relname = d.partition_name
+      where c.oid = admit_restored.target
+      order by d.dropped_at desc
+      limit 1
+    );
+  end if;
+  select p.* into v_partition
+  from ledger.partitions as p
+  join pg_class as c on c.relname = p.partition_name
+  join pg_inherits as i on i.inhrelid = c.oid
+  where c.oid = admit_restored.target
+    and c.relnamespace = to_regnamespace('ledger')
+    and i.inhparent = to_regclass('ledger.agent_events_archive')
+    and pg_get_expr(c.relpartbound, c.oid)
+    = format('FOR VALUES FROM (%L) TO (%L)', p.from_time, p.to_time)
+    and p.tier in ('cold', 'dropped')
+    and exists (select from ledger.cold_drops as d where d.partition_name = p.partition_name);
+  if not found then
+    raise exception using
+      errcode = 'LG001',
+      message = format('attaching %s is refused: it is not empty', admit_restored.target),
+      hint = 'Rows come into the ledger through ledger.emit_event() only, and back from a cold '
+        'file with ledger.finish_restore().';
+  end if;
+  v_count := ledger.require_restored(v_partition.partition_name);
+  update ledger_guard.maintenance_windows as w
+  set protected = w.protected || admit_restored.target::oid
+  where w.xact_id = v_window.xact_id
+    and w.opened_at = v_window.opened_at
+    and not w.protected @> array[admit_restored.target::oid];
+  return v_count;
+end
+$$;
+
+comment on function ledger_guard.admit_restored(regclass) is
+  'Lets a restored partition with its events into a maintenance window: LG001 for any other '
+  'table, LG010 when an event is not what was sealed.';
 
 -- from sql/guard/is_covered_period.sql
 -- Whether an object is ledger.covered_period() and still nothing but a constant. Making partitions
@@ -8303,6 +9616,8 @@ as $$
 declare
   v_command record;
   v_window ledger_guard.maintenance_windows;
+  v_relation oid;
+  v_touched oid[] := array[]::oid[];
 begin
   for v_command in
     select c.command_tag, c.object_identity, c.classid, c.objid
@@ -8337,16 +9652,20 @@ begin
         ),
         hint = 'A superuser may do this in a window for an upgrade.';
     end if;
-    insert into ledger_guard.maintenance_commands (xact_id, opened_at, ordinal, command_tag, object)
+    v_relation := ledger_guard.relation_of(v_command.classid, v_command.objid);
+    v_touched := array_append(v_touched, v_relation);
+    insert into ledger_guard.maintenance_commands (
+      xact_id, opened_at, ordinal, command_tag, object, relation
+    )
     select
-      v_window.xact_id, v_window.opened_at, count(*) + 1, v_command.command_tag,
-      coalesce(v_command.object_identity, '?')
+      v_window.xact_id, v_window.opened_at, coalesce(max(c.ordinal), 0) + 1, v_command.command_tag,
+      coalesce(v_command.object_identity, '?'), v_relation
     from ledger_guard.maintenance_commands as c
     where c.xact_id = v_window.xact_id and c.opened_at = v_window.opened_at;
   end loop;
 
   if v_window.purpose <> 'uninstall' then
-    perform ledger_guard.check_window(at_commit => false);
+    perform ledger_guard.check_window(at_commit => false, touched => v_touched);
     perform ledger_guard.admit_partitions();
   end if;
 end
@@ -8396,7 +9715,8 @@ comment on function ledger_guard.refuse_detach() is
 
 -- from sql/guard/refuse_drop.sql
 -- Event trigger at sql_drop: outside a maintenance window nothing of the ledger is dropped; inside
--- one, by superusers only.
+-- one, by superusers only, but for the one partition that drop_cold() was permitted to drop, with
+-- what is part of it.
 create or replace function ledger_guard.refuse_drop()
 returns event_trigger
 language plpgsql
@@ -8410,7 +9730,15 @@ begin
   for v_object in
     select d.object_type, d.object_identity
     from pg_event_trigger_dropped_objects() as d
-    where d.address_names[1] in ('ledger', 'ledger_guard') and not d.is_temporary
+    where d.address_names[1] in ('ledger', 'ledger_guard')
+      and not d.is_temporary
+      and not (
+        case
+          when d.original
+            then d.classid = 'pg_class'::regclass and ledger_guard.is_permitted_drop(d.objid)
+          else not d.normal
+        end
+      )
     limit 1
   loop
     select * into v_window from ledger_guard.current_window();
@@ -8631,7 +9959,7 @@ begin
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
-    'legal_holds', 'erasures'
+    'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -8650,7 +9978,8 @@ begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
-    'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures'
+    'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
+    'cold_ranges'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -8675,7 +10004,7 @@ declare
 begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
-    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks'
+    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges'
   ] loop
     execute format('drop policy if exists ledger_reader on ledger.%I', v_table);
     execute format(
@@ -8722,11 +10051,21 @@ begin
 end
 $$;
 
--- The registry is shared by all tenants.
+-- The registry is shared by all tenants, and so are partitions.
 drop policy if exists ledger_reader on ledger.event_types;
 create policy ledger_reader on ledger.event_types for select to public using (true);
 drop policy if exists ledger_reader on ledger.event_schemas;
 create policy ledger_reader on ledger.event_schemas for select to public using (true);
+drop policy if exists ledger_reader on ledger.cold_drops;
+create policy ledger_reader on ledger.cold_drops for select to public using (true);
+
+-- A file holds events of many tenants and says of how many: for those who read, or operate, all.
+drop policy if exists ledger_reader on ledger.cold_files;
+create policy ledger_reader on ledger.cold_files for select to ledger_reader, ledger_auditor
+using ((select ledger.permitted_tenants('read')) = '{*}');
+drop policy if exists ledger_operator on ledger.cold_files;
+create policy ledger_operator on ledger.cold_files for select to ledger_operator
+using ((select ledger.permitted_tenants('operate')) = '{*}');
 
 -- from sql/monitor/broken_rules.sql
 -- The rules of emit_event() that an event breaks; none when emit_event() wrote it.
@@ -8967,12 +10306,13 @@ as $$
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
-      'legal_holds', 'erasures'
+      'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
-      'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures'
+      'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
+      'cold_drops', 'cold_ranges'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -8985,10 +10325,21 @@ as $$
       null,
       array[
         'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
-        'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks'
+        'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges'
       ]
     ),
-    ('ledger_reader', 'r', 'public', 'true', null, array['event_types', 'event_schemas']),
+    ('ledger_reader', 'r', 'public', 'true', null, array['event_types', 'event_schemas', 'cold_drops']),
+    (
+      'ledger_reader', 'r', 'ledger_auditor, ledger_reader',
+      '(( SELECT ledger.permitted_tenants(''read''::text) AS permitted_tenants) = ''{*}''::text[])',
+      null, array['cold_files']
+    ),
+    (
+      'ledger_operator', 'r', 'ledger_operator',
+      '(( SELECT ledger.permitted_tenants(''operate''::text) AS permitted_tenants)'
+      ' = ''{*}''::text[])',
+      null, array['cold_files']
+    ),
     (
       'ledger_privacy', 'r', 'ledger_privacy',
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''privacy''::text) AS '
@@ -9580,7 +10931,8 @@ declare
     'register_event_type', 'refuse_payload',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
-    'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report'
+    'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
+    'record_cold_file', 'permit_drop', 'require_restored'
   ];
   v_object record;
 begin
@@ -9650,7 +11002,8 @@ grant select, insert on
   ledger.log_heads, ledger.log_edges, ledger.log_entries, ledger.log_tiles, ledger.log_blocks
 to ledger_append;
 grant select, insert on ledger.legal_holds, ledger.erasures to ledger_append;
-grant select on ledger.active_holds, ledger.log_sweep to ledger_append;
+grant select, insert on ledger.cold_files, ledger.cold_drops, ledger.cold_ranges to ledger_append;
+grant select on ledger.active_holds, ledger.log_sweep, ledger.partitions to ledger_append;
 grant delete on ledger.event_private to ledger_append;
 grant update on
   ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep,
@@ -9717,6 +11070,17 @@ grant execute on function ledger.held_by, ledger.subject_hash to
 grant select on ledger.legal_holds, ledger.active_holds to
   ledger_operator, ledger_privacy, ledger_auditor;
 grant select on ledger.erasures to ledger_privacy, ledger_auditor;
+
+-- Cold partitions: for operators of every tenant; what is in files, everybody may know.
+grant execute on function
+  ledger.partition_digest, ledger.record_cold_file, ledger.drop_cold, ledger.begin_restore,
+  ledger.finish_restore
+to ledger_operator;
+grant execute on function ledger.cold_positions to ledger_reader, ledger_auditor;
+grant select on ledger.cold_ranges, ledger.cold_drops, ledger.partitions to
+  ledger_reader, ledger_auditor;
+grant select on ledger.cold_files, ledger.cold_drops, ledger.partitions to ledger_operator;
+grant select on ledger.cold_files to ledger_reader, ledger_auditor;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;
@@ -14040,12 +15404,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when a partition is dropped after it was exported.',
+    description => 'When a partition was dropped from the database after it was exported, and when its file expired.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_dropped",
-  "description": "Reserved, not emitted yet: when a partition is dropped after it was exported.",
+  "description": "When a partition was dropped from the database after it was exported, and when its file expired.",
   "x-event-type": "ledger.partition_dropped",
   "x-publish": false,
   "type": "object",
@@ -14119,6 +15483,11 @@ $json$
       "type": "string",
       "minLength": 1,
       "description": "Role that dropped it."
+    },
+    "reason": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Why the file may be deleted; only when it expired."
     }
   },
   "required": [
@@ -14155,12 +15524,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when a partition was written to a file and read back.',
+    description => 'When a partition was written to a file and read back.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_exported",
-  "description": "Reserved, not emitted yet: when a partition was written to a file and read back.",
+  "description": "When a partition was written to a file and read back.",
   "x-event-type": "ledger.partition_exported",
   "x-publish": false,
   "type": "object",
@@ -14230,20 +15599,15 @@ $json$
       "minLength": 1,
       "description": "Format of the file, such as parquet."
     },
-    "first_position": {
+    "file_bytes": {
       "type": "integer",
-      "minimum": 0,
-      "description": "Lowest log position in it."
+      "minimum": 1,
+      "description": "Size of the file, in bytes."
     },
-    "last_position": {
-      "type": "integer",
-      "minimum": 0,
-      "description": "Highest log position in it."
-    },
-    "root": {
+    "exported_by": {
       "type": "string",
-      "pattern": "^[0-9a-f]{64}$",
-      "description": "Merkle root over its events (SHA-256, 64 hex digits)."
+      "minLength": 1,
+      "description": "Role that exported it."
     }
   },
   "required": [
@@ -14267,7 +15631,9 @@ $json$
       "row_count": 120000,
       "file_name": "agent_events_p20260801.parquet",
       "file_sha256": "5df6e0e2761359d30a8275058e299fcc0381534545f55cf43e41983f5d4c9456",
-      "file_format": "parquet"
+      "file_format": "parquet",
+      "file_bytes": 9400000,
+      "exported_by": "operator"
     }
   ]
 }

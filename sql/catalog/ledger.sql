@@ -760,12 +760,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when a partition is dropped after it was exported.',
+    description => 'When a partition was dropped from the database after it was exported, and when its file expired.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_dropped",
-  "description": "Reserved, not emitted yet: when a partition is dropped after it was exported.",
+  "description": "When a partition was dropped from the database after it was exported, and when its file expired.",
   "x-event-type": "ledger.partition_dropped",
   "x-publish": false,
   "type": "object",
@@ -839,6 +839,11 @@ $json$
       "type": "string",
       "minLength": 1,
       "description": "Role that dropped it."
+    },
+    "reason": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Why the file may be deleted; only when it expired."
     }
   },
   "required": [
@@ -875,12 +880,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when a partition was written to a file and read back.',
+    description => 'When a partition was written to a file and read back.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_exported",
-  "description": "Reserved, not emitted yet: when a partition was written to a file and read back.",
+  "description": "When a partition was written to a file and read back.",
   "x-event-type": "ledger.partition_exported",
   "x-publish": false,
   "type": "object",
@@ -950,20 +955,15 @@ $json$
       "minLength": 1,
       "description": "Format of the file, such as parquet."
     },
-    "first_position": {
+    "file_bytes": {
       "type": "integer",
-      "minimum": 0,
-      "description": "Lowest log position in it."
+      "minimum": 1,
+      "description": "Size of the file, in bytes."
     },
-    "last_position": {
-      "type": "integer",
-      "minimum": 0,
-      "description": "Highest log position in it."
-    },
-    "root": {
+    "exported_by": {
       "type": "string",
-      "pattern": "^[0-9a-f]{64}$",
-      "description": "Merkle root over its events (SHA-256, 64 hex digits)."
+      "minLength": 1,
+      "description": "Role that exported it."
     }
   },
   "required": [
@@ -987,7 +987,9 @@ $json$
       "row_count": 120000,
       "file_name": "agent_events_p20260801.parquet",
       "file_sha256": "5df6e0e2761359d30a8275058e299fcc0381534545f55cf43e41983f5d4c9456",
-      "file_format": "parquet"
+      "file_format": "parquet",
+      "file_bytes": 9400000,
+      "exported_by": "operator"
     }
   ]
 }

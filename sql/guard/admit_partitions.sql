@@ -1,6 +1,6 @@
 -- In a maintenance window: a table that was just attached must be empty, because rows that come in
--- by ATTACH are forged history. Remembers it, so that events written to it in the same transaction
--- are no surprise.
+-- by ATTACH are forged history, or a cold partition that came back, event by event as it was.
+-- Remembers it, so that events written to it in the same transaction are no surprise.
 create or replace function ledger_guard.admit_partitions()
 returns void
 language plpgsql
@@ -9,33 +9,22 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_window ledger_guard.maintenance_windows;
-  v_new oid[];
-  v_filled oid;
+  v_new oid[] := ledger_guard.new_partitions();
 begin
-  select * into strict v_window from ledger_guard.current_window();
-  v_new := array(
-    select p.target::oid from ledger_guard.protected_tables as p
-    where not p.target::oid = any(v_window.protected)
-  );
   if v_new = '{}' then
     return;
   end if;
-
-  select oid into v_filled
-  from unnest(v_new) as oid
-  where pg_relation_size(oid) > 0 and not v_window.by_superuser;
-  if found then
-    raise exception using
-      errcode = 'LG001',
-      message = format('attaching %s is refused: it is not empty', v_filled::regclass),
-      hint = 'Rows come into the ledger through ledger.emit_event() only.';
-  end if;
+  select * into strict v_window from ledger_guard.current_window();
+  perform ledger_guard.admit_restored(t.oid)
+  from unnest(v_new) as t (oid)
+  where pg_relation_size(t.oid) > 0 and not v_window.by_superuser;
 
   update ledger_guard.maintenance_windows as w
-  set protected = w.protected || v_new
+  set protected = v_window.protected || v_new, admitted = w.admitted || v_new
   where w.xact_id = v_window.xact_id and w.opened_at = v_window.opened_at;
 end
 $$;
 
 comment on function ledger_guard.admit_partitions() is
-  'Raises LG001 when a maintenance window attached a table that holds rows.';
+  'Raises LG001 when a maintenance window attached a table that holds rows, unless they are those '
+  'of a cold partition.';

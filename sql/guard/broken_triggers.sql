@@ -1,7 +1,7 @@
--- Guard triggers that do not do their work, and triggers on protected tables that are not the
+-- Guard triggers of these tables that do not do their work, and triggers on them that are not the
 -- ledger's. 'demoted': fires only in sessions with session_replication_role = origin (a data-only
 -- restore does that).
-create or replace function ledger_guard.broken_triggers()
+create or replace function ledger_guard.broken_triggers(targets oid[])
 returns table (target regclass, guard text, problem text)
 language sql
 stable
@@ -9,7 +9,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   with wanted as (
     select
-      p.target,
+      t.target,
       g.guard,
       g.condition,
       2  -- as pg_trigger.tgtype
@@ -18,17 +18,21 @@ as $$
       + 8 * (g.events like '%delete%')::int
       + 16 * (g.events like '%update%')::int
       + 32 * (g.events like '%truncate%')::int as type
-    from ledger_guard.protected_tables as p
-    cross join lateral ledger_guard.guards_of(p.target) as g
+    from unnest(broken_triggers.targets) as t (target)
+    cross join lateral ledger_guard.guards_of(t.target) as g
     union all
-    select p.target, 'ledger_guard_row', null, 27  -- the parent's row guard, cloned
-    from ledger_guard.protected_tables as p
-    where p.parent is not null
+    select i.inhrelid, 'ledger_guard_row', null, 27  -- the parent's row guard, cloned
+    from pg_inherits as i
+    join pg_class as c on c.oid = i.inhparent
+    where i.inhrelid = any(broken_triggers.targets)
+      and c.relnamespace = to_regnamespace('ledger')
+      and c.relname in ('agent_events', 'agent_events_archive', 'outbox')
   ),
   present as (
-    select t.* from ledger_guard.protected_tables as p
-    join pg_trigger as t on t.tgrelid = p.target
-    where not t.tgisinternal or t.tgname like 'ledger\_guard%'
+    select t.*
+    from pg_trigger as t
+    where t.tgrelid = any(broken_triggers.targets)
+      and (not t.tgisinternal or t.tgname like 'ledger\_guard%')
   ),
   compared as (
     select
@@ -46,7 +50,7 @@ as $$
             pg_get_triggerdef(t.oid), 'WHEN ((CURRENT_USER <> ''ledger_append''::text))'
           ) = 0
           then 'altered'
-        when t.tgenabled = 'D' then 'disabled'
+        when t.tgenabled in ('D', 'R') then 'disabled'
         when t.tgenabled <> 'A' then 'demoted'
       end as problem
     from wanted as w
@@ -57,11 +61,11 @@ as $$
   select
     t.tgrelid::regclass,
     t.tgname::text,
-    case t.tgenabled when 'D' then 'disabled' else 'demoted' end
+    case when t.tgenabled in ('D', 'R') then 'disabled' else 'demoted' end
   from pg_trigger as t
   where t.tgfoid = to_regprocedure('ledger_guard.close_window()') and t.tgenabled <> 'A'
 $$;
 
-comment on function ledger_guard.broken_triggers() is
+comment on function ledger_guard.broken_triggers(oid[]) is
   'Guard triggers that are missing, altered, disabled or demoted, and foreign triggers on '
   'protected tables.';

@@ -1,7 +1,11 @@
 -- Raises LG001 when the transaction has broken a guard that was whole when its window opened, or
--- (at_commit) left a partition detached or a table renamed. A partition that was just attached may
--- still wait for its guards, until commit.
-create or replace function ledger_guard.check_window(at_commit boolean)
+-- (at_commit) left a partition detached or a table renamed. Looks at what a command has touched, so
+-- that its price does not grow with the number of partitions; at commit at all that was. A partition
+-- that the window attached may wait for its guards while it is empty, until commit.
+create or replace function ledger_guard.check_window(
+  at_commit boolean,
+  touched oid[] default null
+)
 returns void
 language plpgsql
 security definer
@@ -12,9 +16,14 @@ declare
   v_broken record;
 begin
   select * into strict v_window from ledger_guard.current_window();
+  if check_window.at_commit then
+    touched := ledger_guard.window_targets(v_window);
+  else
+    touched := check_window.touched || ledger_guard.new_partitions();
+  end if;
 
   select b.target, b.guard, b.problem into v_broken
-  from ledger_guard.broken_guards() as b
+  from ledger_guard.broken_guards(check_window.touched) as b
   where not format('%s %s', b.target, b.guard) = any(v_window.broken_guards)
     and (
       check_window.at_commit
@@ -22,8 +31,8 @@ begin
       and b.problem <> 'demoted'
       and (
         b.problem <> 'missing'
-        or b.target::oid = any(v_window.protected)
         or pg_relation_size(b.target) > 0
+        or b.target::oid = any(v_window.protected) and not b.target::oid = any(v_window.admitted)
       )
     )
   limit 1;
@@ -44,6 +53,10 @@ begin
     select t.oid into v_broken
     from unnest(v_window.protected) as t (oid)
     where not exists (select from ledger_guard.protected_tables as p where p.target = t.oid)
+      and (
+        not ledger_guard.is_permitted_drop(t.oid)
+        or exists (select from pg_class as c where c.oid = t.oid)
+      )
     limit 1;
     if found then
       raise exception using
@@ -56,6 +69,6 @@ begin
 end
 $$;
 
-comment on function ledger_guard.check_window(boolean) is
+comment on function ledger_guard.check_window(boolean, oid[]) is
   'Raises LG001 when the current maintenance window leaves the ledger less guarded than it '
   'found it.';

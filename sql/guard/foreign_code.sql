@@ -1,7 +1,7 @@
 -- Defaults, constraints, indexes, policies and column types of the ledger's tables that use
 -- functions, operators or types which are not built in: such code would run as ledger_append with
--- every event. The policies' own function is the exception.
-create or replace function ledger_guard.foreign_code()
+-- every event. The policies' own function is the exception. For these tables, or for all.
+create or replace function ledger_guard.foreign_code(targets oid[] default null)
 returns table (target regclass, part text)
 language sql
 stable
@@ -12,8 +12,12 @@ as $$
     from pg_class as c
     where c.relnamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
       and c.relkind in ('r', 'p')
+      and foreign_code.targets is null
     union
     select p.target from ledger_guard.protected_tables as p
+    where foreign_code.targets is null
+    union
+    select t.oid from unnest(foreign_code.targets) as t (oid)
   ),
   parts (target, classid, objid) as (
     select t.oid, 'pg_class'::regclass, t.oid
@@ -49,5 +53,5 @@ as $$
     )
 $$;
 
-comment on function ledger_guard.foreign_code() is
+comment on function ledger_guard.foreign_code(oid[]) is
   'Parts of the ledger''s tables that run code which is not built in.';

@@ -53,6 +53,24 @@ as $$
       'erasures', 'ledger_guard_insert',
       'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
     ),
+    ('cold_files', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('cold_files', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'cold_files', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
+    ('cold_drops', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('cold_drops', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'cold_drops', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
+    ('cold_ranges', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('cold_ranges', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'cold_ranges', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
     ('legal_holds', 'ledger_guard_row', 'delete', 'row', null),
     ('legal_holds', 'ledger_guard_statement', 'delete or truncate', 'statement', null),
     (
@@ -100,7 +118,10 @@ as $$
   ),
   wanted as (
     select l.guard, l.events, l.level, l.condition from listed as l
-    where guards_of.target = to_regclass('ledger.' || l.table_name)
+    where l.table_name = (
+      select c.relname from pg_class as c
+      where c.oid = guards_of.target and c.relnamespace = to_regnamespace('ledger')
+    )
   )
   select w.guard, w.events, w.level, w.condition from wanted as w
   union all

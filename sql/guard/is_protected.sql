@@ -16,15 +16,7 @@ declare
     to_regrole('ledger_append')::oid,
     to_regrole('ledger_guard')::oid
   ];
-  v_relation oid := case is_protected.classid
-    when 'pg_class'::regclass then is_protected.objid
-    when 'pg_trigger'::regclass
-      then (select t.tgrelid from pg_trigger as t where t.oid = is_protected.objid)
-    when 'pg_rewrite'::regclass
-      then (select r.ev_class from pg_rewrite as r where r.oid = is_protected.objid)
-    when 'pg_policy'::regclass
-      then (select p.polrelid from pg_policy as p where p.oid = is_protected.objid)
-  end;
+  v_relation oid := ledger_guard.relation_of(is_protected.classid, is_protected.objid);
 begin
   if is_protected.schema_name = 'pg_temp' then
     return false;

@@ -7,8 +7,11 @@ create table ledger_guard.maintenance_commands (
   executed_at timestamptz not null default clock_timestamp(),
   command_tag text not null,
   object text not null,
+  relation oid,
   primary key (xact_id, opened_at, ordinal)
 );
 
 comment on table ledger_guard.maintenance_commands is
   'DDL commands on objects of the ledger, per maintenance window.';
+comment on column ledger_guard.maintenance_commands.relation is
+  'The table it was about; the check at commit looks at it again.';

@@ -9,6 +9,7 @@ create table ledger_guard.maintenance_windows (
   by_superuser boolean not null,
   broken_guards text[] not null,
   protected oid[] not null,
+  admitted oid[] not null default '{}',
   primary key (xact_id, opened_at)
 );
 
@@ -19,3 +20,5 @@ comment on column ledger_guard.maintenance_windows.broken_guards is
 comment on column ledger_guard.maintenance_windows.protected is
   'Protected tables and attached partitions that the window has seen; each must be in its place '
   'at commit.';
+comment on column ledger_guard.maintenance_windows.admitted is
+  'Partitions that the window attached; they may wait for their guards until commit.';

@@ -10,6 +10,8 @@ as $$
 declare
   v_command record;
   v_window ledger_guard.maintenance_windows;
+  v_relation oid;
+  v_touched oid[] := array[]::oid[];
 begin
   for v_command in
     select c.command_tag, c.object_identity, c.classid, c.objid
@@ -44,16 +46,20 @@ begin
         ),
         hint = 'A superuser may do this in a window for an upgrade.';
     end if;
-    insert into ledger_guard.maintenance_commands (xact_id, opened_at, ordinal, command_tag, object)
+    v_relation := ledger_guard.relation_of(v_command.classid, v_command.objid);
+    v_touched := array_append(v_touched, v_relation);
+    insert into ledger_guard.maintenance_commands (
+      xact_id, opened_at, ordinal, command_tag, object, relation
+    )
     select
-      v_window.xact_id, v_window.opened_at, count(*) + 1, v_command.command_tag,
-      coalesce(v_command.object_identity, '?')
+      v_window.xact_id, v_window.opened_at, coalesce(max(c.ordinal), 0) + 1, v_command.command_tag,
+      coalesce(v_command.object_identity, '?'), v_relation
     from ledger_guard.maintenance_commands as c
     where c.xact_id = v_window.xact_id and c.opened_at = v_window.opened_at;
   end loop;
 
   if v_window.purpose <> 'uninstall' then
-    perform ledger_guard.check_window(at_commit => false);
+    perform ledger_guard.check_window(at_commit => false, touched => v_touched);
     perform ledger_guard.admit_partitions();
   end if;
 end

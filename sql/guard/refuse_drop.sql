@@ -1,5 +1,6 @@
 -- Event trigger at sql_drop: outside a maintenance window nothing of the ledger is dropped; inside
--- one, by superusers only.
+-- one, by superusers only, but for the one partition that drop_cold() was permitted to drop, with
+-- what is part of it.
 create or replace function ledger_guard.refuse_drop()
 returns event_trigger
 language plpgsql
@@ -13,7 +14,15 @@ begin
   for v_object in
     select d.object_type, d.object_identity
     from pg_event_trigger_dropped_objects() as d
-    where d.address_names[1] in ('ledger', 'ledger_guard') and not d.is_temporary
+    where d.address_names[1] in ('ledger', 'ledger_guard')
+      and not d.is_temporary
+      and not (
+        case
+          when d.original
+            then d.classid = 'pg_class'::regclass and ledger_guard.is_permitted_drop(d.objid)
+          else not d.normal
+        end
+      )
     limit 1
   loop
     select * into v_window from ledger_guard.current_window();

@@ -23,7 +23,7 @@ begin
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
-    'legal_holds', 'erasures'
+    'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -42,7 +42,8 @@ begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
-    'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures'
+    'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
+    'cold_ranges'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -67,7 +68,7 @@ declare
 begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
-    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks'
+    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges'
   ] loop
     execute format('drop policy if exists ledger_reader on ledger.%I', v_table);
     execute format(
@@ -114,8 +115,18 @@ begin
 end
 $$;
 
--- The registry is shared by all tenants.
+-- The registry is shared by all tenants, and so are partitions.
 drop policy if exists ledger_reader on ledger.event_types;
 create policy ledger_reader on ledger.event_types for select to public using (true);
 drop policy if exists ledger_reader on ledger.event_schemas;
 create policy ledger_reader on ledger.event_schemas for select to public using (true);
+drop policy if exists ledger_reader on ledger.cold_drops;
+create policy ledger_reader on ledger.cold_drops for select to public using (true);
+
+-- A file holds events of many tenants and says of how many: for those who read, or operate, all.
+drop policy if exists ledger_reader on ledger.cold_files;
+create policy ledger_reader on ledger.cold_files for select to ledger_reader, ledger_auditor
+using ((select ledger.permitted_tenants('read')) = '{*}');
+drop policy if exists ledger_operator on ledger.cold_files;
+create policy ledger_operator on ledger.cold_files for select to ledger_operator
+using ((select ledger.permitted_tenants('operate')) = '{*}');

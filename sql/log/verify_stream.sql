@@ -1,6 +1,7 @@
 -- verify(): one stream, or all of a tenant's (NULL): sequences without a gap from 1, each event
--- chained to the one before, and the head at the last. For one stream also each event's own hash
--- and leaf, which a whole verification looks at by position.
+-- chained to the one before, and the head at the last. Where events of the log are in cold files, as
+-- many may be missing. For one stream also each event's own hash and leaf, which a whole
+-- verification looks at by position.
 create or replace function ledger.verify_stream(
   tenant_id text,
   aggregate_type text,
@@ -11,11 +12,15 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  with events as (
+  with cold as materialized (
+    select ledger.cold_positions(verify_stream.tenant_id) as positions
+  ),
+  events as (
     select
       e.*,
       lag(e.sequence, 1, 0::bigint) over stream as sequence_before,
       lag(e.hash) over stream as hash_before,
+      lag(e.id) over stream as id_before,
       lead(e.id) over stream is null as is_last
     from ledger.events as e
     where e.tenant_id = verify_stream.tenant_id
@@ -29,7 +34,11 @@ as $$
     from events as e
     cross join lateral (values
       (
-        'broken stream', e.sequence <> e.sequence_before + 1,
+        'broken stream',
+        e.sequence <> e.sequence_before + 1
+        and e.sequence - e.sequence_before - 1 not between 1 and ledger.cold_gap(
+          e.tenant_id, (select c.positions from cold as c), e.id_before, e.id
+        ),
         format(
           '%s/%s: sequence %s follows %s.',
           e.aggregate_type, e.aggregate_id, e.sequence, e.sequence_before
@@ -55,7 +64,11 @@ as $$
       on s.tenant_id = e.tenant_id
       and s.aggregate_type = e.aggregate_type
       and s.aggregate_id = e.aggregate_id
-    where e.is_last and (s.sequence, s.hash) is distinct from (e.sequence, e.hash)
+    where e.is_last
+      and (s.sequence, s.hash) is distinct from (e.sequence, e.hash)
+      and coalesce(s.sequence - e.sequence not between 1 and ledger.cold_gap(
+        e.tenant_id, (select c.positions from cold as c), e.id, null
+      ), true)
     union all
     select v.kind, v.event_id, v.detail
     from events as e
@@ -75,6 +88,9 @@ as $$
       and not exists (
         select from events as e
         where e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id
+      )
+      and s.sequence not between 1 and ledger.cold_gap(
+        s.tenant_id, (select c.positions from cold as c), null, null
       )
   )
   select

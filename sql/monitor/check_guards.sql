@@ -12,12 +12,13 @@ as $$
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
-      'legal_holds', 'erasures'
+      'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
-      'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures'
+      'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
+      'cold_drops', 'cold_ranges'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -30,10 +31,21 @@ as $$
       null,
       array[
         'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
-        'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks'
+        'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges'
       ]
     ),
-    ('ledger_reader', 'r', 'public', 'true', null, array['event_types', 'event_schemas']),
+    ('ledger_reader', 'r', 'public', 'true', null, array['event_types', 'event_schemas', 'cold_drops']),
+    (
+      'ledger_reader', 'r', 'ledger_auditor, ledger_reader',
+      '(( SELECT ledger.permitted_tenants(''read''::text) AS permitted_tenants) = ''{*}''::text[])',
+      null, array['cold_files']
+    ),
+    (
+      'ledger_operator', 'r', 'ledger_operator',
+      '(( SELECT ledger.permitted_tenants(''operate''::text) AS permitted_tenants)'
+      ' = ''{*}''::text[])',
+      null, array['cold_files']
+    ),
     (
       'ledger_privacy', 'r', 'ledger_privacy',
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''privacy''::text) AS '

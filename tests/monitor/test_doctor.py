@@ -173,7 +173,7 @@ def test_foreign_privileges(
     [
         ("alter table {t} disable trigger {g}", "guard disabled", "{t}: {g}"),
         ("alter table {t} enable trigger {g}", "guard demoted", "{t}: {g}"),
-        ("alter table {t} enable replica trigger {g}", "guard demoted", "{t}: {g}"),
+        ("alter table {t} enable replica trigger {g}", "guard disabled", "{t}: {g}"),
         ("drop trigger {g} on {t}", "guard missing", "{t}: {g}"),
         ("alter table {t} no force row level security", "guard disabled", "{t}: row-level"),
         ("alter table {t} disable row level security", "guard disabled", "{t}: row-level security"),

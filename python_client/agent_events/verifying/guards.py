@@ -41,6 +41,9 @@ TABLES: dict[str, dict[str, int]] = {
         "ledger_guard_delete": ROW | DELETE,
     },
     "erasures": _PARENT | _INSERT_STATEMENT,
+    "cold_files": _PARENT | _INSERT_STATEMENT,
+    "cold_drops": _PARENT | _INSERT_STATEMENT,
+    "cold_ranges": _PARENT | _INSERT_STATEMENT,
     "legal_holds": {"ledger_guard_row": ROW | DELETE} | _REMOVE | _WRITE,
     "partitions": {"ledger_guard_row": ROW | DELETE, "ledger_guard_statement": DELETE | TRUNCATE},
     "event_types": _TRUNCATE,
@@ -61,6 +64,8 @@ PARTITION = {
 CONDITIONAL = ("ledger_guard_insert", "ledger_guard_delete", "ledger_guard_write")
 """Guards that let `ledger_append`, which nobody can become, through."""
 CONDITION = re.compile(r"WHEN \(\(CURRENT_USER <> 'ledger_append'::(name|text)\)\)")
+FIRING = {"A": None, "D": "disabled", "R": "disabled"}
+"""What is wrong with a trigger, by its tgenabled; else it is 'demoted'."""
 EVENT_TRIGGERS = {
     "ledger_guard_ddl": ("ddl_command_end", "refuse_ddl"),
     "ledger_guard_drop": ("sql_drop", "refuse_drop"),
@@ -182,7 +187,7 @@ def _problem(guard: str, wanted: int | None, row: tuple[object, ...] | None) -> 
     )
     if not is_whole:
         return "altered"
-    return {"A": None, "D": "disabled"}.get(str(enabled), "demoted")
+    return FIRING.get(str(enabled), "demoted")
 
 
 def _check_event_triggers(session: Session, findings: Findings) -> bool:
@@ -195,7 +200,7 @@ def _check_event_triggers(session: Session, findings: Findings) -> bool:
         elif rows[name][:2] != (event, function):
             problem = "altered"
         elif rows[name][2] != "A":
-            problem = "disabled" if rows[name][2] == "D" else "demoted"
+            problem = FIRING.get(rows[name][2]) or "demoted"
         else:
             continue
         findings.add(f"guard {problem}", f"event trigger {name}")
