@@ -119,15 +119,15 @@ class _Check:
 
     def run(self) -> Checked:
         self._read_manifest()
-        found = self._digest()
-        if found is not None:
+        digest = self._digest()
+        if digest is not None:
             try:
                 with open_file(self._path) as file:
-                    self._check_bytes(found, kinds.CHANGED_FILE, kinds.CHANGED_FILE)
+                    self._check_bytes(digest, kinds.CHANGED_FILE, kinds.CHANGED_FILE)
                     self._check_identity(file)
                     self._read_rows(file)
             except UnreadableFile as error:
-                if not self._check_bytes(found, kinds.TRUNCATED_FILE, kinds.EXTENDED_FILE):
+                if not self._check_bytes(digest, kinds.TRUNCATED_FILE, kinds.EXTENDED_FILE):
                     self._of_file.add(kinds.NO_COLD_FILE, error.message)
         parts = self._parts() if self._is_complete else None
         if parts is not None:
@@ -139,9 +139,7 @@ class _Check:
             found += tenant.all()
         for witness in self._witnesses:
             found += witness.findings()
-        return Checked(
-            self._path, self._manifest, self._tallies.row_count, tuple(found), parts
-        )
+        return Checked(self._path, self._manifest, self._tallies.row_count, tuple(found), parts)
 
     def _read_manifest(self) -> None:
         if not self._manifest_path.exists():

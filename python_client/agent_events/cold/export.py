@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -253,7 +253,7 @@ def _write(
     )
 
 
-def _rows(dsn: str, snapshot: str, statement: str) -> Iterator[pa.RecordBatch]:
+def _rows(dsn: str, snapshot: str, statement: str) -> Generator[pa.RecordBatch]:
     """Stream the rows of a query, in the types of the file.
 
     Raises:

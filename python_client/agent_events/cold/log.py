@@ -200,7 +200,7 @@ class Leaves:
     def read(self, first: int, last: int) -> list[bytes]:
         """Return the leaves of a range of positions, both included; fewer where the log ends."""
         low, high = first // TILE, last // TILE
-        tiles = dict(self._session.rows(_TILES, self._tenant_id, low, high))
+        tiles: dict[int, bytes] = dict(self._session.rows(_TILES, self._tenant_id, low, high))
         tiles.setdefault(self._size // TILE, self._edge)
         hashes = bytearray()
         for index in range(low, high + 1):

@@ -30,6 +30,8 @@ def described(ranges: Ranges) -> str:
     """Say how many positions there are, and which come first."""
     all_ = list(ranges)
     count = sum(last - first + 1 for first, last in all_)
-    shown = [f"{first:,}" if first == last else f"{first:,} to {last:,}" for first, last in all_[:3]]
+    shown = [
+        f"{first:,}" if first == last else f"{first:,} to {last:,}" for first, last in all_[:3]
+    ]
     more = f" and {len(all_) - 3:,} more ranges" if len(all_) > 3 else ""
     return f"{count:,} at position{'s' * (count != 1)} {', '.join(shown)}{more}"
