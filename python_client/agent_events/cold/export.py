@@ -232,7 +232,7 @@ def _write(
         file_name=data_path(Path(), partition.name).name,
         file_sha256="",
         file_bytes=0,
-        exported_at=datetime.now(UTC),
+        exported_at=datetime.now(UTC).replace(microsecond=0),
         made_by=f"agent-events {agent_events.__version__}",
     )
     rows = _rows(dsn, session.export(), query(partition, stretches))

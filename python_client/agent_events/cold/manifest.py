@@ -105,7 +105,7 @@ class Manifest:
             "to_time": self.to_time.isoformat(),
             "tenants": tenants,
             "leaf_format": LEAF_FORMAT,
-            "exported_at": self.exported_at.isoformat(timespec="seconds"),
+            "exported_at": self.exported_at.isoformat(),
         }
         return json.dumps(members, ensure_ascii=False, indent=1).encode() + b"\n"
 
