@@ -154,7 +154,7 @@ def fill(pg: AnyConnection, dsn: str) -> None:
     A transaction of acme that began in May commits when others were sealed already.
     """
     name = pg.info.dbname
-    pg.execute(f'alter database "{name}" set ledger.name = \'{NAME}\'')
+    pg.execute(f"alter database \"{name}\" set ledger.name = '{NAME}'")
     with psycopg.connect(dsn, autocommit=True) as late:
         emit_at(pg, "2021-05-10Z", batch(60), "acme")
         emit_at(pg, "2021-05-11Z", [*hard_batch(), *batch(5, streams=2, first=100)], "globex")

@@ -276,6 +276,7 @@ class _Check:
                 said.get(tenant_id),
                 findings,
                 by="the manifest",
+                with_root=CHANGED_EVENT not in {each.kind for each in findings.all()},
                 kind=kinds.FORGED_MANIFEST if is_same else None,
             )
 
@@ -286,6 +287,7 @@ def compare(
     findings: Findings,
     *,
     by: str,
+    with_root: bool = True,
     kind: str | None = None,
 ) -> None:
     """Report where a tenant's rows are not those that somebody tells of.
@@ -295,6 +297,7 @@ def compare(
         wanted: what should have been.
         findings: takes what differs.
         by: who tells.
+        with_root: compare the roots too.
         kind: of the findings; None: what is wrong with the rows.
     """
     ranges = part.ranges if part else ()
@@ -307,7 +310,7 @@ def compare(
         if found:
             detail = f"{text}: {described(found)}"
             findings.add(kind or own_kind, detail, position=found[0][0])
-    if part and wanted and not missing and not extra and part.root != wanted.root:
+    if with_root and part and wanted and not missing + extra and part.root != wanted.root:
         detail = f"the events have the root {part.root}, {by} says {wanted.root}"
         findings.add(kind or kinds.WRONG_ROOT, detail, position=ranges[0][0])
 

@@ -34,7 +34,7 @@ class SignedWitness:
         self._session = session
         self._anchored = anchored
         self._found: list[Finding] = []
-        self._ledger_name = ""
+        self._ledger_name: str | None = None
         self._trees: dict[str, _Tree] = {}
         self.used: dict[str, Checkpoint] = {}
 
@@ -49,7 +49,9 @@ class SignedWitness:
         self._trees[tenant_id].add(positions, leaves)
 
     def end(self, parts: dict[str, TenantPart]) -> None:
-        """Hold the trees against what was signed."""
+        """Hold the trees against what was signed; without a manifest nobody says by whom."""
+        if self._ledger_name is None:
+            return
         mine = [f for f in self._anchored.findings if f.tenant_id is None or f.tenant_id in parts]
         self._found += mine
         for tenant_id, part in parts.items():

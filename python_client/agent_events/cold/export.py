@@ -17,7 +17,6 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 import agent_events
-from agent_events.anchors.layout import write_file
 from agent_events.cold.columns import COLUMNS, JSON, conform
 from agent_events.cold.errors import ColdError, UnreadableFile
 from agent_events.cold.manifest import Manifest, data_path, manifest_path, read_manifest
@@ -31,7 +30,7 @@ from agent_events.cold.partitions import (
     require_access,
 )
 from agent_events.cold.tally import OutOfOrder, Tallies, runs
-from agent_events.cold.writer import digest_of, new_file, write_rows
+from agent_events.cold.writer import digest_of, new_file, write_bytes, write_rows
 from agent_events.verifying.session import Session, open_session
 
 Progress = Callable[[int], object]
@@ -311,8 +310,10 @@ def _read_again(path: Path, written: tuple[str, int], row_count: int) -> None:
 
 
 def _write_manifest(manifest: Manifest, folder: Path) -> None:
-    path = manifest_path(folder, manifest.partition_name)
+    """Write the manifest; where that fails, a file that nothing describes does not stay."""
     try:
-        write_file(path, manifest.to_json())
-    except OSError as error:
-        raise ColdError(f"{path} cannot be written: {error.strerror}") from error
+        with new_file(manifest_path(folder, manifest.partition_name)) as partial:
+            write_bytes(partial, manifest.to_json())
+    except ColdError:
+        data_path(folder, manifest.partition_name).unlink(missing_ok=True)
+        raise

@@ -1,4 +1,4 @@
-"""Write a Parquet file that is there only once it is complete, and on disk."""
+"""Write files that are there only once they are complete, and on disk."""
 
 from __future__ import annotations
 
@@ -139,6 +139,20 @@ def write_rows(
             writer.close()
         target.sync()
         return target.sha256, target.size
+    finally:
+        target.shut()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a small file and bring it to disk.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    target = Written(path)
+    try:
+        target.write(data)
+        target.sync()
     finally:
         target.shut()
 
