@@ -44,7 +44,7 @@ begin
       where n.nspname = 'ledger' and c.relkind = 'c'
       union all
       select
-        case p.prokind when 'a' then 'aggregate' else 'function' end,
+        case p.prokind when 'a' then 'aggregate' when 'p' then 'procedure' else 'function' end,
         p.oid::regprocedure::text,
         p.proowner,
         case
@@ -160,16 +160,34 @@ grant execute on function
   ledger.finish_restore
 to ledger_operator;
 grant execute on function ledger.cold_positions to ledger_reader, ledger_auditor;
-grant select on ledger.cold_ranges, ledger.cold_drops, ledger.partitions to
-  ledger_reader, ledger_auditor;
-grant select on ledger.cold_files, ledger.cold_drops, ledger.partitions to ledger_operator;
-grant select on ledger.cold_files to ledger_reader, ledger_auditor;
+grant select on ledger.cold_ranges to ledger_reader, ledger_auditor;
+grant select on ledger.cold_files, ledger.cold_drops to
+  ledger_reader, ledger_auditor, ledger_operator;
+grant select on ledger.partitions to ledger_reader;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;
 grant execute on function ledger.doctor to ledger_operator, ledger_auditor;
-grant execute on function ledger.ensure_partitions, ledger.ensure_partition to ledger_operator;
 grant execute on function ledger.ensure_partition to ledger_append;
+
+-- Partitions and maintenance. Procedures commit, so they run as their caller, who needs their parts;
+-- each part asks for the privilege itself.
+grant execute on function
+  ledger.ensure_partitions, ledger.ensure_partition, ledger.change_partition_interval,
+  ledger.set_retention, ledger.maintenance_plan, ledger.maintenance_step, ledger.record_step,
+  ledger.prepare_archive, ledger.validate_bounds, ledger.move_partition,
+  ledger.relocate_partition
+to ledger_operator;
+grant execute on procedure
+  ledger.set_partition_interval, ledger.archive_partition, ledger.restore_partition,
+  ledger.maintain, ledger.run_step, ledger.run_steps
+to ledger_operator;
+grant execute on function ledger.tablespace_of, ledger.access_method_of to
+  ledger_operator, ledger_auditor;
+grant select on
+  ledger.partitions, ledger.partition_settings, ledger.retention_policy, ledger.partition_status,
+  ledger.maintenance_steps
+to ledger_operator, ledger_auditor;
 
 -- The installer was in the owning roles for this transaction only; a member of ledger_owner it
 -- stays, to upgrade and administer.

@@ -123,6 +123,7 @@ set local client_min_messages = warning;
 -- on demand.
 \ir partition/partitions.sql
 \ir partition/partition_settings.sql
+\ir partition/retention_policy.sql
 \ir partition/initial_settings.sql
 \ir partition/covered_period.sql
 \ir partition/partition_bounds.sql
@@ -130,6 +131,16 @@ set local client_min_messages = warning;
 \ir partition/refresh_coverage.sql
 \ir partition/ensure_partition.sql
 \ir partition/ensure_partitions.sql
+\ir partition/lock_partition.sql
+\ir partition/reattach_partition.sql
+\ir partition/shorten_partition.sql
+\ir partition/change_partition_interval.sql
+\ir partition/set_partition_interval.sql
+\ir partition/set_retention.sql
+\ir partition/tablespace_of.sql
+\ir partition/access_method_of.sql
+\ir partition/partition_status.sql
+\ir partition/find_partition.sql
 
 -- What left the database: the files, the drops, and whose events went with them.
 \ir cold/cold_files.sql
@@ -250,6 +261,29 @@ set local client_min_messages = warning;
 \ir privacy/read_private.sql
 \ir privacy/subject_report.sql
 
+-- archive: whole partitions leave agent_events for agent_events_archive as a change of the catalog,
+-- once every event in them is sealed; reads span both.
+\ir archive/refuse_archiving.sql
+\ir archive/refuse_unsealed.sql
+\ir archive/add_bounds.sql
+\ir archive/prepare_archive.sql
+\ir archive/validate_bounds.sql
+\ir archive/record_move.sql
+\ir archive/move_partition.sql
+\ir archive/relocate_partition.sql
+
+-- maintain: what a DBA schedules. Every step is a transaction, tried again while its locks are
+-- taken, and recorded.
+\ir maintain/maintenance_steps.sql
+\ir maintain/maintenance_plan.sql
+\ir maintain/maintenance_step.sql
+\ir maintain/record_step.sql
+\ir maintain/run_step.sql
+\ir maintain/run_steps.sql
+\ir maintain/archive_partition.sql
+\ir maintain/restore_partition.sql
+\ir maintain/maintain.sql
+
 -- cold: partitions that leave the database for a file, and come back. A drop needs a file that was
 -- read again, a signed checkpoint and no hold; what comes back is held against the log, event by
 -- event.
@@ -312,7 +346,9 @@ set local client_min_messages = warning;
 \ir monitor/check_events.sql
 \ir monitor/check_grants.sql
 \ir monitor/check_guards.sql
+\ir monitor/check_cold.sql
 \ir monitor/check_log.sql
+\ir monitor/check_maintenance.sql
 \ir monitor/check_outbox.sql
 \ir monitor/check_partitions.sql
 \ir monitor/check_privacy.sql

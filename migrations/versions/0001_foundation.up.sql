@@ -3077,11 +3077,17 @@ create table ledger.partitions (
   tier text not null default 'hot' check (tier in ('hot', 'archive', 'cold', 'dropped')),
   created_at timestamptz not null default clock_timestamp(),
   moved_at timestamptz,
+  row_count bigint check (row_count >= 0),
+  sealed_snapshot pg_snapshot,
   unique (parent_name, from_time)
 );
 
 comment on table ledger.partitions is
   'Every partition ever made: bounds (UTC midnight), and where it is now.';
+comment on column ledger.partitions.row_count is
+  'Rows in it, counted when it was archived; NULL before.';
+comment on column ledger.partitions.sealed_snapshot is
+  'While it is being archived: every event in it of a transaction that this snapshot saw is sealed.';
 
 -- from sql/partition/partition_settings.sql
 -- One row. covered_from .. covered_until is what partitions exist for without a gap: emit_event
@@ -3098,11 +3104,44 @@ create table ledger.partition_settings (
 comment on table ledger.partition_settings is
   'How partitions are made (interval, how many ahead) and the time they cover without a gap.';
 
+-- from sql/partition/retention_policy.sql
+-- One row: how old events may grow before they leave a tier, counted from the end of their
+-- partition. NULL = never, which is where a new ledger begins: nothing moves, nothing is dropped.
+create table ledger.retention_policy (
+  is_only boolean primary key default true check (is_only),
+  hot_for interval check (hot_for >= interval '1 hour'),
+  warm_for interval check (warm_for >= interval '1 hour'),
+  cold_for interval check (cold_for >= interval '1 hour'),
+  archive_tablespace name,
+  archive_access_method name,
+  changed_at timestamptz not null default clock_timestamp(),
+  changed_by name not null default current_user,
+  constraint in_order check (
+    coalesce(warm_for >= hot_for, true)
+    and coalesce(cold_for >= warm_for, true)
+    and coalesce(cold_for >= hot_for, true)
+  )
+);
+
+comment on table ledger.retention_policy is
+  'How long events stay hot (agent_events), warm (agent_events_archive) and cold (files), as ages '
+  'from the end of their partition; change it with ledger.set_retention().';
+comment on column ledger.retention_policy.warm_for is
+  'From this age on a partition is due to be exported to a file and dropped.';
+comment on column ledger.retention_policy.cold_for is
+  'From this age on a file may be deleted.';
+comment on column ledger.retention_policy.archive_tablespace is
+  'Where archived partitions are stored; NULL = where they were.';
+comment on column ledger.retention_policy.archive_access_method is
+  'Table access method of archived partitions, such as columnar; NULL = as they were.';
+
 -- from sql/partition/initial_settings.sql
 -- Monthly partitions, three ahead, none yet: ensure_partitions() makes the first. Change
 -- partition_interval at any time; partitions that exist stay as they are.
 insert into ledger.partition_settings (covered_from, covered_until)
 select date_trunc('month', now(), 'UTC'), date_trunc('month', now(), 'UTC');
+
+insert into ledger.retention_policy default values;
 
 -- from sql/partition/covered_period.sql
 -- The time that partitions exist for without a gap, as a constant that the planner folds away:
@@ -3367,6 +3406,359 @@ $$;
 comment on function ledger.ensure_partitions() is
   'Makes the current partitions and partition_settings.premake intervals ahead; returns how '
   'many tables were made. Schedule it daily.';
+
+-- from sql/partition/lock_partition.sql
+-- Locks a partition and its parent against everybody, and the parent it is going to against other
+-- partition makers, until the transaction ends. Whoever wants the old parent queues behind us, so we
+-- wait for it no longer than lock_timeout, and for the others not at all: an attempt that fails
+-- (55P03) has held nobody up for longer than that. ONLY: the other partitions stay free.
+create or replace function ledger.lock_partition(
+  partition_name name,
+  old_parent name,
+  new_parent name
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+begin
+  execute format('lock table only ledger.%I in access exclusive mode', lock_partition.old_parent);
+  execute format(
+    'lock table only ledger.%I in access exclusive mode nowait', lock_partition.partition_name
+  );
+  execute format(
+    'lock table only ledger.%I in share update exclusive mode nowait', lock_partition.new_parent
+  );
+end
+$$;
+
+comment on function ledger.lock_partition(name, name, name) is
+  'Part of moving a partition: takes its locks, or gives up after 100 ms (55P03).';
+
+-- from sql/partition/reattach_partition.sql
+-- Takes a partition that lock_partition() has locked from one parent to another, or to other bounds,
+-- as a change of the catalog: where a CHECK proves the bounds, no row is read.
+create or replace function ledger.reattach_partition(
+  partition_name name,
+  old_parent name,
+  new_parent name,
+  from_time timestamptz,
+  to_time timestamptz
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+begin
+  execute format(
+    'alter table ledger.%I detach partition ledger.%I',
+    reattach_partition.old_parent, reattach_partition.partition_name
+  );
+  execute format(
+    'alter table ledger.%I attach partition ledger.%I for values from (%L) to (%L)',
+    reattach_partition.new_parent, reattach_partition.partition_name,
+    reattach_partition.from_time, reattach_partition.to_time
+  );
+end
+$$;
+
+comment on function ledger.reattach_partition(name, name, name, timestamptz, timestamptz) is
+  'Part of moving a partition: DETACH and ATTACH in one transaction.';
+
+-- from sql/partition/shorten_partition.sql
+-- Cuts a partition that is still to come down to an earlier end; leaves one alone that holds rows
+-- (of a clock that runs ahead).
+create or replace function ledger.shorten_partition(
+  partition_name name,
+  parent_name name,
+  from_time timestamptz,
+  to_time timestamptz
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform ledger.lock_partition(
+    shorten_partition.partition_name, shorten_partition.parent_name, shorten_partition.parent_name
+  );
+  if pg_relation_size(format('ledger.%I', shorten_partition.partition_name)::regclass) > 0 then
+    return;
+  end if;
+  perform ledger.reattach_partition(
+    shorten_partition.partition_name, shorten_partition.parent_name,
+    shorten_partition.parent_name, shorten_partition.from_time, shorten_partition.to_time
+  );
+  update ledger.partitions as p
+  set to_time = shorten_partition.to_time
+  where p.partition_name = shorten_partition.partition_name;
+end
+$$;
+
+comment on function ledger.shorten_partition(name, name, timestamptz, timestamptz) is
+  'Part of change_partition_interval(): gives an empty partition an earlier end.';
+
+-- from sql/partition/change_partition_interval.sql
+-- Changes the interval in the settings and cuts down to it what was made ahead, is still to come and
+-- is empty. Locks emitters out for some milliseconds per partition that is cut down; gives up (55P03)
+-- when a reader holds the tables for longer than 100 ms.
+create or replace function ledger.change_partition_interval(
+  partition_interval text,
+  premake int default null
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  v_partition record;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  if change_partition_interval.partition_interval = any('{day,week,month}') is not true
+    or change_partition_interval.premake not between 0 and 366
+  then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'partitions of a %L, %s ahead, cannot be made',
+        change_partition_interval.partition_interval,
+        coalesce(change_partition_interval.premake::text, 'as many as before')
+      ),
+      hint = 'partition_interval is day, week or month; premake is from 0 to 366.';
+  end if;
+
+  lock table ledger.partitions in share row exclusive mode;
+  update ledger.partition_settings as s
+  set
+    partition_interval = change_partition_interval.partition_interval,
+    premake = coalesce(change_partition_interval.premake, s.premake);
+
+  perform ledger_guard.open_window('partition');
+  for v_partition in
+    select p.partition_name, p.parent_name, p.from_time, c.to_time
+    from ledger.partitions as p
+    cross join lateral (
+      select date_trunc(change_partition_interval.partition_interval, p.from_time)
+        + ('1 ' || change_partition_interval.partition_interval)::interval as to_time
+    ) as c
+    where p.tier = 'hot' and p.from_time > clock_timestamp() and c.to_time < p.to_time
+    order by p.parent_name, p.from_time
+  loop
+    perform ledger.shorten_partition(
+      v_partition.partition_name, v_partition.parent_name, v_partition.from_time,
+      v_partition.to_time
+    );
+  end loop;
+  perform ledger.refresh_coverage();
+end
+$$;
+
+comment on function ledger.change_partition_interval(text, int) is
+  'Part of ledger.set_partition_interval(): the settings, and the partitions still to come.';
+
+-- from sql/partition/set_partition_interval.sql
+-- Changes the length of the partitions that are made from now on, and how many are made ahead. A
+-- shorter interval holds from the next partition on, a longer one when those that exist are used up.
+-- Locks emitters out for some milliseconds per partition made ahead; when a reader holds the tables
+-- for longer than 100 ms it gives up (55P03): call it again. Commits, so call it outside a
+-- transaction.
+create or replace procedure ledger.set_partition_interval(
+  partition_interval text,
+  premake int default null
+)
+language plpgsql
+as $$
+begin
+  perform ledger.change_partition_interval(
+    set_partition_interval.partition_interval, set_partition_interval.premake
+  );
+  commit;
+  perform ledger.ensure_partitions();
+end
+$$;
+
+comment on procedure ledger.set_partition_interval is
+  'Sets the interval (day, week, month) of the partitions made from now on and how many are made '
+  'ahead (premake, 0 to 366; NULL = as before). Not inside a transaction. For operators of every '
+  'tenant.';
+
+-- from sql/partition/set_retention.sql
+-- Sets the retention policy, all of it: what is not given is NULL, for ever. Moves nothing by
+-- itself; ledger.maintain() archives what is due, `agent-events cold` exports and drops.
+create or replace function ledger.set_retention(
+  hot_for interval default null,
+  warm_for interval default null,
+  cold_for interval default null,
+  archive_tablespace name default null,
+  archive_access_method name default null
+)
+returns ledger.retention_policy
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_policy ledger.retention_policy;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  if not exists (
+    select from pg_tablespace as t
+    where t.spcname = coalesce(set_retention.archive_tablespace, 'pg_default')
+  ) then
+    raise exception using
+      errcode = 'LG009',
+      message = format('tablespace %I does not exist', set_retention.archive_tablespace),
+      hint = 'create tablespace ...; grant create on tablespace ... to ledger_owner;';
+  elsif not exists (
+    select from pg_am as a
+    where a.amname = coalesce(set_retention.archive_access_method, 'heap') and a.amtype = 't'
+  ) then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        '%I is no table access method of this database', set_retention.archive_access_method
+      ),
+      hint = 'select amname from pg_am where amtype = ''t'';';
+  end if;
+
+  update ledger.retention_policy as p
+  set
+    hot_for = set_retention.hot_for,
+    warm_for = set_retention.warm_for,
+    cold_for = set_retention.cold_for,
+    archive_tablespace = set_retention.archive_tablespace,
+    archive_access_method = set_retention.archive_access_method,
+    changed_at = clock_timestamp(),
+    changed_by = ledger.caller()
+  returning p.* into v_policy;
+  return v_policy;
+exception when check_violation then
+  raise exception using
+    errcode = 'LG009',
+    message = 'the retention policy is out of order',
+    detail = 'hot_for <= warm_for <= cold_for, each an hour at least, all counted from the end of '
+      'a partition.',
+    hint = 'select ledger.set_retention(hot_for => ''7 days'', warm_for => ''30 days'', '
+      'cold_for => ''365 days'');';
+end
+$$;
+
+comment on function ledger.set_retention(interval, interval, interval, name, name) is
+  'Sets how long events stay hot, warm and cold, as ages from the end of their partition (NULL = '
+  'for ever), and where archived partitions are stored. For operators of every tenant.';
+
+-- from sql/partition/tablespace_of.sql
+-- The tablespace that a table or index is stored in, by name.
+create or replace function ledger.tablespace_of(target regclass)
+returns name
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select t.spcname
+  from pg_class as c
+  join pg_database as d on d.datname = current_database()
+  join pg_tablespace as t on t.oid = coalesce(nullif(c.reltablespace, 0), d.dattablespace)
+  where c.oid = tablespace_of.target
+$$;
+
+comment on function ledger.tablespace_of(regclass) is
+  'Name of the tablespace of a table or index; NULL when there is no such relation.';
+
+-- from sql/partition/access_method_of.sql
+-- The access method of a table, by name.
+create or replace function ledger.access_method_of(target regclass)
+returns name
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select a.amname
+  from pg_class as c
+  join pg_am as a on a.oid = c.relam
+  where c.oid = access_method_of.target
+$$;
+
+comment on function ledger.access_method_of(regclass) is
+  'Name of the access method of a table; NULL when there is no such table.';
+
+-- from sql/partition/partition_status.sql
+-- The manifest as an operator wants to see it: how old, how large, where, and what is due.
+create or replace view ledger.partition_status as
+select
+  p.partition_name,
+  p.parent_name,
+  p.tier,
+  p.from_time,
+  p.to_time,
+  greatest(now() - p.to_time, interval '0') as age,
+  coalesce(p.row_count, nullif(c.reltuples, -1)::bigint) as row_count,
+  p.row_count is not null as is_counted,
+  pg_catalog.pg_total_relation_size(c.oid) as bytes,
+  ledger.tablespace_of(c.oid) as tablespace,
+  ledger.access_method_of(c.oid) as access_method,
+  p.moved_at,
+  case
+    when p.parent_name <> 'agent_events' or p.to_time > now() - interval '1 hour' then null
+    when p.tier = 'hot' and p.to_time <= now() - least(r.hot_for, r.warm_for) then 'archive'
+    when p.tier = 'archive' and p.to_time <= now() - r.warm_for then 'cold'
+    when p.tier = 'cold' and p.to_time <= now() - r.cold_for then 'expire'
+    when p.tier = 'archive'
+      and (
+        ledger.tablespace_of(c.oid) <> r.archive_tablespace
+        or ledger.access_method_of(c.oid) <> r.archive_access_method
+      )
+      then 'relocate'
+  end as due
+from ledger.partitions as p
+cross join ledger.retention_policy as r
+left join pg_catalog.pg_class as c
+  on c.oid = pg_catalog.to_regclass('ledger.' || pg_catalog.quote_ident(p.partition_name));
+
+comment on view ledger.partition_status is
+  'Every partition ever made: tier, bounds, age since its end, rows, bytes, and what is due by the '
+  'retention policy (archive, relocate, cold, expire): select * from ledger.partition_status '
+  'order by from_time, parent_name;';
+comment on column ledger.partition_status.row_count is
+  'Counted when archived (is_counted), else the planner''s estimate.';
+comment on column ledger.partition_status.bytes is
+  'With indexes and TOAST; NULL when it is not in the database.';
+
+-- from sql/partition/find_partition.sql
+-- The manifest's row of a partition of agent_events, locked until the transaction ends: whoever
+-- moves, exports or drops the same partition waits.
+create or replace function ledger.find_partition(partition_name name)
+returns ledger.partitions
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_partition ledger.partitions;
+begin
+  select p.* into v_partition
+  from ledger.partitions as p
+  where p.partition_name = find_partition.partition_name and p.parent_name = 'agent_events'
+  for update;
+  if not found then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        '%s is no partition of ledger.agent_events',
+        coalesce(quote_literal(find_partition.partition_name), 'NULL')
+      ),
+      hint = 'select * from ledger.partition_status where parent_name = ''agent_events'';';
+  end if;
+  return v_partition;
+end
+$$;
+
+comment on function ledger.find_partition(name) is
+  'The manifest''s row of a partition of agent_events, locked; LG009 for anything else.';
 
 -- from sql/cold/cold_files.sql
 -- The files that partitions were exported to, as they were when they had been written and read
@@ -5992,8 +6384,8 @@ comment on function ledger.wait_for_position(text, bigint, interval) is
 -- from sql/log/read_log.sql
 -- The next page of a tenant's log: what everything downstream reads, with one bigint as cursor. The
 -- page of positions comes first and the events after it by key, so that a page costs the same
--- anywhere in a log of any size; with types, pages are read until one is full or the log is at its
--- end.
+-- anywhere in a log of any size; with types, and past events in cold files, pages are read until one
+-- is full or the log is at its end.
 create or replace function ledger.read_log(
   after_position bigint default -1,
   page_size int default 1000,
@@ -6013,6 +6405,7 @@ declare
   v_after bigint := coalesce(read_log.after_position, -1);
   v_left int := read_log.page_size;
   v_count bigint;
+  v_is_dense boolean := read_log.event_types is null;
   v_page record;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
@@ -6032,7 +6425,7 @@ begin
       from ledger.log_entries as l
       where l.tenant_id = v_tenant_id and l.position > v_after
       order by l.position
-      limit case when read_log.event_types is null then v_left else 10000 end
+      limit case when v_is_dense then v_left else 10000 end
     ) as l;
     exit when v_page.positions is null;
 
@@ -6050,7 +6443,8 @@ begin
     get diagnostics v_count = row_count;
     v_left := v_left - v_count;
     v_after := v_page.last_position;
-    exit when v_left = 0 or read_log.event_types is null;
+    v_is_dense := v_is_dense and v_count = cardinality(v_page.positions);
+    exit when v_left = 0 or v_is_dense;
   end loop;
 end
 $$;
@@ -7081,7 +7475,8 @@ comment on function ledger.covers(ledger.legal_holds, text, text, uuid, timestam
 -- The active holds that cover any of these events, or any event of this time: what must not be
 -- erased or dropped. Without event_ids it means the events created from from_time (included) to
 -- to_time (not included). A hold on a person covers the events that still have private data about
--- it. For a time, each hold not on a person reads the tenant's events until one is covered (2 us an
+-- it. Of an event in a cold file only time and person are known: a hold on a stream or correlation
+-- counts as covering it. For a time, each hold not on a person reads the tenant's events until one is covered (2 us an
 -- event). Locks nothing.
 create or replace function ledger.held_by(
   event_ids uuid[] default null,
@@ -7110,12 +7505,20 @@ begin
       when held_by.event_ids is not null then exists (
         select
         from unnest(held_by.event_ids) as wanted (id)
-        join ledger.events as e
+        left join ledger.events as e
           on e.tenant_id = v_tenant_id
           and e.created_at = ledger.event_time(wanted.id)
           and e.id = wanted.id
-        left join ledger.event_private as p on p.tenant_id = e.tenant_id and p.event_id = e.id
-        where ledger.covers(h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at)
+        left join ledger.event_private as p
+          on p.tenant_id = v_tenant_id and p.event_id = wanted.id
+        where case
+            when e.id is not null then ledger.covers(
+              h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at
+            )
+            else ledger.covers(
+              h, h.aggregate_type, h.aggregate_id, h.correlation_id, ledger.event_time(wanted.id)
+            ) and ledger.is_cold(v_tenant_id, wanted.id)
+          end
           and coalesce(h.subject_id = p.subject_id, h.subject_id is null)
       )
       when h.subject_id is not null then exists (
@@ -7707,6 +8110,642 @@ comment on function ledger.subject_report(text, text) is
   'Everything held about a person: events with private data about it, and those whose data was '
   'erased. Is an event ledger.private_read. For privacy officers.';
 
+-- from sql/archive/refuse_archiving.sql
+-- Raises 55000 unless a partition may be archived: it is hot, and ended an hour ago at least.
+-- emit_event() takes its time before it waits for the stream's head: without that hour a call that
+-- waited over midnight would find its partition gone.
+create or replace function ledger.refuse_archiving(partition ledger.partitions)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_partition ledger.partitions := refuse_archiving.partition;
+begin
+  if v_partition.tier <> 'hot' then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format('%s is not hot', v_partition.partition_name),
+      detail = format('It is in tier %s.', v_partition.tier),
+      hint = 'select * from ledger.partition_status;';
+  elsif v_partition.to_time > clock_timestamp() - interval '1 hour' then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format('%s still takes events', v_partition.partition_name),
+      detail = format('It ends at %s.', v_partition.to_time),
+      hint = 'A partition can be archived an hour after its end.';
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_archiving(ledger.partitions) is
+  'Part of archiving: raises 55000 unless a partition may be archived.';
+
+-- from sql/archive/refuse_unsealed.sql
+-- Raises 55000 when a partition holds an event without a position: seal() looks for new events in
+-- agent_events only, so none may leave it unsealed. Under the locks of a move it must be quick: it
+-- asks about the transactions only that prepare_archive() has not seen over.
+create or replace function ledger.refuse_unsealed(partition_name name, since pg_snapshot)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  v_unsealed bigint;
+begin
+  if refuse_unsealed.since is null then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format('%s is not prepared for the archive', refuse_unsealed.partition_name),
+      hint = format('call ledger.archive_partition(%L);', refuse_unsealed.partition_name);
+  end if;
+
+  execute format(
+    'select count(*) from ledger.%I as e
+    where (
+        e.xact_id >= pg_snapshot_xmax($1) or e.xact_id = any(array(select pg_snapshot_xip($1)))
+      )
+      and not exists (
+        select from ledger.log_entries as l
+        where l.tenant_id = e.tenant_id and l.event_id = e.id
+      )',
+    refuse_unsealed.partition_name
+  ) into v_unsealed using refuse_unsealed.since;
+  if v_unsealed > 0 then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format(
+        '%s events of %s are not sealed', v_unsealed, refuse_unsealed.partition_name
+      ),
+      detail = 'Only what has its position in the log may leave agent_events.',
+      hint = 'Seal them (select ledger.seal_all();), then archive again. If they stay: '
+        'select * from ledger.verify(...) says what is wrong with them.';
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_unsealed(name, pg_snapshot) is
+  'Part of archiving: raises 55000 when a partition holds events that are not sealed.';
+
+-- from sql/archive/add_bounds.sql
+-- Adds the CHECK of a partition's bounds, unless it is there, without looking at the rows. Locks the
+-- partition until the transaction ends, and gives up after lock_timeout (55P03).
+create or replace function ledger.add_bounds(
+  partition_name name,
+  from_time timestamptz,
+  to_time timestamptz
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+begin
+  if not exists (
+    select from pg_constraint as c
+    where c.conrelid = format('ledger.%I', add_bounds.partition_name)::regclass
+      and c.conname = 'ledger_bounds'
+  ) then
+    perform ledger_guard.open_window('partition');
+    execute format(
+      'alter table ledger.%I add constraint ledger_bounds '
+      'check (created_at >= %L and created_at < %L) not valid',
+      add_bounds.partition_name, add_bounds.from_time, add_bounds.to_time
+    );
+  end if;
+end
+$$;
+
+comment on function ledger.add_bounds(name, timestamptz, timestamptz) is
+  'Part of prepare_archive(): the CHECK that lets ATTACH skip its scan, not yet validated.';
+
+-- from sql/archive/prepare_archive.sql
+-- First step of archiving: does what takes long without a lock, which is to count the partition's
+-- events and to see that each is sealed. Then adds, unvalidated, the CHECK that lets ATTACH skip its
+-- scan. Does nothing to a partition that is archived already. Locks the partition for a moment.
+create or replace function ledger.prepare_archive(partition_name name)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_partition ledger.partitions;
+  v_seen pg_snapshot := ledger.committed_snapshot();
+  v_rows bigint;
+  v_sealed bigint;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  v_partition := ledger.find_partition(prepare_archive.partition_name);
+  if v_partition.tier = 'archive' then
+    return;
+  end if;
+  perform ledger.refuse_archiving(v_partition);
+
+  execute format(
+    'select count(*), count(l.event_id)
+    from ledger.%I as e
+    left join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id',
+    v_partition.partition_name
+  ) into v_rows, v_sealed;
+  if v_rows > v_sealed then
+    perform ledger.refuse_unsealed(v_partition.partition_name, pg_snapshot '1:1:');
+  end if;
+  update ledger.partitions as p
+  set row_count = v_rows, sealed_snapshot = v_seen
+  where p.partition_name = v_partition.partition_name;
+  perform ledger.add_bounds(v_partition.partition_name, v_partition.from_time, v_partition.to_time);
+end
+$$;
+
+comment on function ledger.prepare_archive(name) is
+  'First step of ledger.archive_partition(): every event is sealed, the bounds have a CHECK.';
+
+-- from sql/archive/validate_bounds.sql
+-- Second step of archiving: reads the partition once, so that ATTACH does not have to while everybody
+-- waits. Blocks neither readers nor writers.
+create or replace function ledger.validate_bounds(partition_name name)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+declare
+  v_partition ledger.partitions;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  v_partition := ledger.find_partition(validate_bounds.partition_name);
+  if v_partition.tier = 'archive' then
+    return;
+  end if;
+  perform ledger.refuse_archiving(v_partition);
+  perform ledger_guard.open_window('partition');
+  execute format(
+    'alter table ledger.%I validate constraint ledger_bounds', v_partition.partition_name
+  );
+end
+$$;
+
+comment on function ledger.validate_bounds(name) is
+  'Second step of ledger.archive_partition(): proves the bounds without a lock that blocks.';
+
+-- from sql/archive/record_move.sql
+-- The event that says that a partition moves: partition_archived or partition_restored, in the
+-- tenant `ledger`, which holds what happens to the ledger as a whole.
+create or replace function ledger.record_move(partition ledger.partitions, new_tier text)
+returns void
+language sql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+  select from ledger.emit_event(
+    case record_move.new_tier
+      when 'archive' then 'ledger.partition_archived'
+      else 'ledger.partition_restored'
+    end,
+    jsonb_strip_nulls(jsonb_build_object(
+      'partition_name', (record_move.partition).partition_name,
+      'parent_name', (record_move.partition).parent_name,
+      'from_time', (record_move.partition).from_time,
+      'to_time', (record_move.partition).to_time,
+      'old_tier', (record_move.partition).tier,
+      'new_tier', record_move.new_tier,
+      'row_count', (record_move.partition).row_count,
+      case record_move.new_tier when 'archive' then 'archived_by' else 'restored_by' end,
+      ledger.caller()
+    )),
+    tenant_id => 'ledger',
+    aggregate_type => 'partition',
+    aggregate_id => (record_move.partition).partition_name
+  )
+$$;
+
+comment on function ledger.record_move(ledger.partitions, text) is
+  'Part of move_partition(): its event.';
+
+-- from sql/archive/move_partition.sql
+-- Last step of archiving, and all of bringing back: moves a partition between agent_events and
+-- agent_events_archive in one short transaction, and says so in an event. One attempt: who emits
+-- (when it leaves agent_events) or reads the archive (when it leaves that) waits for 100 ms at most
+-- until the locks are there, and some milliseconds more until commit; without them it gives up
+-- (55P03).
+create or replace function ledger.move_partition(partition_name name, new_tier text)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_partition ledger.partitions;
+  v_parents name[] := array['agent_events', 'agent_events_archive'];
+begin
+  perform ledger.require_tenant('*', 'operate');
+  lock table ledger.partitions in share row exclusive mode;
+  v_partition := ledger.find_partition(move_partition.partition_name);
+  if v_partition.tier = move_partition.new_tier then
+    return;
+  elsif move_partition.new_tier = 'archive' then
+    perform ledger.refuse_archiving(v_partition);
+  elsif move_partition.new_tier = 'hot' and v_partition.tier = 'archive' then
+    v_parents := array['agent_events_archive', 'agent_events'];
+  else
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format(
+        '%s cannot move from tier %s to %s', v_partition.partition_name, v_partition.tier,
+        coalesce(move_partition.new_tier, 'NULL')
+      ),
+      hint = 'A partition that is in a file comes back with: agent-events cold restore';
+  end if;
+
+  perform ledger_guard.open_window('partition');
+  perform ledger.record_move(v_partition, move_partition.new_tier);
+  perform ledger.lock_partition(v_partition.partition_name, v_parents[1], v_parents[2]);
+  if move_partition.new_tier = 'archive' then
+    perform ledger.refuse_unsealed(v_partition.partition_name, v_partition.sealed_snapshot);
+  end if;
+  perform ledger.reattach_partition(
+    v_partition.partition_name, v_parents[1], v_parents[2], v_partition.from_time,
+    v_partition.to_time
+  );
+  update ledger.partitions as p
+  set tier = move_partition.new_tier, moved_at = clock_timestamp(), sealed_snapshot = null
+  where p.partition_name = v_partition.partition_name;
+  perform ledger.refresh_coverage();
+end
+$$;
+
+comment on function ledger.move_partition(name, text) is
+  'Last step of ledger.archive_partition() and ledger.restore_partition(): one attempt at moving '
+  'a partition to the tier archive or hot; 55P03 when it did not get its locks.';
+
+-- from sql/archive/relocate_partition.sql
+-- Puts an archived partition where the retention policy wants it: another access method, another
+-- tablespace. Copies it; readers of this partition wait meanwhile, emitters do not. Gives up (55P03)
+-- when somebody reads it for longer than 100 ms.
+create or replace function ledger.relocate_partition(partition_name name)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+#variable_conflict use_column
+declare
+  v_partition ledger.partitions;
+  v_policy ledger.retention_policy;
+  v_table regclass;
+  v_stored regclass;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  v_partition := ledger.find_partition(relocate_partition.partition_name);
+  if v_partition.tier <> 'archive' then
+    return;
+  end if;
+  select p.* into strict v_policy from ledger.retention_policy as p;
+  v_table := format('ledger.%I', v_partition.partition_name);
+
+  perform ledger_guard.open_window('partition');
+  execute format('lock table only %s in access exclusive mode', v_table);
+  if ledger.access_method_of(v_table) <> v_policy.archive_access_method then
+    execute format(
+      'alter table %s set access method %I', v_table, v_policy.archive_access_method
+    );
+  end if;
+  for v_stored in
+    select v_table
+    where ledger.tablespace_of(v_table) <> v_policy.archive_tablespace
+    union all
+    select i.indexrelid::regclass
+    from pg_index as i
+    where i.indrelid = v_table
+      and ledger.tablespace_of(i.indexrelid) <> v_policy.archive_tablespace
+  loop
+    -- ALTER TABLE moves indexes, too.
+    execute format('alter table %s set tablespace %I', v_stored, v_policy.archive_tablespace);
+  end loop;
+end
+$$;
+
+comment on function ledger.relocate_partition(name) is
+  'Moves an archived partition to the tablespace and access method of the retention policy.';
+
+-- from sql/maintain/maintenance_steps.sql
+-- What maintenance did: one row per step of a run of maintain(), archive_partition() and the like.
+-- maintain() deletes what is older than a year.
+create table ledger.maintenance_steps (
+  run_id uuid not null,
+  ordinal int not null,
+  step text not null,
+  object name,
+  started_at timestamptz not null,
+  finished_at timestamptz not null default clock_timestamp(),
+  attempts int not null,
+  error jsonb,
+  run_by name not null,
+  primary key (run_id, ordinal)
+);
+
+create index maintenance_steps_finished_at on ledger.maintenance_steps (finished_at);
+
+comment on table ledger.maintenance_steps is
+  'What ledger.maintain() and its likes did, step by step, for a year: select * from '
+  'ledger.maintenance_steps order by finished_at desc limit 20;';
+comment on column ledger.maintenance_steps.attempts is
+  'More than 1 when the locks were taken; each attempt waits for 100 ms.';
+comment on column ledger.maintenance_steps.error is
+  'Why the step failed: sqlstate, message, detail, hint; NULL when it did not.';
+
+-- from sql/maintain/maintenance_plan.sql
+-- What maintain() would do now, in order; later rooms add their steps here and in
+-- maintenance_step().
+create or replace function ledger.maintenance_plan()
+returns table (step text, object name)
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select p.step, p.object
+  from (
+    select 1 as rank, 'make partitions' as step, null::name as object, null::timestamptz as at_time
+    union all
+    select 2, 'seal', null, null
+    union all
+    select 3, s.step, p.partition_name, p.from_time
+    from ledger.partition_status as p
+    cross join unnest(array['prepare archive', 'validate bounds', 'archive']) as s (step)
+    where p.due = 'archive'
+    union all
+    select 4, 'relocate', p.partition_name, p.from_time
+    from ledger.partition_status as p
+    where p.due = 'relocate'
+  ) as p
+  order by
+    p.rank, p.at_time, array_position(array['prepare archive', 'validate bounds', 'archive'], p.step)
+$$;
+
+comment on function ledger.maintenance_plan() is
+  'The steps that ledger.maintain() would take now: step, object.';
+
+-- from sql/maintain/maintenance_step.sql
+-- One step, in the caller's transaction. One at a time: who finds another at work is told so
+-- (55006) and leaves it to the other. The lock goes with the transaction, so that nothing is left
+-- behind by a runner that was cancelled or killed.
+create or replace function ledger.maintenance_step(step text, object name default null)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('ledger.maintain', 7306)) then
+    raise exception using
+      errcode = 'object_in_use',
+      message = 'other maintenance is running',
+      hint = 'It does what is due; look at ledger.maintenance_steps, or try again later.';
+  end if;
+
+  case maintenance_step.step
+    when 'make partitions' then perform ledger.ensure_partitions();
+    when 'seal' then perform ledger.seal_all();
+    when 'prepare archive' then perform ledger.prepare_archive(maintenance_step.object);
+    when 'validate bounds' then perform ledger.validate_bounds(maintenance_step.object);
+    when 'archive' then perform ledger.move_partition(maintenance_step.object, 'archive');
+    when 'restore' then perform ledger.move_partition(maintenance_step.object, 'hot');
+    when 'relocate' then perform ledger.relocate_partition(maintenance_step.object);
+  end case;
+end
+$$;
+
+comment on function ledger.maintenance_step(text, name) is
+  'Part of maintain(): one step; 55006 while another session does one.';
+
+-- from sql/maintain/record_step.sql
+-- Keeps what a step did, and forgets what is older than a year.
+create or replace function ledger.record_step(
+  run_id uuid,
+  step text,
+  object name,
+  started_at timestamptz,
+  attempts int,
+  error jsonb
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform ledger.require_tenant('*', 'operate');
+  insert into ledger.maintenance_steps (
+    run_id, ordinal, step, object, started_at, attempts, error, run_by
+  )
+  select
+    record_step.run_id, count(*) + 1, record_step.step, record_step.object,
+    record_step.started_at, record_step.attempts, record_step.error, ledger.caller()
+  from ledger.maintenance_steps as s
+  where s.run_id = record_step.run_id;
+  delete from ledger.maintenance_steps as s
+  where s.finished_at < clock_timestamp() - interval '1 year';
+end
+$$;
+
+comment on function ledger.record_step(uuid, text, name, timestamptz, int, jsonb) is
+  'Part of maintain(): writes a row of ledger.maintenance_steps.';
+
+-- from sql/maintain/run_step.sql
+-- Takes one step in a transaction of its own, and another for each attempt while locks are missing;
+-- sleeps in between, so that those who waited behind us get through. What goes wrong comes back as
+-- `error` (sqlstate, message, detail, hint) and is recorded; it ends nothing. SECURITY INVOKER and
+-- without SET, as a procedure that commits must be: everything is named in full.
+create or replace procedure ledger.run_step(
+  run_id uuid,
+  step text,
+  object name,
+  max_wait interval,
+  inout error jsonb
+)
+language plpgsql
+as $$
+declare
+  v_started_at timestamptz := pg_catalog.clock_timestamp();
+  v_attempts int := 0;
+  v_is_over boolean := false;
+  v_sqlstate text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  while not v_is_over loop
+    v_attempts := v_attempts + 1;
+    error := null;
+    begin
+      perform ledger.maintenance_step(run_step.step, run_step.object);
+      v_is_over := true;
+    exception when others then
+      get stacked diagnostics
+        v_sqlstate := returned_sqlstate,
+        v_message := message_text,
+        v_detail := pg_exception_detail,
+        v_hint := pg_exception_hint;
+      error := pg_catalog.jsonb_build_object(
+        'sqlstate', v_sqlstate, 'message', v_message, 'detail', v_detail, 'hint', v_hint
+      );
+      v_is_over := v_sqlstate not in ('55P03', '40P01')
+        or pg_catalog.clock_timestamp() > v_started_at + run_step.max_wait;
+    end;
+    commit;
+    if not v_is_over then
+      perform pg_catalog.pg_sleep(0.2 + 0.8 * pg_catalog.random());
+    end if;
+  end loop;
+
+  perform ledger.record_step(
+    run_step.run_id, run_step.step, run_step.object, v_started_at, v_attempts, run_step.error
+  );
+  commit;
+end
+$$;
+
+comment on procedure ledger.run_step is
+  'Part of maintain(): one step, with its attempts and its record.';
+
+-- from sql/maintain/run_steps.sql
+-- Takes several steps that build on each other, each in a transaction of its own; raises what stops
+-- one.
+create or replace procedure ledger.run_steps(steps text[], object name, max_wait interval)
+language plpgsql
+as $$
+declare
+  v_run_id uuid := pg_catalog.gen_random_uuid();
+  v_step text;
+  v_error jsonb;
+begin
+  foreach v_step in array run_steps.steps loop
+    call ledger.run_step(v_run_id, v_step, run_steps.object, run_steps.max_wait, v_error);
+    if v_error is not null then
+      raise exception using
+        errcode = v_error ->> 'sqlstate',
+        message = v_error ->> 'message',
+        detail = coalesce(
+          nullif(v_error ->> 'detail', ''), pg_catalog.format('Step: %s.', v_step)
+        ),
+        hint = v_error ->> 'hint';
+    end if;
+  end loop;
+end
+$$;
+
+comment on procedure ledger.run_steps is
+  'Part of archive_partition() and restore_partition(): steps that build on each other.';
+
+-- from sql/maintain/archive_partition.sql
+-- Moves a partition from agent_events to agent_events_archive, where reads find it as before. Its
+-- events are sealed and checked first, without a lock; the move itself holds emitters up for 150 ms
+-- at most. Each step commits, so call it outside a transaction; it can be called again after
+-- whatever stopped it.
+create or replace procedure ledger.archive_partition(
+  partition_name name,
+  max_wait interval default '5 minutes'
+)
+language plpgsql
+as $$
+begin
+  call ledger.run_steps(
+    array['seal', 'prepare archive', 'validate bounds', 'archive'],
+    archive_partition.partition_name,
+    archive_partition.max_wait
+  );
+end
+$$;
+
+comment on procedure ledger.archive_partition is
+  'Moves a partition of agent_events, an hour after its end or later, to agent_events_archive; '
+  'tries for max_wait to get the locks (55P03). Not inside a transaction. For operators of every '
+  'tenant.';
+
+-- from sql/maintain/restore_partition.sql
+-- Moves an archived partition back to agent_events. Readers of the archive wait for 150 ms at most;
+-- emitters do not.
+create or replace procedure ledger.restore_partition(
+  partition_name name,
+  max_wait interval default '5 minutes'
+)
+language plpgsql
+as $$
+begin
+  call ledger.run_steps(
+    array['restore'], restore_partition.partition_name, restore_partition.max_wait
+  );
+end
+$$;
+
+comment on procedure ledger.restore_partition is
+  'Moves an archived partition back to agent_events; tries for max_wait to get the locks (55P03). '
+  'Not inside a transaction. For operators of every tenant.';
+
+-- from sql/maintain/maintain.sql
+-- All that a DBA schedules: makes partitions ahead, seals, archives what the retention policy says
+-- is due. Each step commits; one that fails stops only those that build on it, and the call ends
+-- with its error when the others are done. One runner at a time: a second one leaves at once.
+create or replace procedure ledger.maintain(
+  dry_run boolean default false,
+  max_wait interval default '5 minutes'
+)
+language plpgsql
+as $$
+declare
+  v_run_id uuid := pg_catalog.gen_random_uuid();
+  v_step record;
+  v_error jsonb;
+  v_first_error jsonb;
+  v_failed text[] := array[]::text[];
+  v_failed_objects name[] := array[]::name[];
+begin
+  for v_step in select p.step, p.object from ledger.maintenance_plan() as p loop
+    if maintain.dry_run then
+      raise notice '%', pg_catalog.concat_ws(' ', v_step.step, v_step.object);
+    elsif v_step.object is null or v_step.object <> all(v_failed_objects) then
+      call ledger.run_step(v_run_id, v_step.step, v_step.object, maintain.max_wait, v_error);
+      if v_error ->> 'sqlstate' = '55006' then
+        raise notice 'other maintenance is running, and does what is due';
+        return;
+      elsif v_error is not null then
+        v_first_error := coalesce(v_first_error, v_error);
+        v_failed_objects := v_failed_objects || v_step.object;
+        v_failed := v_failed || pg_catalog.concat_ws(
+          ' ', v_step.step, v_step.object || ':', v_error ->> 'sqlstate', v_error ->> 'message'
+        );
+      end if;
+    end if;
+  end loop;
+
+  if v_first_error is not null then
+    raise exception using
+      errcode = v_first_error ->> 'sqlstate',
+      message = pg_catalog.format(
+        '%s of the steps of maintenance failed', pg_catalog.cardinality(v_failed)
+      ),
+      detail = pg_catalog.array_to_string(v_failed, pg_catalog.chr(10)),
+      hint = pg_catalog.concat_ws(
+        ' ', 'The other steps are done. select * from ledger.maintenance_steps;',
+        nullif(v_first_error ->> 'hint', '')
+      );
+  end if;
+end
+$$;
+
+comment on procedure ledger.maintain is
+  'Everything that has to happen on a schedule, once an hour say: partitions ahead, sealing, '
+  'archiving by the retention policy. dry_run => true only says what is due. Not inside a '
+  'transaction. For operators of every tenant.';
+
 -- from sql/cold/range_list.sql
 -- Positions as JSON lists them: first and last of each run, both included.
 create or replace function ledger.range_list(ranges int8multirange)
@@ -7844,8 +8883,8 @@ comment on function ledger.positions_root(text, int8multirange) is
   'RFC 6962 tree hash over the events at these positions of a tenant''s log, from its tiles.';
 
 -- from sql/cold/require_partition.sql
--- The manifest's row of a partition of events, locked until the transaction ends, so that one
--- session at a time exports, drops or restores it. LG009 when there is none, or it is elsewhere.
+-- A partition of agent_events where it should be, locked in the manifest until the transaction ends;
+-- LG009 when it is elsewhere. For ledger_append, too, which may not lock it itself.
 create or replace function ledger.require_partition(partition_name name, tiers text[])
 returns ledger.partitions
 language plpgsql
@@ -7853,18 +8892,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_partition ledger.partitions;
+  v_partition ledger.partitions := ledger.find_partition(require_partition.partition_name);
 begin
-  select p.* into v_partition
-  from ledger.partitions as p
-  where p.partition_name = require_partition.partition_name and p.parent_name = 'agent_events'
-  for update;
-  if not found then
-    raise exception using
-      errcode = 'LG009',
-      message = format('there is no partition %s of agent_events', require_partition.partition_name),
-      hint = 'select * from ledger.partitions; lists them.';
-  end if;
   if v_partition.tier <> all(require_partition.tiers) then
     raise exception using
       errcode = 'LG009',
@@ -7928,9 +8957,10 @@ begin
     raise exception using
       errcode = 'LG009',
       message = format(
-        'there is no partition %s of events in the database', partition_digest.partition_name
+        'there is no partition %s of agent_events in the database',
+        coalesce(partition_digest.partition_name, 'NULL')
       ),
-      hint = 'select * from ledger.partitions; lists them.';
+      hint = 'select * from ledger.partition_status; lists them.';
   end if;
 
   for v_tenant in
@@ -8408,17 +9438,32 @@ set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
+declare
+  v_detail text;
 begin
   execute format(
     'alter table ledger.agent_events_archive attach partition ledger.%I for values from (%L) to (%L)',
     (partition).partition_name, (partition).from_time, (partition).to_time
   );
 exception when unique_violation or check_violation or not_null_violation then
+  get stacked diagnostics v_detail = pg_exception_detail;
+  if sqlstate = '23514' then
+    execute format(
+      'select format(''The first is event %%s of tenant %%s, of %%s.'', e.id, e.tenant_id, e.created_at)
+      from ledger.%I as e
+      where e.created_at not between %L and %L
+      order by e.created_at, e.id
+      limit 1',
+      (partition).partition_name, (partition).from_time,
+      (partition).to_time - interval '1 microsecond'
+    ) into v_detail;
+  end if;
   raise exception using
     errcode = 'LG010',
     message = format(
       'partition %s is not what was dropped: %s', (partition).partition_name, sqlerrm
     ),
+    detail = v_detail,
     hint = 'Nothing was restored. `agent-events cold verify` tells what is wrong with the file.';
 end
 $$;
@@ -9485,7 +10530,7 @@ alter table ledger_guard.maintenance_commands enable always trigger close_window
 
 -- from sql/guard/admit_partitions.sql
 -- In a maintenance window: a table that was just attached must be empty, because rows that come in
--- by ATTACH are forged history, or a cold partition that came back, event by event as it was.
+-- by ATTACH are forged history; or a cold partition that came back, event by event as it was.
 -- Remembers it, so that events written to it in the same transaction are no surprise.
 create or replace function ledger_guard.admit_partitions()
 returns void
@@ -9503,7 +10548,18 @@ begin
   select * into strict v_window from ledger_guard.current_window();
   perform ledger_guard.admit_restored(t.oid)
   from unnest(v_new) as t (oid)
-  where pg_relation_size(t.oid) > 0 and not v_window.by_superuser;
+  where not v_window.by_superuser
+    and (
+      pg_relation_size(t.oid) > 0
+      or exists (
+        select
+        from ledger.partitions as p
+        join pg_class as c on c.relname = p.partition_name
+        where c.oid = t.oid
+          and c.relnamespace = to_regnamespace('ledger')
+          and p.tier in ('cold', 'dropped')
+      )
+    );
 
   update ledger_guard.maintenance_windows as w
   set protected = v_window.protected || v_new, admitted = w.admitted || v_new
@@ -9770,7 +10826,7 @@ comment on function ledger_guard.refuse_drop() is
 
 -- from sql/guard/refuse_rewrite.sql
 -- Event trigger at table_rewrite: ALTER TABLE ... USING could change every row without firing a
--- trigger.
+-- trigger. A new access method (reason 8, alone) copies them as they are: a window for partitions may.
 create or replace function ledger_guard.refuse_rewrite()
 returns event_trigger
 language plpgsql
@@ -9779,7 +10835,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if ledger_guard.is_protected('pg_class'::regclass, pg_event_trigger_table_rewrite_oid(), null)
-    and not coalesce((select w.by_superuser from ledger_guard.current_window() as w), false)
+    and not coalesce(
+      (
+        select w.by_superuser or w.purpose = 'partition' and pg_event_trigger_table_rewrite_reason() = 8
+        from ledger_guard.current_window() as w
+      ),
+      false
+    )
   then
     raise exception using
       errcode = 'LG001',
@@ -10241,6 +11303,14 @@ as $$
       to_regrole('ledger_guard')::oid
     )
     and (a.grantee = 0 or a.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'))
+    -- A partition that is being restored, which check_cold() reports.
+    and not (
+      a.grantee = to_regrole('ledger_operator')::oid
+      and a.privilege_type = 'INSERT'
+      and c.relname in (
+        select p.partition_name from ledger.partitions as p where p.tier in ('cold', 'dropped')
+      )
+    )
   group by c.oid, a.grantee
   union all
   select
@@ -10485,6 +11555,116 @@ $$;
 comment on function ledger.check_guards() is
   'The part of doctor() about guards and row-level security.';
 
+-- from sql/monitor/check_cold.sql
+-- doctor(): cold partitions. Each needs its drop on record, in cold_drops and as an event
+-- ledger.partition_dropped; where the last event about a partition is itself in a cold file, that it
+-- was sealed is enough. Whether a hold on a stream or correlation covered what was dropped, the
+-- events alone could tell, which are in the file.
+create or replace function ledger.check_cold()
+returns table (severity text, kind text, object text, detail text, hint text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with looked_at as (
+    select p.*, d.dropped_at, d.event_id, e.event_type, e.payload ->> 'new_tier' as new_tier
+    from ledger.partitions as p
+    left join lateral (
+      select d.* from ledger.cold_drops as d
+      where d.partition_name = p.partition_name
+      order by d.dropped_at desc
+      limit 1
+    ) as d on true
+    left join lateral (
+      select e.event_type, e.payload from ledger.events as e
+      where e.tenant_id = 'ledger'
+        and e.aggregate_type = 'partition'
+        and e.aggregate_id = p.partition_name::text
+      order by e.sequence desc
+      limit 1
+    ) as e on true
+    where p.parent_name = 'agent_events'
+      and (p.tier in ('cold', 'dropped') or d.dropped_at is not null)
+  )
+  select
+    'error', 'dropped without record', l.partition_name::text,
+    case
+      when l.dropped_at is null then format('The manifest says %s, but no drop is on record.', l.tier)
+      when l.event_type is not null
+        then format('The manifest says %s, the last event about it is %s.', l.tier, l.event_type)
+      else 'No event ledger.partition_dropped records its drop.'
+    end,
+    'ledger.drop_cold() did not drop it. Find out who did, and restore it from its file or a backup.'
+  from looked_at as l
+  where l.tier in ('cold', 'dropped')
+    and (
+      l.dropped_at is null
+      or l.event_type <> 'ledger.partition_dropped'
+      or l.new_tier <> l.tier
+      or not exists (
+        select from ledger.events as e
+        where e.tenant_id = 'ledger'
+          and e.created_at = ledger.event_time(l.event_id)
+          and e.id = l.event_id
+      ) and not ledger.is_cold('ledger', l.event_id)
+    )
+  union all
+  select
+    'error', 'drop not done', l.partition_name::text,
+    format('Its drop is on record, but the manifest says %s.', l.tier),
+    'ledger.drop_cold() does both or none. Find out who called ledger.permit_drop().'
+  from looked_at as l
+  where l.tier in ('hot', 'archive')
+    and l.event_type = 'ledger.partition_dropped'
+  union all
+  select distinct
+    'error', 'dropped under a hold', d.partition_name::text,
+    format('The legal hold %s of tenant %s covered it then.', h.id, h.tenant_id),
+    'ledger.drop_cold() refuses that. Restore it from its file, and find out who did it.'
+  from ledger.cold_drops as d
+  join ledger.cold_ranges as r
+    on r.partition_name = d.partition_name and r.file_sha256 = d.file_sha256
+  join ledger.legal_holds as h
+    on h.tenant_id = r.tenant_id
+    and h.aggregate_id is null
+    and h.correlation_id is null
+    and h.placed_at <= d.dropped_at
+    and coalesce(least(h.released_at, h.until_time) > d.dropped_at, true)
+  where exists (
+    select
+    from ledger.log_entries as l
+    where l.tenant_id = r.tenant_id
+      and l.position >= lower(r.positions)
+      and l.position < upper(r.positions)
+      and r.positions @> l.position
+      and ledger.covers(h, null, null, null, l.created_at)
+      and (
+        h.subject_id is null
+        or exists (
+          select from ledger.event_private as p
+          where p.tenant_id = l.tenant_id
+            and p.event_id = l.event_id
+            and p.subject_id = h.subject_id
+        )
+      )
+  )
+  union all
+  select
+    'warning', 'restore not finished', c.oid::regclass::text,
+    'Events were, or are, copied into it, and it is not attached.',
+    format(
+      'select ledger.finish_restore(%L); or begin again with ledger.begin_restore().',
+      l.partition_name
+    )
+  from looked_at as l
+  join pg_class as c
+    on c.relname = l.partition_name and c.relnamespace = to_regnamespace('ledger')
+  where l.tier in ('cold', 'dropped')
+    and not exists (select from pg_inherits as i where i.inhrelid = c.oid)
+$$;
+
+comment on function ledger.check_cold() is 'The part of doctor() about cold partitions.';
+
 -- from sql/monitor/check_log.sql
 -- doctor(): whether the log can be sealed here, is being sealed, and stands where its last block
 -- left it. Whether it is whole, ledger.verify() and `agent-events verify` say.
@@ -10534,6 +11714,46 @@ $$;
 
 comment on function ledger.check_log() is 'The part of doctor() about the log and its sealing.';
 
+-- from sql/monitor/check_maintenance.sql
+-- doctor(): steps of maintenance that failed last time and are still due, and archiving that does
+-- not happen.
+create or replace function ledger.check_maintenance()
+returns table (severity text, kind text, object text, detail text, hint text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'error',
+    'maintenance failing',
+    concat_ws(' ', s.step, s.object),
+    format('%s: %s %s', s.finished_at, s.error ->> 'sqlstate', s.error ->> 'message'),
+    coalesce(nullif(s.error ->> 'hint', ''), 'select * from ledger.maintenance_steps;')
+  from (
+    select distinct on (s.step, s.object) s.*
+    from ledger.maintenance_steps as s
+    where s.finished_at > clock_timestamp() - interval '7 days'
+    order by s.step, s.object, s.finished_at desc
+  ) as s
+  where s.error is not null
+    and exists (
+      select from ledger.maintenance_plan() as p
+      where p.step = s.step and p.object is not distinct from s.object
+    )
+  union all
+  select
+    'warning',
+    'archiving overdue',
+    p.partition_name::text,
+    format('It ended %s ago; the retention policy keeps it hot for %s.', p.age, r.hot_for),
+    'Schedule it: call ledger.maintain();'
+  from ledger.partition_status as p
+  cross join ledger.retention_policy as r
+  where p.due = 'archive' and p.age > least(r.hot_for, r.warm_for) + interval '2 days'
+$$;
+
+comment on function ledger.check_maintenance() is 'The part of doctor() about maintenance.';
+
 -- from sql/monitor/check_outbox.sql
 -- doctor(): messages in the outbox whose event does not exist. (An event without a message is no
 -- finding: publish => false.) The last 1,000 messages of each tenant until 10,000 are looked at;
@@ -10567,7 +11787,7 @@ as $$
   ) and not exists (
     select from ledger.agent_events_archive as e
     where e.tenant_id = m.tenant_id and e.created_at = m.created_at and e.id = m.id
-  )
+  ) and not ledger.is_cold(m.tenant_id, m.id)
   group by m.tenant_id
 $$;
 
@@ -10775,7 +11995,7 @@ as $$
       and e.created_at = ledger.event_time(l.erasure_id)
       and e.id = l.erasure_id
       and e.event_type = 'ledger.private_erased'
-  )
+  ) and not ledger.is_cold(l.tenant_id, l.erasure_id)
   group by l.tenant_id, l.erasure_id
   union all
   select
@@ -10905,14 +12125,18 @@ as $$
     union all
     select * from ledger.check_erasures(doctor.deep)
     union all
+    select * from ledger.check_cold()
+    union all
     select * from ledger.check_log()
+    union all
+    select * from ledger.check_maintenance()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
-  'What is wrong with guards, roles, privileges, partitions, events, private data and sealing; deep => '
-  'true checks every event.';
+  'What is wrong with guards, roles, privileges, partitions, events, private data, cold files and '
+  'sealing; deep => true checks every event.';
 
 -- from sql/grants.sql
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
@@ -10961,7 +12185,7 @@ begin
       where n.nspname = 'ledger' and c.relkind = 'c'
       union all
       select
-        case p.prokind when 'a' then 'aggregate' else 'function' end,
+        case p.prokind when 'a' then 'aggregate' when 'p' then 'procedure' else 'function' end,
         p.oid::regprocedure::text,
         p.proowner,
         case
@@ -11077,16 +12301,34 @@ grant execute on function
   ledger.finish_restore
 to ledger_operator;
 grant execute on function ledger.cold_positions to ledger_reader, ledger_auditor;
-grant select on ledger.cold_ranges, ledger.cold_drops, ledger.partitions to
-  ledger_reader, ledger_auditor;
-grant select on ledger.cold_files, ledger.cold_drops, ledger.partitions to ledger_operator;
-grant select on ledger.cold_files to ledger_reader, ledger_auditor;
+grant select on ledger.cold_ranges to ledger_reader, ledger_auditor;
+grant select on ledger.cold_files, ledger.cold_drops to
+  ledger_reader, ledger_auditor, ledger_operator;
+grant select on ledger.partitions to ledger_reader;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;
 grant execute on function ledger.doctor to ledger_operator, ledger_auditor;
-grant execute on function ledger.ensure_partitions, ledger.ensure_partition to ledger_operator;
 grant execute on function ledger.ensure_partition to ledger_append;
+
+-- Partitions and maintenance. Procedures commit, so they run as their caller, who needs their parts;
+-- each part asks for the privilege itself.
+grant execute on function
+  ledger.ensure_partitions, ledger.ensure_partition, ledger.change_partition_interval,
+  ledger.set_retention, ledger.maintenance_plan, ledger.maintenance_step, ledger.record_step,
+  ledger.prepare_archive, ledger.validate_bounds, ledger.move_partition,
+  ledger.relocate_partition
+to ledger_operator;
+grant execute on procedure
+  ledger.set_partition_interval, ledger.archive_partition, ledger.restore_partition,
+  ledger.maintain, ledger.run_step, ledger.run_steps
+to ledger_operator;
+grant execute on function ledger.tablespace_of, ledger.access_method_of to
+  ledger_operator, ledger_auditor;
+grant select on
+  ledger.partitions, ledger.partition_settings, ledger.retention_policy, ledger.partition_status,
+  ledger.maintenance_steps
+to ledger_operator, ledger_auditor;
 
 -- The installer was in the owning roles for this transaction only; a member of ledger_owner it
 -- stays, to upgrade and administer.
@@ -15309,12 +16551,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when a partition moves from the hot table to the archive.',
+    description => 'A partition moved from agent_events to agent_events_archive.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_archived",
-  "description": "Reserved, not emitted yet: when a partition moves from the hot table to the archive.",
+  "description": "A partition moved from agent_events to agent_events_archive.",
   "x-event-type": "ledger.partition_archived",
   "x-publish": false,
   "type": "object",
@@ -15369,10 +16611,10 @@ $json$
       "minimum": 0,
       "description": "Rows in it."
     },
-    "duration_ms": {
-      "type": "number",
-      "minimum": 0,
-      "description": "Time the move took, in milliseconds."
+    "archived_by": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Role that archived it."
     }
   },
   "required": [
@@ -15381,7 +16623,8 @@ $json$
     "from_time",
     "to_time",
     "old_tier",
-    "new_tier"
+    "new_tier",
+    "archived_by"
   ],
   "examples": [
     {
@@ -15392,7 +16635,7 @@ $json$
       "old_tier": "hot",
       "new_tier": "archive",
       "row_count": 120000,
-      "duration_ms": 42
+      "archived_by": "operator"
     }
   ]
 }
@@ -15645,12 +16888,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when a dropped partition is brought back from its file.',
+    description => 'A partition came back: from the archive to agent_events, or from its file to the archive.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_restored",
-  "description": "Reserved, not emitted yet: when a dropped partition is brought back from its file.",
+  "description": "A partition came back: from the archive to agent_events, or from its file to the archive.",
   "x-event-type": "ledger.partition_restored",
   "x-publish": false,
   "type": "object",
@@ -15733,8 +16976,6 @@ $json$
     "to_time",
     "old_tier",
     "new_tier",
-    "file_name",
-    "file_sha256",
     "restored_by"
   ],
   "examples": [

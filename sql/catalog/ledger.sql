@@ -665,12 +665,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when a partition moves from the hot table to the archive.',
+    description => 'A partition moved from agent_events to agent_events_archive.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_archived",
-  "description": "Reserved, not emitted yet: when a partition moves from the hot table to the archive.",
+  "description": "A partition moved from agent_events to agent_events_archive.",
   "x-event-type": "ledger.partition_archived",
   "x-publish": false,
   "type": "object",
@@ -725,10 +725,10 @@ $json$
       "minimum": 0,
       "description": "Rows in it."
     },
-    "duration_ms": {
-      "type": "number",
-      "minimum": 0,
-      "description": "Time the move took, in milliseconds."
+    "archived_by": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Role that archived it."
     }
   },
   "required": [
@@ -737,7 +737,8 @@ $json$
     "from_time",
     "to_time",
     "old_tier",
-    "new_tier"
+    "new_tier",
+    "archived_by"
   ],
   "examples": [
     {
@@ -748,7 +749,7 @@ $json$
       "old_tier": "hot",
       "new_tier": "archive",
       "row_count": 120000,
-      "duration_ms": 42
+      "archived_by": "operator"
     }
   ]
 }
@@ -1001,12 +1002,12 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when a dropped partition is brought back from its file.',
+    description => 'A partition came back: from the archive to agent_events, or from its file to the archive.',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_restored",
-  "description": "Reserved, not emitted yet: when a dropped partition is brought back from its file.",
+  "description": "A partition came back: from the archive to agent_events, or from its file to the archive.",
   "x-event-type": "ledger.partition_restored",
   "x-publish": false,
   "type": "object",
@@ -1089,8 +1090,6 @@ $json$
     "to_time",
     "old_tier",
     "new_tier",
-    "file_name",
-    "file_sha256",
     "restored_by"
   ],
   "examples": [

@@ -23,9 +23,10 @@ begin
     raise exception using
       errcode = 'LG009',
       message = format(
-        'there is no partition %s of events in the database', partition_digest.partition_name
+        'there is no partition %s of agent_events in the database',
+        coalesce(partition_digest.partition_name, 'NULL')
       ),
-      hint = 'select * from ledger.partitions; lists them.';
+      hint = 'select * from ledger.partition_status; lists them.';
   end if;
 
   for v_tenant in

@@ -1,5 +1,5 @@
--- The manifest's row of a partition of events, locked until the transaction ends, so that one
--- session at a time exports, drops or restores it. LG009 when there is none, or it is elsewhere.
+-- A partition of agent_events where it should be, locked in the manifest until the transaction ends;
+-- LG009 when it is elsewhere. For ledger_append, too, which may not lock it itself.
 create or replace function ledger.require_partition(partition_name name, tiers text[])
 returns ledger.partitions
 language plpgsql
@@ -7,18 +7,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_partition ledger.partitions;
+  v_partition ledger.partitions := ledger.find_partition(require_partition.partition_name);
 begin
-  select p.* into v_partition
-  from ledger.partitions as p
-  where p.partition_name = require_partition.partition_name and p.parent_name = 'agent_events'
-  for update;
-  if not found then
-    raise exception using
-      errcode = 'LG009',
-      message = format('there is no partition %s of agent_events', require_partition.partition_name),
-      hint = 'select * from ledger.partitions; lists them.';
-  end if;
   if v_partition.tier <> all(require_partition.tiers) then
     raise exception using
       errcode = 'LG009',

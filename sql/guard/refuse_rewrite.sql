@@ -1,5 +1,5 @@
 -- Event trigger at table_rewrite: ALTER TABLE ... USING could change every row without firing a
--- trigger.
+-- trigger. A new access method (reason 8, alone) copies them as they are: a window for partitions may.
 create or replace function ledger_guard.refuse_rewrite()
 returns event_trigger
 language plpgsql
@@ -8,7 +8,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if ledger_guard.is_protected('pg_class'::regclass, pg_event_trigger_table_rewrite_oid(), null)
-    and not coalesce((select w.by_superuser from ledger_guard.current_window() as w), false)
+    and not coalesce(
+      (
+        select w.by_superuser or w.purpose = 'partition' and pg_event_trigger_table_rewrite_reason() = 8
+        from ledger_guard.current_window() as w
+      ),
+      false
+    )
   then
     raise exception using
       errcode = 'LG001',

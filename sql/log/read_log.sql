@@ -1,7 +1,7 @@
 -- The next page of a tenant's log: what everything downstream reads, with one bigint as cursor. The
 -- page of positions comes first and the events after it by key, so that a page costs the same
--- anywhere in a log of any size; with types, pages are read until one is full or the log is at its
--- end.
+-- anywhere in a log of any size; with types, and past events in cold files, pages are read until one
+-- is full or the log is at its end.
 create or replace function ledger.read_log(
   after_position bigint default -1,
   page_size int default 1000,
@@ -21,6 +21,7 @@ declare
   v_after bigint := coalesce(read_log.after_position, -1);
   v_left int := read_log.page_size;
   v_count bigint;
+  v_is_dense boolean := read_log.event_types is null;
   v_page record;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
@@ -40,7 +41,7 @@ begin
       from ledger.log_entries as l
       where l.tenant_id = v_tenant_id and l.position > v_after
       order by l.position
-      limit case when read_log.event_types is null then v_left else 10000 end
+      limit case when v_is_dense then v_left else 10000 end
     ) as l;
     exit when v_page.positions is null;
 
@@ -58,7 +59,8 @@ begin
     get diagnostics v_count = row_count;
     v_left := v_left - v_count;
     v_after := v_page.last_position;
-    exit when v_left = 0 or read_log.event_types is null;
+    v_is_dense := v_is_dense and v_count = cardinality(v_page.positions);
+    exit when v_left = 0 or v_is_dense;
   end loop;
 end
 $$;

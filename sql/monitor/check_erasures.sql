@@ -30,7 +30,7 @@ as $$
       and e.created_at = ledger.event_time(l.erasure_id)
       and e.id = l.erasure_id
       and e.event_type = 'ledger.private_erased'
-  )
+  ) and not ledger.is_cold(l.tenant_id, l.erasure_id)
   group by l.tenant_id, l.erasure_id
   union all
   select

@@ -55,6 +55,14 @@ as $$
       to_regrole('ledger_guard')::oid
     )
     and (a.grantee = 0 or a.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER'))
+    -- A partition that is being restored, which check_cold() reports.
+    and not (
+      a.grantee = to_regrole('ledger_operator')::oid
+      and a.privilege_type = 'INSERT'
+      and c.relname in (
+        select p.partition_name from ledger.partitions as p where p.tier in ('cold', 'dropped')
+      )
+    )
   group by c.oid, a.grantee
   union all
   select

@@ -30,7 +30,7 @@ as $$
   ) and not exists (
     select from ledger.agent_events_archive as e
     where e.tenant_id = m.tenant_id and e.created_at = m.created_at and e.id = m.id
-  )
+  ) and not ledger.is_cold(m.tenant_id, m.id)
   group by m.tenant_id
 $$;
 

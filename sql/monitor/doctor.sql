@@ -26,11 +26,15 @@ as $$
     union all
     select * from ledger.check_erasures(doctor.deep)
     union all
+    select * from ledger.check_cold()
+    union all
     select * from ledger.check_log()
+    union all
+    select * from ledger.check_maintenance()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
-  'What is wrong with guards, roles, privileges, partitions, events, private data and sealing; deep => '
-  'true checks every event.';
+  'What is wrong with guards, roles, privileges, partitions, events, private data, cold files and '
+  'sealing; deep => true checks every event.';

@@ -7,8 +7,14 @@ create table ledger.partitions (
   tier text not null default 'hot' check (tier in ('hot', 'archive', 'cold', 'dropped')),
   created_at timestamptz not null default clock_timestamp(),
   moved_at timestamptz,
+  row_count bigint check (row_count >= 0),
+  sealed_snapshot pg_snapshot,
   unique (parent_name, from_time)
 );
 
 comment on table ledger.partitions is
   'Every partition ever made: bounds (UTC midnight), and where it is now.';
+comment on column ledger.partitions.row_count is
+  'Rows in it, counted when it was archived; NULL before.';
+comment on column ledger.partitions.sealed_snapshot is
+  'While it is being archived: every event in it of a transaction that this snapshot saw is sealed.';

@@ -1,7 +1,8 @@
 -- The active holds that cover any of these events, or any event of this time: what must not be
 -- erased or dropped. Without event_ids it means the events created from from_time (included) to
 -- to_time (not included). A hold on a person covers the events that still have private data about
--- it. For a time, each hold not on a person reads the tenant's events until one is covered (2 us an
+-- it. Of an event in a cold file only time and person are known: a hold on a stream or correlation
+-- counts as covering it. For a time, each hold not on a person reads the tenant's events until one is covered (2 us an
 -- event). Locks nothing.
 create or replace function ledger.held_by(
   event_ids uuid[] default null,
@@ -30,12 +31,20 @@ begin
       when held_by.event_ids is not null then exists (
         select
         from unnest(held_by.event_ids) as wanted (id)
-        join ledger.events as e
+        left join ledger.events as e
           on e.tenant_id = v_tenant_id
           and e.created_at = ledger.event_time(wanted.id)
           and e.id = wanted.id
-        left join ledger.event_private as p on p.tenant_id = e.tenant_id and p.event_id = e.id
-        where ledger.covers(h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at)
+        left join ledger.event_private as p
+          on p.tenant_id = v_tenant_id and p.event_id = wanted.id
+        where case
+            when e.id is not null then ledger.covers(
+              h, e.aggregate_type, e.aggregate_id, e.correlation_id, e.created_at
+            )
+            else ledger.covers(
+              h, h.aggregate_type, h.aggregate_id, h.correlation_id, ledger.event_time(wanted.id)
+            ) and ledger.is_cold(v_tenant_id, wanted.id)
+          end
           and coalesce(h.subject_id = p.subject_id, h.subject_id is null)
       )
       when h.subject_id is not null then exists (

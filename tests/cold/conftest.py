@@ -66,21 +66,18 @@ def cold(ledger: AnyConnection, operator: AnyConnection, file: File) -> File:
 
 @pytest.fixture
 def refused() -> Refused:
-    """`refused(connection, "LG001", statement)`: it fails so; the connection is usable after."""
+    """`refused(connection, "LG001", statement)`, or a method of File: it fails so."""
 
     def attempt(
         connection: AnyConnection, sqlstate: str, statement: Any, *args: Any
     ) -> psycopg.Error:
+        run = statement if callable(statement) else psycopg.Connection.execute
+        arguments = args if callable(statement) else (statement, *args)
         with pytest.raises(psycopg.Error) as caught:
-            if callable(statement):
-                statement(connection, *args)
-            else:
-                connection.execute(statement, *args)
+            run(connection, *arguments)
         if not connection.autocommit:
             connection.rollback()
         assert caught.value.sqlstate == sqlstate, caught.value
         return caught.value
 
     return attempt
-
-

@@ -32,8 +32,8 @@ def test_links(sequences: list[int], broken: list[int], split: int) -> None:
     findings = Findings("acme")
     streams = Streams(is_whole=True)
     links = [link(index, sequence) for index, sequence in enumerate(sequences)]
-    streams.add(check_links(links[:split][::-1], LEAVES, 0, findings), findings)
-    streams.add(check_links(links[split:], LEAVES, 0, findings), findings)
+    for part in (links[:split][::-1], links[split:]):
+        streams.add(check_links(part, LEAVES, 0, findings)[0], findings)
     assert [finding.position for finding in findings.all()] == broken
 
 

@@ -190,6 +190,9 @@ def _conclude(result: Report, anchored: Anchored, as_json: bool) -> None:
         err.print(f"not looked at: {count:,} checkpoints of {origin}, no key given", markup=False)
     if not result.has_event_triggers:
         err.print("There are no event triggers: installed without a superuser, or dropped.")
+    cold = sum(tenant.cold for tenant in result.tenants)
+    if cold:
+        err.print(f"{cold:,} events are in cold files: `agent-events cold verify` reads those.")
     if result.findings:
         out.print(f"{len(result.findings):,} findings", style="bold red")
     elif result.tenants:
@@ -200,7 +203,9 @@ def _conclude(result: Report, anchored: Anchored, as_json: bool) -> None:
 
 def _summary(tenant: TenantReport) -> str:
     text = f"{tenant.tenant_id}: {tenant.tree_size:,} events in {tenant.block_no:,} blocks"
-    if tenant.events != tenant.tree_size:
+    if tenant.cold:
+        text += f", {tenant.cold:,} of them in cold files"
+    if tenant.events + tenant.cold != tenant.tree_size:
         text += f", {tenant.events:,} of them read"
     if tenant.unsealed:
         text += f", {tenant.unsealed:,} not sealed yet"

@@ -2,6 +2,7 @@
 
 TenantVerification   one tenant's log: head, blocks, upper levels, checkpoints, unlogged events
   Task -> Result     65,536 events each, here or in other processes: rows, tiles, links
+  Cold               events that are in cold files and not in the database
 check_guards, check_functions                 the database's own defences
 """
 

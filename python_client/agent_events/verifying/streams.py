@@ -1,4 +1,7 @@
-"""The chain of each stream: sequences without gaps, and the hash of the event before in each."""
+"""The chain of each stream: sequences without gaps, and the hash of the event before in each.
+
+Where events of the log are in cold files, as many may be missing from a stream.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Sequence
 from struct import unpack_from
 from typing import NamedTuple
 
+from agent_events.verifying.cold import NOTHING, Cold, Resumed
 from agent_events.verifying.findings import BROKEN_STREAM, Findings
 from agent_events.verifying.rows import NULL
 
@@ -20,6 +24,7 @@ class Part(NamedTuple):
     first_tail: bytes
     last_sequence: int
     last_hash: bytes
+    last_position: int
 
 
 Parts = dict[bytes, Part]
@@ -30,7 +35,8 @@ def check_links(
     leaves: Sequence[bytes],
     first: int,
     findings: Findings,
-) -> Parts:
+    cold: Cold = NOTHING,
+) -> tuple[Parts, list[Resumed]]:
     """Check the streams within a stretch.
 
     Args:
@@ -38,22 +44,27 @@ def check_links(
         leaves: by index, the hashes as they were sealed.
         first: position of the first event.
         findings: takes what is broken.
+        cold: events that may be missing.
 
     Returns:
-        what is left to check: how each stream goes on from the stretch before, and to the next.
+        what is left to check: how each stream goes on from the stretch before, and to the next;
+        and what goes on after events in cold files.
     """
     links.sort()
     starts: dict[bytes, tuple[int, int, bytes]] = {}
-    ends: dict[bytes, tuple[int, bytes]] = {}
+    ends: dict[bytes, tuple[int, bytes, int]] = {}
+    resumed: list[Resumed] = []
     for index, key, sequence, tail in links:
         before = ends.get(key)
         leaf = leaves[index]
         if before is None:
             starts[key] = (first + index, sequence, tail)
         elif sequence != before[0] + 1 or tail != LINKED + before[1]:
-            _report(findings, key, first + index, sequence, tail, before)
-        ends[key] = (sequence, leaf)
-    return {key: Part(*start, *ends[key]) for key, start in starts.items()}
+            part = Part(first + index, sequence, tail, sequence, leaf, first + index)
+            if not _resumes(part, key, before, cold, resumed):
+                _report(findings, key, part, before)
+        ends[key] = (sequence, leaf, first + index)
+    return {key: Part(*start, *ends[key]) for key, start in starts.items()}, resumed
 
 
 class Streams:
@@ -61,11 +72,14 @@ class Streams:
 
     Args:
         is_whole: the log is read from its beginning, so that a stream must begin with 1.
+        cold: events that may be missing.
     """
 
-    def __init__(self, is_whole: bool) -> None:
+    def __init__(self, is_whole: bool, cold: Cold = NOTHING) -> None:
         self._is_whole = is_whole
-        self._ends: dict[bytes, tuple[int, bytes]] = {}
+        self._cold = cold
+        self._ends: dict[bytes, tuple[int, bytes, int]] = {}
+        self.resumed: list[Resumed] = []
 
     def add(self, parts: Parts, findings: Findings) -> None:
         """Check that every stream of the next stretch goes on where it was."""
@@ -80,20 +94,32 @@ class Streams:
                 is_broken = self._is_whole and (
                     part.first_sequence != 1 or part.first_tail[-4:] != NULL
                 )
-            if is_broken:
-                _report(findings, key, part.position, part.first_sequence, part.first_tail, before)
-            ends[key] = (part.last_sequence, part.last_hash)
+            if is_broken and not _resumes(part, key, before, self._cold, self.resumed):
+                _report(findings, key, part, before)
+            ends[key] = (part.last_sequence, part.last_hash, part.last_position)
+
+
+def _resumes(
+    part: Part,
+    key: bytes,
+    before: tuple[int, bytes, int] | None,
+    cold: Cold,
+    resumed: list[Resumed],
+) -> bool:
+    """Return whether what is missing may be in cold files; its link is kept for later then."""
+    sequence, _, position = before or (0, b"", -1)
+    missing = part.first_sequence - sequence - 1
+    tail = part.first_tail
+    if missing < 1 or tail[:4] != LINKED or missing > cold.between(position, part.position):
+        return False
+    resumed.append(Resumed(part.position, key, part.first_sequence, tail[4:]))
+    return True
 
 
 def _report(
-    findings: Findings,
-    key: bytes,
-    position: int,
-    sequence: int,
-    tail: bytes,
-    before: tuple[int, bytes] | None,
+    findings: Findings, key: bytes, part: Part, before: tuple[int, bytes, int] | None
 ) -> None:
-    name = stream_name(key)
+    name, tail = stream_name(key), part.first_tail
     if before is None:
         wanted = "its first event should have sequence 1 and no prev_hash"
     else:
@@ -101,8 +127,8 @@ def _report(
     linked = f"prev_hash {tail[4:].hex()}" if tail[:4] == LINKED else "another or no prev_hash"
     findings.add(
         BROKEN_STREAM,
-        f"stream {name}: sequence {sequence:,} with {linked}; {wanted}",
-        position=position,
+        f"stream {name}: sequence {part.first_sequence:,} with {linked}; {wanted}",
+        position=part.position,
     )
 
 

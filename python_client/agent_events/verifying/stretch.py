@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from agent_events.verifying import blocks as block_checks
 from agent_events.verifying.blocks import Block
+from agent_events.verifying.cold import Cold, Resumed
 from agent_events.verifying.findings import (
     BROKEN_STREAM,
     CHANGED_EVENT,
@@ -41,6 +42,7 @@ class Task:
         from_position, to_position: only these events are read; of others the tiles are believed.
         sizes: tree sizes whose roots are wanted, in `first + 1 .. last`.
         believes_events: where the edge of level 0 and the events differ, the edge is wrong.
+        cold: positions whose events are in cold files, as `Cold.ranges`.
     """
 
     tenant_id: str
@@ -51,6 +53,7 @@ class Task:
     to_position: int
     sizes: tuple[int, ...] = ()
     believes_events: bool = False
+    cold: tuple[tuple[int, int], ...] = ()
 
     def wanted(self) -> range:
         """Return the positions whose events are read."""
@@ -81,6 +84,8 @@ class Result:
         undecided: `moved` events of the edge, where only the root can tell which is wrong ...
         root_by_events: ... and what `root` would be if they were right.
         count: events that were read.
+        cold: events that are in cold files.
+        resumed: events of streams that go on after such events.
     """
 
     task: Task
@@ -94,6 +99,8 @@ class Result:
     undecided: list[Moved] = field(default_factory=list)
     root_by_events: bytes | None = None
     count: int = 0
+    cold: int = 0
+    resumed: list[Resumed] = field(default_factory=list)
 
 
 def verify_stretch(session: Session, task: Task) -> Result:
@@ -106,6 +113,7 @@ class _Verification:
         self.session = session
         self.task = task
         self.findings = Findings(task.tenant_id)
+        self.cold = Cold(task.cold)
         self.result = Result(task)
         self.parents = split(self._tile(1, task.first // STRETCH))
         self.edge_by_events: list[bytes] | None = None
@@ -128,7 +136,9 @@ class _Verification:
         sizes = {*task.sizes, *(block.tree_size for block in result.blocks)}
         result.roots = {size: nodes.root(size - task.first) for size in sizes}
         block_checks.check_hashes(result.blocks, findings)
-        result.parts = check_links(stretch.links, leaves, task.first, findings)
+        result.parts, result.resumed = check_links(
+            stretch.links, leaves, task.first, findings, self.cold
+        )
         block_checks.check_late(self.session, reaching, task.first, stretch.late, findings)
         result.count = stretch.count
         result.findings = findings.all()
@@ -152,6 +162,9 @@ class _Verification:
     def _report_missing(self, stretch: Stretch) -> None:
         task, findings = self.task, self.findings
         for index, event_id in sorted(stretch.missing.items()):
+            if task.first + index in self.cold:
+                self.result.cold += 1
+                continue
             findings.add(
                 MISSING_EVENT,
                 "the entry names an event that is nowhere, or hidden from this role",

@@ -10,7 +10,9 @@ from agent_events.proofs.merkle import EMPTY_ROOT, Frontier
 from agent_events.verifying import head as heads
 from agent_events.verifying.blocks import GENESIS, Block, check_chain, last_block
 from agent_events.verifying.checkpoints import Signed, compare
+from agent_events.verifying.cold import Resumed, read_cold
 from agent_events.verifying.findings import (
+    BROKEN_STREAM,
     CHANGED_BLOCK,
     CHANGED_EVENT,
     SWAPPED_ENTRY,
@@ -21,7 +23,7 @@ from agent_events.verifying.findings import (
 from agent_events.verifying.head import Head
 from agent_events.verifying.nodes import STRETCH, fold
 from agent_events.verifying.session import Session
-from agent_events.verifying.streams import Streams
+from agent_events.verifying.streams import Streams, stream_name
 from agent_events.verifying.stretch import Moved, Result, Task, verify_stretch
 from agent_events.verifying.unlogged import check_unlogged
 
@@ -56,6 +58,7 @@ class TenantReport:
     Attributes:
         tree_size: events that the log has.
         events: how many of them were read and hashed.
+        cold: how many are in cold files, and were not read.
         block_no: the last block.
         root: of the tree, recomputed.
         unsealed: events that have no position yet.
@@ -67,6 +70,7 @@ class TenantReport:
     tenant_id: str
     tree_size: int
     events: int
+    cold: int
     block_no: int
     root: bytes
     unsealed: int | None
@@ -103,7 +107,10 @@ class TenantVerification:
         self._block: Block = GENESIS
         self._blocks = 0
         self._events = 0
-        self._streams = Streams(is_whole=scope.is_whole)
+        self._cold_events = 0
+        self.cold = read_cold(session, tenant_id)
+        self._streams = Streams(scope.is_whole, self.cold)
+        self._resumed: list[Resumed] = self._streams.resumed
         self._moved: list[Moved] = []
         self._found: list[Finding] = []
 
@@ -136,6 +143,7 @@ class TenantVerification:
             self.tenant_id,
             self.size,
             self._events,
+            self._cold_events,
             self._block.block_no,
             self._root,
             unsealed,
@@ -175,7 +183,16 @@ class TenantVerification:
         for first in range(0, self.size, STRETCH):
             last = min(first + STRETCH, self.size)
             wanted = tuple(size for size in sizes if first < size <= last)
-            yield Task(self.tenant_id, first, last, self.size, from_position, to_position, wanted)
+            yield Task(
+                self.tenant_id,
+                first,
+                last,
+                self.size,
+                from_position,
+                to_position,
+                wanted,
+                cold=self.cold.within(first, last),
+            )
 
     def _decided(self, result: Result) -> Result:
         """Find out whether events of the edge are wrong or the edge: by what the head says."""
@@ -197,6 +214,8 @@ class TenantVerification:
         self._found += result.findings
         self._moved += result.moved
         self._events += result.count
+        self._cold_events += result.cold
+        self._resumed += result.resumed
         self._check_blocks(result.blocks, roots)
         self._roots.update((size, roots[size]) for size in task.sizes)
         self._streams.add(result.parts, self.findings)
@@ -239,6 +258,21 @@ class TenantVerification:
             )
         if self._moved:
             self._report_moved()
+        if self._resumed:
+            self._check_resumed()
+
+    def _check_resumed(self) -> None:
+        """Check that what goes on after events in cold files names one of them."""
+        wanted = {one.prev_hash for one in self._resumed}
+        leaves = heads.find_leaves(self.session, self.tenant_id, wanted)
+        for one in self._resumed:
+            if leaves.get(one.prev_hash, -1) not in self.cold:
+                self.findings.add(
+                    BROKEN_STREAM,
+                    f"stream {stream_name(one.key)}: sequence {one.sequence:,} follows an event "
+                    f"with hash {one.prev_hash.hex()}, which is in no cold file",
+                    position=one.position,
+                )
 
     def _report_moved(self) -> None:
         """Tell swapped entries from changed events: is the event's hash a leaf elsewhere?"""

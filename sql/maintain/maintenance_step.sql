@@ -1,0 +1,30 @@
+-- One step, in the caller's transaction. One at a time: who finds another at work is told so
+-- (55006) and leaves it to the other. The lock goes with the transaction, so that nothing is left
+-- behind by a runner that was cancelled or killed.
+create or replace function ledger.maintenance_step(step text, object name default null)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('ledger.maintain', 7306)) then
+    raise exception using
+      errcode = 'object_in_use',
+      message = 'other maintenance is running',
+      hint = 'It does what is due; look at ledger.maintenance_steps, or try again later.';
+  end if;
+
+  case maintenance_step.step
+    when 'make partitions' then perform ledger.ensure_partitions();
+    when 'seal' then perform ledger.seal_all();
+    when 'prepare archive' then perform ledger.prepare_archive(maintenance_step.object);
+    when 'validate bounds' then perform ledger.validate_bounds(maintenance_step.object);
+    when 'archive' then perform ledger.move_partition(maintenance_step.object, 'archive');
+    when 'restore' then perform ledger.move_partition(maintenance_step.object, 'hot');
+    when 'relocate' then perform ledger.relocate_partition(maintenance_step.object);
+  end case;
+end
+$$;
+
+comment on function ledger.maintenance_step(text, name) is
+  'Part of maintain(): one step; 55006 while another session does one.';
