@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from cold.partitions import archive, batch, emit_at
+from cold.partitions import batch, emit_at
 from psycopg.conninfo import make_conninfo
 
 from agent_events.anchors import open_store
@@ -148,6 +148,10 @@ def kinds(checked: Checked) -> set[str]:
     return {finding.kind for finding in checked.findings}
 
 
+def archive(pg: AnyConnection, name: str) -> None:
+    pg.execute("call ledger.archive_partition(%s)", [name])
+
+
 def fill(pg: AnyConnection, dsn: str) -> None:
     """May and June 2021 of two tenants, whose events in May are no one range of positions.
 
@@ -165,10 +169,8 @@ def fill(pg: AnyConnection, dsn: str) -> None:
         pg.execute("select * from ledger.seal_all()")
         late.execute("commit")
     pg.execute("select * from ledger.seal_all()")
-    emit_at(pg, "2021-06-20Z", batch(5, first=90), "acme")
     pg.execute("select * from ledger.emit_event('run.paused', tenant_id => 'acme')")
     pg.execute("select * from ledger.seal_all()")
-    archive(pg, MAY)
 
 
 def ledger_of(pg: AnyConnection, dsn: str, operator: str, folder: Path) -> Ledger:

@@ -18,7 +18,7 @@ from cold_files.forging import (
     rewrite,
     take_over,
 )
-from cold_files.ledgers import MAY, Ledger, fill, kinds, ledger_of
+from cold_files.ledgers import MAY, Ledger, archive, fill, kinds, ledger_of
 from psycopg.conninfo import make_conninfo
 
 from agent_events.cold.check import check_file
@@ -121,6 +121,7 @@ def other(ledger: Ledger, tmp_path: Path) -> Iterator[Ledger]:
     try:
         with psycopg.connect(dsn, autocommit=True) as pg:
             fill(pg, dsn)
+            archive(pg, MAY)
             user = str(pg.info.user)
             found = ledger_of(pg, dsn, user, tmp_path / "other")
             found.export()

@@ -1,4 +1,4 @@
-"""A partition becomes a file: every value, nothing but whole files, and nothing is lost meanwhile."""
+"""A partition becomes a file: every value is there, and there is no file that is not whole."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import pyarrow.parquet as pq
 import pytest
-from cold.partitions import archive, digest
-from cold_files.ledgers import JUNE, MAY, NAME, Ledger
+from cold.partitions import digest
+from cold_files.ledgers import JUNE, MAY, NAME, Ledger, archive
 from psycopg.conninfo import make_conninfo
 
 from agent_events.cold.errors import ColdError

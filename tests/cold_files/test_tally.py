@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
@@ -33,7 +34,7 @@ def leaf(position: int) -> bytes:
 def test_ranges_are_the_positions_and_do_not_touch(positions: list[int]) -> None:
     found = ranges(positions)
     assert members(found) == positions
-    assert all(before[1] + 1 < after[0] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(found))
 
 
 @given(POSITIONS, POSITIONS)
@@ -58,9 +59,11 @@ def test_a_tally_does_not_depend_on_the_batches(positions: list[int], sizes: lis
 @pytest.mark.parametrize("positions", [[[3, 3]], [[3, 2]], [[1, 5], [5]], [[1, 5], [4]], [[4, 0]]])
 def test_a_step_back_is_out_of_order(positions: list[list[int]]) -> None:
     tally = Tally("acme")
+    *before, last = positions
+    for part in before:
+        tally.add(pa.array(part, pa.int64()), list(map(leaf, part)))
     with pytest.raises(OutOfOrder):
-        for part in positions:
-            tally.add(pa.array(part, pa.int64()), list(map(leaf, part)))
+        tally.add(pa.array(last, pa.int64()), list(map(leaf, last)))
 
 
 def test_tenants_come_in_order() -> None:

@@ -10,25 +10,23 @@ from agent_events.cold.errors import MalformedManifest
 from agent_events.cold.manifest import data_path, manifest_path, read_manifest
 from agent_events.verifying.session import Session
 
-_POLICY = "select r.warm_for::text, r.cold_for::text from ledger.retention_policy as r"
 _LIST = """
 select
   p.partition_name,
   p.tier,
   p.from_time,
   p.to_time,
-  greatest(now() - p.to_time, '0'),
+  p.age,
   f.row_count,
   f.file_name,
   f.file_bytes,
   pg_catalog.encode(f.file_sha256, 'hex'),
   f.exported_at,
   case
-    when p.tier = 'archive' and now() >= p.to_time + %(warm_for)s::interval
-    then case when f.file_name is null then 'export' else 'drop' end
-    when p.tier = 'cold' and now() >= p.to_time + %(cold_for)s::interval then 'expire'
+    when p.due <> 'cold' then p.due
+    when p.due is not null then case when f.file_name is null then 'export' else 'drop' end
   end
-from ledger.partitions as p
+from ledger.partition_status as p
 left join lateral (
   select c.*
   from ledger.cold_files as c
@@ -46,11 +44,10 @@ class Listed:
     """A partition and its newest file.
 
     Attributes:
-        partition_name, tier, from_time, to_time: as in `ledger.partitions`.
-        age: since to_time; zero before it.
+        partition_name, tier, from_time, to_time, age: as in `ledger.partition_status`.
         row_count, file_name, file_bytes, file_sha256, exported_at: as it was recorded; None where
             the partition was never exported.
-        due: `export`, `drop` or `expire`, what the retention policy asks for; None: nothing.
+        due: what the retention policy asks for, such as `export`, `drop` or `expire`; or None.
         in_folder: `there`, `missing`, or `another` where a file of that name is not the recorded
             one; None where no folder was looked into, or nothing was exported.
     """
@@ -76,11 +73,7 @@ def list_partitions(session: Session, folder: Path | None = None) -> list[Listed
         session: of a role that reads and operates every tenant.
         folder: where the files should be; sizes and manifests are looked at, rows are not read.
     """
-    policy = session.one("select pg_catalog.to_regclass('ledger.retention_policy')") or (None,)
-    warm_for, cold_for = (policy[0] and session.one(_POLICY)) or (None, None)
-    parameters = {"warm_for": warm_for, "cold_for": cold_for}
-    rows = session.connection.execute(_LIST, parameters).fetchall()
-    listed = [Listed(*row) for row in rows]
+    listed = [Listed(*row) for row in session.rows(_LIST)]
     return [
         replace(each, in_folder=_state(folder, each.partition_name, each.file_sha256))
         for each in listed
