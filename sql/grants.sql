@@ -157,7 +157,7 @@ grant select on ledger.erasures to ledger_privacy, ledger_auditor;
 -- Cold partitions: for operators of every tenant; what is in files, everybody may know.
 grant execute on function
   ledger.partition_digest, ledger.record_cold_file, ledger.drop_cold, ledger.begin_restore,
-  ledger.finish_restore
+  ledger.finish_restore, ledger.expire_cold
 to ledger_operator;
 grant execute on function ledger.cold_positions to ledger_reader, ledger_auditor;
 grant select on ledger.cold_ranges to ledger_reader, ledger_auditor;

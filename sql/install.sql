@@ -244,6 +244,7 @@ set local client_min_messages = warning;
 \ir privacy/covers.sql
 \ir privacy/held_by.sql
 \ir privacy/lock_holds.sql
+\ir privacy/refuse_held.sql
 \ir privacy/require_no_hold.sql
 \ir privacy/require_reason.sql
 \ir privacy/refuse_hold.sql
@@ -304,6 +305,7 @@ set local client_min_messages = warning;
 \ir cold/refuse_restored.sql
 \ir cold/require_restored.sql
 \ir cold/finish_restore.sql
+\ir cold/expire_cold.sql
 
 -- guard: what refuses changes. Triggers on every table and partition, row-level security, and,
 -- where a superuser installs, event triggers against DDL that would take the guards away.

@@ -6895,10 +6895,10 @@ returns table ("position" bigint, leaf bytea)
 language sql
 stable
 begin atomic
-  select t.tile_index * 256 + i as "position", substr(t.hashes, i * 32 + 1, 32) as leaf
+  select t.tile_index * 256 + i as "position", substr(t.tile, i * 32 + 1, 32) as leaf
   from (
     -- || detoasts a tile once, not for each of its leaves.
-    select t.tile_index, t.hashes || ''::bytea as hashes
+    select t.tile_index, t.hashes || ''::bytea as tile
     from ledger.log_tiles as t
     where t.tenant_id = log_leaves.tenant_id
       and t.level = 0
@@ -6910,7 +6910,7 @@ begin atomic
     where h.tenant_id = log_leaves.tenant_id
     offset 0
   ) as t
-  cross join generate_series(0, octet_length(t.hashes) / 32 - 1) as i;
+  cross join generate_series(0, octet_length(t.tile) / 32 - 1) as i;
 end;
 
 comment on function ledger.log_leaves(text, bigint, bigint) is
@@ -7578,6 +7578,32 @@ $$;
 comment on function ledger.lock_holds(text) is
   'Part of place_hold(), erase_private() and whatever drops events: one at a time per tenant.';
 
+-- from sql/privacy/refuse_held.sql
+-- Raises LG008 for a hold that stands in the way.
+create or replace function ledger.refuse_held(hold ledger.legal_holds)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using
+    errcode = 'LG008',
+    message = format('a legal hold of tenant %s forbids it', (hold).tenant_id),
+    detail = format(
+      'Hold %s, placed by %s at %s: %s. It binds until %s.',
+      (hold).id, (hold).placed_by, (hold).placed_at, (hold).reason,
+      coalesce((hold).until_time::text, 'it is released')
+    ),
+    hint = format(
+      'select * from ledger.active_holds shows every hold. When it is over: '
+      'select ledger.release_hold(%L, ''<reason>'', %L);', (hold).id, (hold).tenant_id
+    );
+end
+$$;
+
+comment on function ledger.refuse_held(ledger.legal_holds) is
+  'Part of require_no_hold() and expire_cold(): LG008 with the hold that forbids it.';
+
 -- from sql/privacy/require_no_hold.sql
 -- Raises LG008 when an active hold covers any of the events (as held_by() takes them); call it
 -- before anything is erased or dropped, in the same transaction. Locks the tenant's holds until the
@@ -7603,18 +7629,7 @@ begin
   ) as h
   limit 1;
   if found then
-    raise exception using
-      errcode = 'LG008',
-      message = format('a legal hold of tenant %s forbids it', v_tenant_id),
-      detail = format(
-        'Hold %s, placed by %s at %s: %s. It binds until %s.',
-        v_hold.id, v_hold.placed_by, v_hold.placed_at, v_hold.reason,
-        coalesce(v_hold.until_time::text, 'it is released')
-      ),
-      hint = format(
-        'select * from ledger.active_holds shows every hold. When it is over: '
-        'select ledger.release_hold(%L, ''<reason>'', %L);', v_hold.id, v_tenant_id
-      );
+    perform ledger.refuse_held(v_hold);
   end if;
 end
 $$;
@@ -9391,7 +9406,8 @@ comment on function ledger.drop_cold(name, bytea, jsonb, text[]) is
 
 -- from sql/cold/begin_restore.sql
 -- Makes the table that a cold partition is copied back into: of its own, nobody reads it, operators
--- may insert. One that a crash left behind is emptied. Commit, COPY, then finish_restore(). The
+-- may insert. Its CHECK is the one that archiving makes, so that attaching need not look at the rows.
+-- One that a crash left behind is emptied. Commit, COPY, then finish_restore(). The
 -- events get the transaction id 0, which is before every seal: what they were written by is not in
 -- the file.
 create or replace function ledger.begin_restore(partition_name name)
@@ -9399,6 +9415,8 @@ returns regclass
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
   v_partition ledger.partitions;
@@ -9409,9 +9427,10 @@ begin
     perform ledger_guard.open_window('partition');
     execute format(
       'create table ledger.%I (
-        like ledger.agent_events_archive including defaults including storage including compression
+        like ledger.agent_events_archive including defaults including storage including compression,
+        constraint ledger_bounds check (created_at >= %L and created_at < %L)
       )',
-      v_partition.partition_name
+      v_partition.partition_name, v_partition.from_time, v_partition.to_time
     );
     execute format(
       'alter table ledger.%I alter xact_id set default ''0''', v_partition.partition_name
@@ -9687,6 +9706,102 @@ comment on function ledger.finish_restore(name) is
   'Verifies the events that were copied into the table of ledger.begin_restore() against the log '
   'and attaches it to the archive; returns how many there are. LG010 names the first event that '
   'is wrong; then nothing is restored. For operators of every tenant.';
+
+-- from sql/cold/expire_cold.sql
+-- Gives a cold partition up: its files may be deleted, and `agent-events cold expire` does that next.
+-- Its log stays: what was proven can be proven from a copy. Refused before its time (retention_policy,
+-- from the partition's end), and under any hold of a tenant in it whose time overlaps: what else a
+-- hold is limited to, only the file knows. Locks the holds of these tenants, in the order of their
+-- ids, until the transaction ends.
+create or replace function ledger.expire_cold(partition_name name, reason text)
+returns text[]
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_partition ledger.partitions;
+  v_cold_for interval;
+  v_tenant_id text;
+  v_hold ledger.legal_holds;
+  v_file ledger.cold_files;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  perform ledger.require_reason('reason', expire_cold.reason);
+  v_partition := ledger.require_partition(expire_cold.partition_name, '{cold}');
+  v_cold_for := (select r.cold_for from ledger.retention_policy as r);
+  if v_partition.to_time + v_cold_for <= clock_timestamp() is not true then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format('partition %s is to be kept', v_partition.partition_name),
+      detail = case
+        when v_cold_for is null then 'For ever: the retention policy has no cold_for.'
+        else format(
+          'Until %s: it ended at %s, and cold_for is %s.',
+          v_partition.to_time + v_cold_for, v_partition.to_time, v_cold_for
+        )
+      end,
+      hint = 'select * from ledger.retention_policy; ledger.set_retention() changes it.';
+  end if;
+
+  for v_tenant_id in
+    select distinct r.tenant_id
+    from ledger.cold_ranges as r
+    where r.partition_name = v_partition.partition_name
+    order by r.tenant_id
+  loop
+    perform ledger.lock_holds(v_tenant_id);
+    select h.* into v_hold
+    from ledger.active_holds as a
+    join ledger.legal_holds as h on h.tenant_id = a.tenant_id and h.id = a.id
+    where a.tenant_id = v_tenant_id
+      and coalesce(h.from_time < v_partition.to_time, true)
+      and coalesce(h.to_time > v_partition.from_time, true)
+    order by h.placed_at, h.id
+    limit 1;
+    if found then
+      perform ledger.refuse_held(v_hold);
+    end if;
+  end loop;
+
+  select f.* into strict v_file
+  from ledger.cold_files as f
+  join ledger.cold_drops as d
+    on d.partition_name = f.partition_name and d.file_sha256 = f.file_sha256
+  where f.partition_name = v_partition.partition_name
+  order by d.dropped_at desc
+  limit 1;
+  perform from ledger.emit_event(
+    'ledger.partition_dropped',
+    ledger.partition_payload(v_partition, 'dropped') || jsonb_build_object(
+      'row_count', v_file.row_count,
+      'file_name', v_file.file_name,
+      'file_sha256', encode(v_file.file_sha256, 'hex'),
+      'file_format', 'parquet',
+      'dropped_by', ledger.caller(),
+      'reason', expire_cold.reason
+    ),
+    tenant_id => 'ledger',
+    aggregate_type => 'partition',
+    aggregate_id => v_partition.partition_name::text
+  );
+  update ledger.partitions as p
+  set tier = 'dropped', moved_at = clock_timestamp()
+  where p.partition_name = v_partition.partition_name;
+  return array(
+    select distinct f.file_name
+    from ledger.cold_files as f
+    where f.partition_name = v_partition.partition_name
+    order by f.file_name
+  );
+end
+$$;
+
+comment on function ledger.expire_cold(name, text) is
+  'Gives a cold partition up whose time is over (retention_policy.cold_for): returns the names of '
+  'the files that may be deleted. 55000 before its time, LG008 under a hold. For operators of every '
+  'tenant.';
 
 -- from sql/guard/maintenance_windows.sql
 -- Every transaction that was allowed to change the ledger's objects, and what it started from. Only
@@ -10792,7 +10907,12 @@ begin
         case
           when d.original
             then d.classid = 'pg_class'::regclass and ledger_guard.is_permitted_drop(d.objid)
-          else not d.normal
+          else not d.normal or exists (
+            select from pg_event_trigger_dropped_objects() as t
+            where t.original
+              and t.address_names = d.address_names[:2]
+              and ledger_guard.is_permitted_drop(t.objid)
+          )
         end
       )
     limit 1
@@ -12298,7 +12418,7 @@ grant select on ledger.erasures to ledger_privacy, ledger_auditor;
 -- Cold partitions: for operators of every tenant; what is in files, everybody may know.
 grant execute on function
   ledger.partition_digest, ledger.record_cold_file, ledger.drop_cold, ledger.begin_restore,
-  ledger.finish_restore
+  ledger.finish_restore, ledger.expire_cold
 to ledger_operator;
 grant execute on function ledger.cold_positions to ledger_reader, ledger_auditor;
 grant select on ledger.cold_ranges to ledger_reader, ledger_auditor;

@@ -1,5 +1,6 @@
 -- Makes the table that a cold partition is copied back into: of its own, nobody reads it, operators
--- may insert. One that a crash left behind is emptied. Commit, COPY, then finish_restore(). The
+-- may insert. Its CHECK is the one that archiving makes, so that attaching need not look at the rows.
+-- One that a crash left behind is emptied. Commit, COPY, then finish_restore(). The
 -- events get the transaction id 0, which is before every seal: what they were written by is not in
 -- the file.
 create or replace function ledger.begin_restore(partition_name name)
@@ -7,6 +8,8 @@ returns regclass
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
 as $$
 declare
   v_partition ledger.partitions;
@@ -17,9 +20,10 @@ begin
     perform ledger_guard.open_window('partition');
     execute format(
       'create table ledger.%I (
-        like ledger.agent_events_archive including defaults including storage including compression
+        like ledger.agent_events_archive including defaults including storage including compression,
+        constraint ledger_bounds check (created_at >= %L and created_at < %L)
       )',
-      v_partition.partition_name
+      v_partition.partition_name, v_partition.from_time, v_partition.to_time
     );
     execute format(
       'alter table ledger.%I alter xact_id set default ''0''', v_partition.partition_name

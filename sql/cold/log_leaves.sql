@@ -9,10 +9,10 @@ returns table ("position" bigint, leaf bytea)
 language sql
 stable
 begin atomic
-  select t.tile_index * 256 + i as "position", substr(t.hashes, i * 32 + 1, 32) as leaf
+  select t.tile_index * 256 + i as "position", substr(t.tile, i * 32 + 1, 32) as leaf
   from (
     -- || detoasts a tile once, not for each of its leaves.
-    select t.tile_index, t.hashes || ''::bytea as hashes
+    select t.tile_index, t.hashes || ''::bytea as tile
     from ledger.log_tiles as t
     where t.tenant_id = log_leaves.tenant_id
       and t.level = 0
@@ -24,7 +24,7 @@ begin atomic
     where h.tenant_id = log_leaves.tenant_id
     offset 0
   ) as t
-  cross join generate_series(0, octet_length(t.hashes) / 32 - 1) as i;
+  cross join generate_series(0, octet_length(t.tile) / 32 - 1) as i;
 end;
 
 comment on function ledger.log_leaves(text, bigint, bigint) is

@@ -20,7 +20,12 @@ begin
         case
           when d.original
             then d.classid = 'pg_class'::regclass and ledger_guard.is_permitted_drop(d.objid)
-          else not d.normal
+          else not d.normal or exists (
+            select from pg_event_trigger_dropped_objects() as t
+            where t.original
+              and t.address_names = d.address_names[:2]
+              and ledger_guard.is_permitted_drop(t.objid)
+          )
         end
       )
     limit 1

@@ -22,18 +22,7 @@ begin
   ) as h
   limit 1;
   if found then
-    raise exception using
-      errcode = 'LG008',
-      message = format('a legal hold of tenant %s forbids it', v_tenant_id),
-      detail = format(
-        'Hold %s, placed by %s at %s: %s. It binds until %s.',
-        v_hold.id, v_hold.placed_by, v_hold.placed_at, v_hold.reason,
-        coalesce(v_hold.until_time::text, 'it is released')
-      ),
-      hint = format(
-        'select * from ledger.active_holds shows every hold. When it is over: '
-        'select ledger.release_hold(%L, ''<reason>'', %L);', v_hold.id, v_tenant_id
-      );
+    perform ledger.refuse_held(v_hold);
   end if;
 end
 $$;

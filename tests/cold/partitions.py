@@ -47,25 +47,7 @@ def batch(count: int, streams: int = 3, first: int = 0) -> list[dict[str, Any]]:
 
 def archive(pg: AnyConnection, partition: str) -> None:
     """Move a partition from agent_events to the archive."""
-    bounds = pg.execute(
-        "select pg_get_expr(relpartbound, oid) from pg_class where oid = %s::regclass",
-        [f"ledger.{partition}"],
-    ).fetchone()
-    assert bounds is not None
-    name = sql.Identifier("ledger", partition)
-    with pg.transaction():
-        for trigger in ("ddl", "detach", "drop", "rewrite"):
-            pg.execute(f"alter event trigger ledger_guard_{trigger} disable")
-        pg.execute(sql.SQL("alter table ledger.agent_events detach partition {}").format(name))
-        attach = "alter table ledger.agent_events_archive attach partition {} " + bounds[0]
-        pg.execute(sql.SQL(attach).format(name))
-        pg.execute(
-            "update ledger.partitions set tier = 'archive', moved_at = now()"
-            " where partition_name = %s",
-            [partition],
-        )
-        for trigger in ("ddl", "detach", "drop", "rewrite"):
-            pg.execute(f"alter event trigger ledger_guard_{trigger} enable always")
+    pg.execute("call ledger.archive_partition(%s)", [partition])
 
 
 @dataclass

@@ -15,6 +15,10 @@ AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]
 Refused = Callable[..., psycopg.Error]
 
+COPY = sql.SQL("copy {} ({}) from stdin (format csv)").format(
+    sql.Identifier("ledger", MAY), sql.SQL(COLUMNS)
+)
+
 
 def kill(observer: AnyConnection, victim: AnyConnection) -> None:
     """End a session, and wait until it is gone."""
@@ -74,14 +78,14 @@ def test_a_copy_that_was_cut_off(
 ) -> None:
     victim = connect(user=operator.info.user)
     victim.execute("select ledger.begin_restore(%s)", [MAY])
-    statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
-        sql.Identifier("ledger", MAY), sql.SQL(COLUMNS)
-    )
-    with pytest.raises(psycopg.OperationalError), victim.cursor().copy(statement) as copy:
-        copy.write(cold.rows[:1000])
-        kill(ledger, victim)
-        while True:
+
+    def copy_and_die() -> None:
+        with victim.cursor().copy(COPY) as copy:
             copy.write(cold.rows)
+            kill(ledger, victim)
+
+    with pytest.raises(psycopg.OperationalError):
+        copy_and_die()
     assert complaints(ledger) == {("restore not finished", f"ledger.{MAY}")}
     assert findings(ledger) == []
     assert cold.restore(operator) == cold.row_count
@@ -110,10 +114,7 @@ def test_finishing_waits_for_who_still_copies(
     """What comes in after it began to look would never be looked at."""
     cold.copy(operator, b"")
     copying = connect(user=operator.info.user, autocommit=False)
-    statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
-        sql.Identifier("ledger", MAY), sql.SQL(COLUMNS)
-    )
-    with copying.cursor().copy(statement) as copy:
+    with copying.cursor().copy(COPY) as copy:
         copy.write(cold.rows)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(operator.execute, "select ledger.finish_restore(%s)", [MAY])

@@ -27,6 +27,12 @@ Refused = Callable[..., psycopg.Error]
 
 WINDOW = "select ledger_guard.open_window('partition')"
 PERMIT = "select ledger.permit_drop(%s, %s, %s, %s)"
+SWAP = (
+    f"alter table ledger.{MAY} rename column aggregate_type to swapped;"
+    f" alter table ledger.{MAY} rename column aggregate_id to aggregate_type;"
+    f" alter table ledger.{MAY} rename column swapped to aggregate_id"
+)
+DETACH = f"alter table ledger.agent_events_archive detach partition ledger.{MAY}"
 BOUNDS = "for values from ('2021-05-01Z') to ('2021-06-01Z')"
 
 
@@ -88,9 +94,8 @@ def test_a_permit_is_for_one_table(
 @pytest.mark.parametrize(
     "statement",
     [
-        f"alter table ledger.agent_events_archive detach partition ledger.{MAY}",
-        f"alter table ledger.agent_events_archive detach partition ledger.{MAY};"
-        f" alter table ledger.{MAY} rename to hidden",
+        DETACH,
+        f"{DETACH}; alter table ledger.{MAY} rename to hidden",
     ],
 )
 def test_a_permit_is_to_drop_and_nothing_else(
@@ -151,9 +156,7 @@ def test_owner_can_attach_what_is_right(staged: AnyConnection, ledger: AnyConnec
         (f"delete from ledger.{MAY} where aggregate_id = '1'", "LG010"),
         (f"truncate ledger.{MAY}", "LG010"),
         (
-            f"alter table ledger.{MAY} rename column aggregate_type to swapped;"
-            f" alter table ledger.{MAY} rename column aggregate_id to aggregate_type;"
-            f" alter table ledger.{MAY} rename column swapped to aggregate_id",
+            SWAP,
             "LG010",
         ),
         ("update ledger.partitions set tier = 'archive' where tier = 'cold'", "LG001"),
@@ -197,8 +200,7 @@ def test_owner_cannot_attach_another_table_in_its_place(
     [
         f"update ledger.{MAY} set payload = '{{}}'",
         f"alter table ledger.{MAY} disable trigger all",
-        f"alter table ledger.agent_events_archive detach partition ledger.{MAY};"
-        f" alter table ledger.{MAY} disable trigger all",
+        f"{DETACH}; alter table ledger.{MAY} disable trigger all",
         f"drop table ledger.{MAY}",
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from cold.partitions import MAY, File, archive, checkpoints, complaints, export
+from cold.partitions import MAY, File, checkpoints, complaints
 from psycopg import sql
 from verifying.tampering import unguarded
 
