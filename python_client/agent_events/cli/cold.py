@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 import click
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -28,7 +29,7 @@ from agent_events.cli._common import (
     report,
 )
 from agent_events.cli.anchors import anchor_errors, vkey_option
-from agent_events.cli.events import FILTERS, TIMES, filter_options, print_event
+from agent_events.cli.events import FILTERS, TIMES, WIDE, filter_options, print_event
 from agent_events.cold.errors import ColdError
 from agent_events.proofs.note import VerifierKey
 from agent_events.verifying.checkpoints import Anchored, load
@@ -243,7 +244,7 @@ def list_files(folder: Path | None, dsn: str | None, as_json: bool) -> None:
         for each in listed:
             print_json({**asdict(each), "age": each.age.total_seconds()})
         return
-    out.print(_table(listed))
+    Console(width=WIDE).print(_table(listed))  # the terminal breaks lines, nothing is cut off
 
 
 @command.command()

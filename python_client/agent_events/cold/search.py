@@ -88,7 +88,7 @@ def _condition(
         if (value := filters.get(name)) is not None:
             condition &= field(name) == _scalar(name, value)
     if (types := filters.get("event_types")) is not None:
-        condition &= field("event_type").isin(list(types))
+        condition &= field("event_type").isin(pa.array(types, pa.string()))
     if prefix := filters.get("action_prefix"):
         # "~" sorts after every character of an event type.
         condition &= (field("event_type") >= prefix) & (field("event_type") < f"{prefix}~")
