@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from cold_files.ledgers import JUNE, MAY, Ledger, archive, jsonl
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 Run = Callable[..., Result]
 
@@ -122,6 +123,30 @@ def test_usage(ledger: Ledger, run: Run) -> None:
 def test_unreachable(ledger: Ledger, run: Run) -> None:
     done = run("export", MAY, "--to", str(ledger.folder), "--dsn", "host=/nowhere")
     assert done.exit_code == 3
+
+
+def test_a_role_that_does_not_see_every_tenant(
+    exported: Ledger, run: Run, login_role: Callable[..., str]
+) -> None:
+    """What is hidden from it would look as if it were missing."""
+    dsn = make_conninfo(exported.dsn, user=login_role("reader", {"acme": ["read"]}))
+    done = run("verify", str(exported.folder), "--dsn", dsn)
+    assert done.exit_code == 1
+    assert "error LG005" in done.stderr
+
+
+def test_an_auditor_verifies(exported: Ledger, run: Run, login_role: Callable[..., str]) -> None:
+    dsn = make_conninfo(exported.dsn, user=login_role("auditor", {"*": ["audit"]}))
+    done = run("verify", str(exported.folder), "--dsn", dsn, *signatures(exported))
+    assert done.exit_code == 0, done.output
+
+
+def test_the_variables_of_libpq(ledger: Ledger, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AGENT_EVENTS_DSN")
+    for name, value in conninfo_to_dict(ledger.operator).items():
+        monkeypatch.setenv({"dbname": "PGDATABASE"}.get(name, f"PG{name.upper()}"), str(value))
+    done = run("export", MAY, "--to", str(ledger.folder))
+    assert done.exit_code == 0, done.output
 
 
 def test_list(exported: Ledger, run: Run) -> None:

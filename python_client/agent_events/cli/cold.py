@@ -327,8 +327,10 @@ def _witnesses(
         return
     from agent_events.cold.covered import SignedWitness
     from agent_events.cold.log import LogWitness
+    from agent_events.cold.partitions import require_access
 
     with open_session(dsn) as session:
+        require_access(session, "read")
 
         def witnesses() -> Sequence[Witness]:
             log = LogWitness(session)

@@ -56,7 +56,7 @@ def drop_partition(
         psycopg.Error: the database refuses (LG008 under a hold), or a lock was not to be had.
     """
     with open_session(dsn) as session:
-        require_access(session)
+        require_access(session, "read", "operate")
         partition = find_partition(session, name)
         if partition.tier != "archive":
             raise ColdError(f"{name} is {partition.tier}; only archived partitions are dropped")

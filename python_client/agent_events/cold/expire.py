@@ -49,7 +49,7 @@ def expire(dsn: str, folder: Path, reason: str) -> list[Expired]:
     """
     expired = []
     with open_session(dsn) as session:
-        require_access(session)
+        require_access(session, "read", "operate")
         for listed in list_partitions(session):
             if listed.due == "expire":
                 with psycopg.connect(dsn, application_name="agent-events cold") as connection:

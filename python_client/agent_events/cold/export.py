@@ -14,6 +14,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
 import agent_events
@@ -39,7 +40,6 @@ _BATCH_BYTES = 16 << 20
 _SETTINGS = (
     "set local search_path = pg_catalog, pg_temp",
     "set local client_encoding = 'UTF8'",
-    "set local statement_timeout = 0",
     # Every entry finds its event by the primary key, so that nothing is sorted or kept.
     "set local enable_hashjoin = off",
     "set local enable_mergejoin = off",
@@ -47,6 +47,13 @@ _SETTINGS = (
     "set local max_parallel_workers_per_gather = 0",
     "set local jit = off",
 )
+_NO_TIMEOUTS = """
+select pg_catalog.set_config(s.name, '0', true)
+from pg_catalog.pg_settings as s
+where s.name in (
+  'statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout'
+)
+"""
 _NOTHING = "(select null::text, null::bigint, null::bigint where false)"
 
 _RECORD = """
@@ -96,7 +103,7 @@ def export_partition(
         psycopg.Error: the database refuses, or the connection is gone.
     """
     with open_session(dsn) as session:
-        require_access(session)
+        require_access(session, "read", "operate")
         partition = find_partition(session, name)
         if partition.tier != "archive":
             raise ColdError(
@@ -261,13 +268,17 @@ def _rows(dsn: str, snapshot: str, statement: str) -> Generator[pa.RecordBatch]:
     size = {"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
     try:
         with (
-            adbc_driver_postgresql.dbapi.connect(dsn) as connection,
+            adbc_driver_postgresql.dbapi.connect(
+                make_conninfo(dsn, application_name="agent-events cold")
+            ) as connection,
             connection.cursor() as cursor,
         ):
             cursor.execute("set transaction isolation level repeatable read read only")
             cursor.execute(f"set transaction snapshot {sql.Literal(snapshot).as_string()}")
             for setting in _SETTINGS:
                 cursor.execute(setting)
+            cursor.execute(_NO_TIMEOUTS)
+            cursor.fetchall()
             cursor.adbc_statement.set_options(**size)
             cursor.execute(statement)
             for batch in cursor.fetch_record_batch():

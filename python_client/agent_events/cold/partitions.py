@@ -81,13 +81,13 @@ def find_partition(session: Session, name: str) -> Partition:
     )
 
 
-def require_access(session: Session) -> None:
-    """Check that the role sees every tenant, and may operate.
+def require_access(session: Session, *privileges: str) -> None:
+    """Check that the role has privileges for every tenant, so that nothing is hidden from it.
 
     Raises:
         psycopg.Error: LG005, with a hint that says who can allow it.
     """
-    for privilege in ("read", "operate"):
+    for privilege in privileges:
         session.rows("select ledger.require_tenant('*', %s)", privilege)
 
 

@@ -43,7 +43,7 @@ def restore_partition(
         psycopg.Error: the database refuses (LG010 names the first bad event).
     """
     with open_session(dsn) as session:
-        require_access(session)
+        require_access(session, "read", "operate")
         partition = find_partition(session, name)
         if partition.tier not in ("cold", "dropped"):
             raise ColdError(f"{name} is {partition.tier}: its events are in the database")
