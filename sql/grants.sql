@@ -175,7 +175,7 @@ grant execute on function ledger.ensure_partition to ledger_append;
 grant execute on function
   ledger.ensure_partitions, ledger.ensure_partition, ledger.change_partition_interval,
   ledger.set_retention, ledger.maintenance_plan, ledger.maintenance_step, ledger.record_step,
-  ledger.prepare_archive, ledger.validate_bounds, ledger.move_partition,
+  ledger.add_bounds, ledger.validate_bounds, ledger.prepare_archive, ledger.move_partition,
   ledger.relocate_partition
 to ledger_operator;
 grant execute on procedure

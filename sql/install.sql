@@ -266,9 +266,11 @@ set local client_min_messages = warning;
 -- once every event in them is sealed; reads span both.
 \ir archive/refuse_archiving.sql
 \ir archive/refuse_unsealed.sql
+\ir archive/refuse_late_events.sql
 \ir archive/add_bounds.sql
-\ir archive/prepare_archive.sql
 \ir archive/validate_bounds.sql
+\ir archive/prepare_archive.sql
+\ir archive/partition_payload.sql
 \ir archive/record_move.sql
 \ir archive/move_partition.sql
 \ir archive/relocate_partition.sql
@@ -292,7 +294,6 @@ set local client_min_messages = warning;
 \ir cold/listed_ranges.sql
 \ir cold/positions_root.sql
 \ir cold/require_partition.sql
-\ir cold/partition_payload.sql
 \ir cold/partition_digest.sql
 \ir cold/refuse_tenants.sql
 \ir cold/record_cold_file.sql

@@ -6908,7 +6908,7 @@ begin atomic
     from ledger.log_heads as h
     join ledger.log_edges as g on g.tenant_id = h.tenant_id and g.level = 0
     where h.tenant_id = log_leaves.tenant_id
-    offset 0
+    offset 0  -- noqa: PRS
   ) as t
   cross join generate_series(0, octet_length(t.tile) / 32 - 1) as i;
 end;
@@ -8157,41 +8157,19 @@ comment on function ledger.refuse_archiving(ledger.partitions) is
   'Part of archiving: raises 55000 unless a partition may be archived.';
 
 -- from sql/archive/refuse_unsealed.sql
--- Raises 55000 when a partition holds an event without a position: seal() looks for new events in
--- agent_events only, so none may leave it unsealed. Under the locks of a move it must be quick: it
--- asks about the transactions only that prepare_archive() has not seen over.
-create or replace function ledger.refuse_unsealed(partition_name name, since pg_snapshot)
+-- Raises 55000 when a partition holds so many events without a position, which is more than none:
+-- seal() looks for new events in agent_events only, so none may leave it unsealed.
+create or replace function ledger.refuse_unsealed(partition_name name, unsealed bigint)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
 as $$
-declare
-  v_unsealed bigint;
 begin
-  if refuse_unsealed.since is null then
-    raise exception using
-      errcode = 'object_not_in_prerequisite_state',
-      message = format('%s is not prepared for the archive', refuse_unsealed.partition_name),
-      hint = format('call ledger.archive_partition(%L);', refuse_unsealed.partition_name);
-  end if;
-
-  execute format(
-    'select count(*) from ledger.%I as e
-    where (
-        e.xact_id >= pg_snapshot_xmax($1) or e.xact_id = any(array(select pg_snapshot_xip($1)))
-      )
-      and not exists (
-        select from ledger.log_entries as l
-        where l.tenant_id = e.tenant_id and l.event_id = e.id
-      )',
-    refuse_unsealed.partition_name
-  ) into v_unsealed using refuse_unsealed.since;
-  if v_unsealed > 0 then
+  if refuse_unsealed.unsealed > 0 then
     raise exception using
       errcode = 'object_not_in_prerequisite_state',
       message = format(
-        '%s events of %s are not sealed', v_unsealed, refuse_unsealed.partition_name
+        '%s events of %s are not sealed', refuse_unsealed.unsealed, refuse_unsealed.partition_name
       ),
       detail = 'Only what has its position in the log may leave agent_events.',
       hint = 'Seal them (select ledger.seal_all();), then archive again. If they stay: '
@@ -8200,85 +8178,93 @@ begin
 end
 $$;
 
-comment on function ledger.refuse_unsealed(name, pg_snapshot) is
+comment on function ledger.refuse_unsealed(name, bigint) is
   'Part of archiving: raises 55000 when a partition holds events that are not sealed.';
 
--- from sql/archive/add_bounds.sql
--- Adds the CHECK of a partition's bounds, unless it is there, without looking at the rows. Locks the
--- partition until the transaction ends, and gives up after lock_timeout (55P03).
-create or replace function ledger.add_bounds(
-  partition_name name,
-  from_time timestamptz,
-  to_time timestamptz
-)
+-- from sql/archive/refuse_late_events.sql
+-- Raises 55000 when events came into a partition after prepare_archive() counted them and saw that
+-- they are sealed: seal() looks for new events in agent_events only, so none may leave it unsealed.
+-- Runs under the locks of a move, so it asks about transactions only that were not over then: two
+-- look-ups in the index, each a query of its own, for with an OR between them the planner may read
+-- the whole index.
+create or replace function ledger.refuse_late_events(partition_name name, since pg_snapshot)
 returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  v_late bigint;
+begin
+  if refuse_late_events.since is null then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format('%s is not prepared for the archive', refuse_late_events.partition_name),
+      hint = format('call ledger.archive_partition(%L);', refuse_late_events.partition_name);
+  end if;
+
+  execute format(
+    'select
+      (select count(*) from ledger.%1$I as e where e.xact_id >= pg_snapshot_xmax($1))
+      + (
+        select count(*) from ledger.%1$I as e
+        where e.xact_id = any(array(select pg_snapshot_xip($1)))
+      )',
+    refuse_late_events.partition_name
+  ) into v_late using refuse_late_events.since;
+  if v_late > 0 then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format(
+        '%s events of %s were committed after the others had been counted',
+        v_late, refuse_late_events.partition_name
+      ),
+      detail = 'Only what has its position in the log may leave agent_events.',
+      hint = format('Begin again: call ledger.archive_partition(%L);', refuse_late_events.partition_name);
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_late_events(name, pg_snapshot) is
+  'Part of move_partition(): raises 55000 when events came after prepare_archive().';
+
+-- from sql/archive/add_bounds.sql
+-- First step of archiving: adds the CHECK that lets ATTACH skip its scan, without looking at the
+-- rows. Does nothing where it is there, nor to a partition that is archived already. Locks the
+-- partition for a moment; gives up (55P03) when it is read for longer than 100 ms.
+create or replace function ledger.add_bounds(partition_name name)
+returns void
+language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
 set timezone = 'UTC'
 set datestyle = 'ISO'
 as $$
-begin
-  if not exists (
-    select from pg_constraint as c
-    where c.conrelid = format('ledger.%I', add_bounds.partition_name)::regclass
-      and c.conname = 'ledger_bounds'
-  ) then
-    perform ledger_guard.open_window('partition');
-    execute format(
-      'alter table ledger.%I add constraint ledger_bounds '
-      'check (created_at >= %L and created_at < %L) not valid',
-      add_bounds.partition_name, add_bounds.from_time, add_bounds.to_time
-    );
-  end if;
-end
-$$;
-
-comment on function ledger.add_bounds(name, timestamptz, timestamptz) is
-  'Part of prepare_archive(): the CHECK that lets ATTACH skip its scan, not yet validated.';
-
--- from sql/archive/prepare_archive.sql
--- First step of archiving: does what takes long without a lock, which is to count the partition's
--- events and to see that each is sealed. Then adds, unvalidated, the CHECK that lets ATTACH skip its
--- scan. Does nothing to a partition that is archived already. Locks the partition for a moment.
-create or replace function ledger.prepare_archive(partition_name name)
-returns void
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-#variable_conflict use_column
 declare
   v_partition ledger.partitions;
-  v_seen pg_snapshot := ledger.committed_snapshot();
-  v_rows bigint;
-  v_sealed bigint;
 begin
   perform ledger.require_tenant('*', 'operate');
-  v_partition := ledger.find_partition(prepare_archive.partition_name);
-  if v_partition.tier = 'archive' then
+  v_partition := ledger.find_partition(add_bounds.partition_name);
+  if v_partition.tier = 'archive' or exists (
+    select from pg_constraint as c
+    where c.conrelid = to_regclass(format('ledger.%I', v_partition.partition_name))
+      and c.conname = 'ledger_bounds'
+  ) then
     return;
   end if;
   perform ledger.refuse_archiving(v_partition);
-
+  perform ledger_guard.open_window('partition');
   execute format(
-    'select count(*), count(l.event_id)
-    from ledger.%I as e
-    left join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id',
-    v_partition.partition_name
-  ) into v_rows, v_sealed;
-  if v_rows > v_sealed then
-    perform ledger.refuse_unsealed(v_partition.partition_name, pg_snapshot '1:1:');
-  end if;
-  update ledger.partitions as p
-  set row_count = v_rows, sealed_snapshot = v_seen
-  where p.partition_name = v_partition.partition_name;
-  perform ledger.add_bounds(v_partition.partition_name, v_partition.from_time, v_partition.to_time);
+    'alter table ledger.%I add constraint ledger_bounds '
+    'check (created_at >= %L and created_at < %L) not valid',
+    v_partition.partition_name, v_partition.from_time, v_partition.to_time
+  );
 end
 $$;
 
-comment on function ledger.prepare_archive(name) is
-  'First step of ledger.archive_partition(): every event is sealed, the bounds have a CHECK.';
+comment on function ledger.add_bounds(name) is
+  'First step of ledger.archive_partition(): a CHECK of the bounds, not yet validated.';
 
 -- from sql/archive/validate_bounds.sql
 -- Second step of archiving: reads the partition once, so that ATTACH does not have to while everybody
@@ -8309,6 +8295,65 @@ $$;
 comment on function ledger.validate_bounds(name) is
   'Second step of ledger.archive_partition(): proves the bounds without a lock that blocks.';
 
+-- from sql/archive/prepare_archive.sql
+-- Third step of archiving: counts the partition's events and sees that each is sealed, so that the
+-- move has to look only at what came since. Does nothing to a partition that is archived already.
+-- Reads the partition and its entries of the log; blocks neither readers nor writers.
+create or replace function ledger.prepare_archive(partition_name name)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_partition ledger.partitions;
+  v_seen pg_snapshot := ledger.committed_snapshot();
+  v_rows bigint;
+  v_sealed bigint;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  v_partition := ledger.find_partition(prepare_archive.partition_name);
+  if v_partition.tier = 'archive' then
+    return;
+  end if;
+  perform ledger.refuse_archiving(v_partition);
+
+  execute format(
+    'select count(*), count(l.event_id)
+    from ledger.%I as e
+    left join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id',
+    v_partition.partition_name
+  ) into v_rows, v_sealed;
+  perform ledger.refuse_unsealed(v_partition.partition_name, v_rows - v_sealed);
+  update ledger.partitions as p
+  set row_count = v_rows, sealed_snapshot = v_seen
+  where p.partition_name = v_partition.partition_name;
+end
+$$;
+
+comment on function ledger.prepare_archive(name) is
+  'Third step of ledger.archive_partition(): counts the events; every one is sealed.';
+
+-- from sql/archive/partition_payload.sql
+-- What every event about a partition says of it.
+create or replace function ledger.partition_payload(partition ledger.partitions, new_tier text)
+returns jsonb
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+return jsonb_build_object(
+  'partition_name', (partition).partition_name,
+  'parent_name', (partition).parent_name,
+  'from_time', to_char((partition).from_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+  'to_time', to_char((partition).to_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+  'old_tier', (partition).tier,
+  'new_tier', new_tier
+);
+
+comment on function ledger.partition_payload(ledger.partitions, text) is
+  'Part of the events about partitions: which it is, and where it goes.';
+
 -- from sql/archive/record_move.sql
 -- The event that says that a partition moves: partition_archived or partition_restored, in the
 -- tenant `ledger`, which holds what happens to the ledger as a whole.
@@ -8316,20 +8361,14 @@ create or replace function ledger.record_move(partition ledger.partitions, new_t
 returns void
 language sql
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
   select from ledger.emit_event(
     case record_move.new_tier
       when 'archive' then 'ledger.partition_archived'
       else 'ledger.partition_restored'
     end,
-    jsonb_strip_nulls(jsonb_build_object(
-      'partition_name', (record_move.partition).partition_name,
-      'parent_name', (record_move.partition).parent_name,
-      'from_time', (record_move.partition).from_time,
-      'to_time', (record_move.partition).to_time,
-      'old_tier', (record_move.partition).tier,
-      'new_tier', record_move.new_tier,
+    ledger.partition_payload(record_move.partition, record_move.new_tier)
+    || jsonb_strip_nulls(jsonb_build_object(
       'row_count', (record_move.partition).row_count,
       case record_move.new_tier when 'archive' then 'archived_by' else 'restored_by' end,
       ledger.caller()
@@ -8361,6 +8400,16 @@ declare
   v_parents name[] := array['agent_events', 'agent_events_archive'];
 begin
   perform ledger.require_tenant('*', 'operate');
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception using
+      errcode = 'invalid_transaction_state',
+      message = format(
+        'moving a partition needs READ COMMITTED, not %s',
+        upper(current_setting('transaction_isolation'))
+      ),
+      detail = 'An older snapshot would not show an event that was committed meanwhile.',
+      hint = 'begin transaction isolation level read committed;';
+  end if;
   lock table ledger.partitions in share row exclusive mode;
   v_partition := ledger.find_partition(move_partition.partition_name);
   if v_partition.tier = move_partition.new_tier then
@@ -8383,7 +8432,7 @@ begin
   perform ledger.record_move(v_partition, move_partition.new_tier);
   perform ledger.lock_partition(v_partition.partition_name, v_parents[1], v_parents[2]);
   if move_partition.new_tier = 'archive' then
-    perform ledger.refuse_unsealed(v_partition.partition_name, v_partition.sealed_snapshot);
+    perform ledger.refuse_late_events(v_partition.partition_name, v_partition.sealed_snapshot);
   end if;
   perform ledger.reattach_partition(
     v_partition.partition_name, v_parents[1], v_parents[2], v_partition.from_time,
@@ -8489,21 +8538,23 @@ set search_path = pg_catalog, pg_temp
 as $$
   select p.step, p.object
   from (
-    select 1 as rank, 'make partitions' as step, null::name as object, null::timestamptz as at_time
+    select 1 as rank, 'make partitions' as step, null::name as object, null::timestamptz as at_time,
+      null::bigint as ordinal
     union all
-    select 2, 'seal', null, null
+    select 2, 'seal', null, null, null
     union all
-    select 3, s.step, p.partition_name, p.from_time
+    select 3, s.step, p.partition_name, p.from_time, s.ordinal
     from ledger.partition_status as p
-    cross join unnest(array['prepare archive', 'validate bounds', 'archive']) as s (step)
+    cross join unnest(
+      array['add bounds', 'validate bounds', 'prepare archive', 'archive']
+    ) with ordinality as s (step, ordinal)
     where p.due = 'archive'
     union all
-    select 4, 'relocate', p.partition_name, p.from_time
+    select 4, 'relocate', p.partition_name, p.from_time, null
     from ledger.partition_status as p
     where p.due = 'relocate'
   ) as p
-  order by
-    p.rank, p.at_time, array_position(array['prepare archive', 'validate bounds', 'archive'], p.step)
+  order by p.rank, p.at_time, p.ordinal
 $$;
 
 comment on function ledger.maintenance_plan() is
@@ -8529,8 +8580,9 @@ begin
   case maintenance_step.step
     when 'make partitions' then perform ledger.ensure_partitions();
     when 'seal' then perform ledger.seal_all();
-    when 'prepare archive' then perform ledger.prepare_archive(maintenance_step.object);
+    when 'add bounds' then perform ledger.add_bounds(maintenance_step.object);
     when 'validate bounds' then perform ledger.validate_bounds(maintenance_step.object);
+    when 'prepare archive' then perform ledger.prepare_archive(maintenance_step.object);
     when 'archive' then perform ledger.move_partition(maintenance_step.object, 'archive');
     when 'restore' then perform ledger.move_partition(maintenance_step.object, 'hot');
     when 'relocate' then perform ledger.relocate_partition(maintenance_step.object);
@@ -8577,8 +8629,9 @@ comment on function ledger.record_step(uuid, text, name, timestamptz, int, jsonb
 -- from sql/maintain/run_step.sql
 -- Takes one step in a transaction of its own, and another for each attempt while locks are missing;
 -- sleeps in between, so that those who waited behind us get through. What goes wrong comes back as
--- `error` (sqlstate, message, detail, hint) and is recorded; it ends nothing. SECURITY INVOKER and
--- without SET, as a procedure that commits must be: everything is named in full.
+-- `error` (sqlstate, message, detail, hint) and is recorded; it ends nothing. READ COMMITTED, whatever
+-- the session's default: what was committed while we waited for locks must be seen. SECURITY INVOKER
+-- and without SET, as a procedure that commits must be: everything is named in full.
 create or replace procedure ledger.run_step(
   run_id uuid,
   step text,
@@ -8600,6 +8653,8 @@ begin
   while not v_is_over loop
     v_attempts := v_attempts + 1;
     error := null;
+    commit;
+    set transaction isolation level read committed;
     begin
       perform ledger.maintenance_step(run_step.step, run_step.object);
       v_is_over := true;
@@ -8673,7 +8728,7 @@ language plpgsql
 as $$
 begin
   call ledger.run_steps(
-    array['seal', 'prepare archive', 'validate bounds', 'archive'],
+    array['seal', 'add bounds', 'validate bounds', 'prepare archive', 'archive'],
     archive_partition.partition_name,
     archive_partition.max_wait
   );
@@ -8927,25 +8982,6 @@ comment on function ledger.require_partition(name, text[]) is
   'Part of the operations on cold partitions: the partition, locked; LG009 unless it is where it '
   'should be.';
 
--- from sql/cold/partition_payload.sql
--- What every event about a partition says of it.
-create or replace function ledger.partition_payload(partition ledger.partitions, new_tier text)
-returns jsonb
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-return jsonb_build_object(
-  'partition_name', (partition).partition_name,
-  'parent_name', (partition).parent_name,
-  'from_time', to_char((partition).from_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-  'to_time', to_char((partition).to_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-  'old_tier', (partition).tier,
-  'new_tier', new_tier
-);
-
-comment on function ledger.partition_payload(ledger.partitions, text) is
-  'Part of the events about partitions: which it is, and where it goes.';
-
 -- from sql/cold/partition_digest.sql
 -- What a partition holds, per tenant, as a cold file of it must hold it: how many events, their
 -- positions in the log, and the tree hash over these, which comes from the log and not from the
@@ -9045,7 +9081,7 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  c_form constant jsonpath :=
+  c_form constant jsonpath := jsonpath
     'strict $.row_count.type() == "number" && $.row_count > 0 && $.root.type() == "string" '
     '&& $.root like_regex "^[0-9a-f]{64}$" && $.ranges.type() == "array" && $.ranges.size() > 0 '
     '&& !(exists($.ranges[*] ? (@.type() != "array" || @.size() != 2))) '
@@ -9371,14 +9407,15 @@ comment on function ledger.permit_drop(name, bytea, jsonb, text[]) is
 
 -- from sql/cold/drop_cold.sql
 -- Drops an archived partition whose events are in a file: `agent-events cold drop` has just read
--- that file again and gives what it found. permit_drop() decides. Waits for no lock longer than
--- 100 ms (55P03: try again), because whoever came after would wait too; then takes ACCESS EXCLUSIVE
--- on the partition and on agent_events_archive until the transaction ends.
+-- that file again and gives what it found. permit_drop() decides. Takes ACCESS EXCLUSIVE on the
+-- partition and on agent_events_archive until the transaction ends; waits for them no longer than
+-- 100 ms at a time, because whoever came after would wait too, and tries again for max_wait (55P03).
 create or replace function ledger.drop_cold(
   partition_name name,
   file_sha256 bytea,
   tenants jsonb,
-  checkpoints text[]
+  checkpoints text[],
+  max_wait interval default '0'
 )
 returns void
 language plpgsql
@@ -9386,10 +9423,27 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '100ms'
 as $$
+declare
+  v_deadline timestamptz;
 begin
   perform ledger.permit_drop(
     drop_cold.partition_name, drop_cold.file_sha256, drop_cold.tenants, drop_cold.checkpoints
   );
+  v_deadline := clock_timestamp() + drop_cold.max_wait;
+  loop
+    begin
+      perform ledger.lock_partition(
+        drop_cold.partition_name, 'agent_events_archive', 'agent_events_archive'
+      );
+      exit;
+    exception when lock_not_available then
+      if clock_timestamp() >= v_deadline then
+        raise;
+      end if;
+    end;
+    perform pg_sleep(0.2 + 0.8 * random());
+  end loop;
+
   perform ledger_guard.open_window('partition');
   execute format('drop table ledger.%I', drop_cold.partition_name);
   update ledger.partitions as p
@@ -9398,10 +9452,10 @@ begin
 end
 $$;
 
-comment on function ledger.drop_cold(name, bytea, jsonb, text[]) is
+comment on function ledger.drop_cold(name, bytea, jsonb, text[], interval) is
   'Drops an archived partition whose events are in the cold file with this SHA-256. tenants: what '
   'was just recomputed from that file; checkpoints: signed checkpoints that cover its events. '
-  'LG010 when anything differs, LG008 under a hold, 55P03 when a lock is not to be had: try again. '
+  'LG010 when anything differs, LG008 under a hold, 55P03 when a lock is not to be had within max_wait. '
   'For operators of every tenant.';
 
 -- from sql/cold/begin_restore.sql
@@ -12436,7 +12490,7 @@ grant execute on function ledger.ensure_partition to ledger_append;
 grant execute on function
   ledger.ensure_partitions, ledger.ensure_partition, ledger.change_partition_interval,
   ledger.set_retention, ledger.maintenance_plan, ledger.maintenance_step, ledger.record_step,
-  ledger.prepare_archive, ledger.validate_bounds, ledger.move_partition,
+  ledger.add_bounds, ledger.validate_bounds, ledger.prepare_archive, ledger.move_partition,
   ledger.relocate_partition
 to ledger_operator;
 grant execute on procedure

@@ -15,6 +15,16 @@ declare
   v_parents name[] := array['agent_events', 'agent_events_archive'];
 begin
   perform ledger.require_tenant('*', 'operate');
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception using
+      errcode = 'invalid_transaction_state',
+      message = format(
+        'moving a partition needs READ COMMITTED, not %s',
+        upper(current_setting('transaction_isolation'))
+      ),
+      detail = 'An older snapshot would not show an event that was committed meanwhile.',
+      hint = 'begin transaction isolation level read committed;';
+  end if;
   lock table ledger.partitions in share row exclusive mode;
   v_partition := ledger.find_partition(move_partition.partition_name);
   if v_partition.tier = move_partition.new_tier then
@@ -37,7 +47,7 @@ begin
   perform ledger.record_move(v_partition, move_partition.new_tier);
   perform ledger.lock_partition(v_partition.partition_name, v_parents[1], v_parents[2]);
   if move_partition.new_tier = 'archive' then
-    perform ledger.refuse_unsealed(v_partition.partition_name, v_partition.sealed_snapshot);
+    perform ledger.refuse_late_events(v_partition.partition_name, v_partition.sealed_snapshot);
   end if;
   perform ledger.reattach_partition(
     v_partition.partition_name, v_parents[1], v_parents[2], v_partition.from_time,

@@ -1,6 +1,6 @@
--- First step of archiving: does what takes long without a lock, which is to count the partition's
--- events and to see that each is sealed. Then adds, unvalidated, the CHECK that lets ATTACH skip its
--- scan. Does nothing to a partition that is archived already. Locks the partition for a moment.
+-- Third step of archiving: counts the partition's events and sees that each is sealed, so that the
+-- move has to look only at what came since. Does nothing to a partition that is archived already.
+-- Reads the partition and its entries of the log; blocks neither readers nor writers.
 create or replace function ledger.prepare_archive(partition_name name)
 returns void
 language plpgsql
@@ -27,15 +27,12 @@ begin
     left join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id',
     v_partition.partition_name
   ) into v_rows, v_sealed;
-  if v_rows > v_sealed then
-    perform ledger.refuse_unsealed(v_partition.partition_name, pg_snapshot '1:1:');
-  end if;
+  perform ledger.refuse_unsealed(v_partition.partition_name, v_rows - v_sealed);
   update ledger.partitions as p
   set row_count = v_rows, sealed_snapshot = v_seen
   where p.partition_name = v_partition.partition_name;
-  perform ledger.add_bounds(v_partition.partition_name, v_partition.from_time, v_partition.to_time);
 end
 $$;
 
 comment on function ledger.prepare_archive(name) is
-  'First step of ledger.archive_partition(): every event is sealed, the bounds have a CHECK.';
+  'Third step of ledger.archive_partition(): counts the events; every one is sealed.';

@@ -4,20 +4,14 @@ create or replace function ledger.record_move(partition ledger.partitions, new_t
 returns void
 language sql
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
 as $$
   select from ledger.emit_event(
     case record_move.new_tier
       when 'archive' then 'ledger.partition_archived'
       else 'ledger.partition_restored'
     end,
-    jsonb_strip_nulls(jsonb_build_object(
-      'partition_name', (record_move.partition).partition_name,
-      'parent_name', (record_move.partition).parent_name,
-      'from_time', (record_move.partition).from_time,
-      'to_time', (record_move.partition).to_time,
-      'old_tier', (record_move.partition).tier,
-      'new_tier', record_move.new_tier,
+    ledger.partition_payload(record_move.partition, record_move.new_tier)
+    || jsonb_strip_nulls(jsonb_build_object(
       'row_count', (record_move.partition).row_count,
       case record_move.new_tier when 'archive' then 'archived_by' else 'restored_by' end,
       ledger.caller()

@@ -22,7 +22,7 @@ begin atomic
     from ledger.log_heads as h
     join ledger.log_edges as g on g.tenant_id = h.tenant_id and g.level = 0
     where h.tenant_id = log_leaves.tenant_id
-    offset 0
+    offset 0  -- noqa: PRS
   ) as t
   cross join generate_series(0, octet_length(t.tile) / 32 - 1) as i;
 end;

@@ -7,7 +7,7 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  c_form constant jsonpath :=
+  c_form constant jsonpath := jsonpath
     'strict $.row_count.type() == "number" && $.row_count > 0 && $.root.type() == "string" '
     '&& $.root like_regex "^[0-9a-f]{64}$" && $.ranges.type() == "array" && $.ranges.size() > 0 '
     '&& !(exists($.ranges[*] ? (@.type() != "array" || @.size() != 2))) '

@@ -10,7 +10,7 @@ language plpgsql
 as $$
 begin
   call ledger.run_steps(
-    array['seal', 'prepare archive', 'validate bounds', 'archive'],
+    array['seal', 'add bounds', 'validate bounds', 'prepare archive', 'archive'],
     archive_partition.partition_name,
     archive_partition.max_wait
   );

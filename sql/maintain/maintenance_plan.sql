@@ -9,21 +9,23 @@ set search_path = pg_catalog, pg_temp
 as $$
   select p.step, p.object
   from (
-    select 1 as rank, 'make partitions' as step, null::name as object, null::timestamptz as at_time
+    select 1 as rank, 'make partitions' as step, null::name as object, null::timestamptz as at_time,
+      null::bigint as ordinal
     union all
-    select 2, 'seal', null, null
+    select 2, 'seal', null, null, null
     union all
-    select 3, s.step, p.partition_name, p.from_time
+    select 3, s.step, p.partition_name, p.from_time, s.ordinal
     from ledger.partition_status as p
-    cross join unnest(array['prepare archive', 'validate bounds', 'archive']) as s (step)
+    cross join unnest(
+      array['add bounds', 'validate bounds', 'prepare archive', 'archive']
+    ) with ordinality as s (step, ordinal)
     where p.due = 'archive'
     union all
-    select 4, 'relocate', p.partition_name, p.from_time
+    select 4, 'relocate', p.partition_name, p.from_time, null
     from ledger.partition_status as p
     where p.due = 'relocate'
   ) as p
-  order by
-    p.rank, p.at_time, array_position(array['prepare archive', 'validate bounds', 'archive'], p.step)
+  order by p.rank, p.at_time, p.ordinal
 $$;
 
 comment on function ledger.maintenance_plan() is

@@ -17,8 +17,9 @@ begin
   case maintenance_step.step
     when 'make partitions' then perform ledger.ensure_partitions();
     when 'seal' then perform ledger.seal_all();
-    when 'prepare archive' then perform ledger.prepare_archive(maintenance_step.object);
+    when 'add bounds' then perform ledger.add_bounds(maintenance_step.object);
     when 'validate bounds' then perform ledger.validate_bounds(maintenance_step.object);
+    when 'prepare archive' then perform ledger.prepare_archive(maintenance_step.object);
     when 'archive' then perform ledger.move_partition(maintenance_step.object, 'archive');
     when 'restore' then perform ledger.move_partition(maintenance_step.object, 'hot');
     when 'relocate' then perform ledger.relocate_partition(maintenance_step.object);

@@ -1,7 +1,8 @@
 -- Takes one step in a transaction of its own, and another for each attempt while locks are missing;
 -- sleeps in between, so that those who waited behind us get through. What goes wrong comes back as
--- `error` (sqlstate, message, detail, hint) and is recorded; it ends nothing. SECURITY INVOKER and
--- without SET, as a procedure that commits must be: everything is named in full.
+-- `error` (sqlstate, message, detail, hint) and is recorded; it ends nothing. READ COMMITTED, whatever
+-- the session's default: what was committed while we waited for locks must be seen. SECURITY INVOKER
+-- and without SET, as a procedure that commits must be: everything is named in full.
 create or replace procedure ledger.run_step(
   run_id uuid,
   step text,
@@ -23,6 +24,8 @@ begin
   while not v_is_over loop
     v_attempts := v_attempts + 1;
     error := null;
+    commit;
+    set transaction isolation level read committed;
     begin
       perform ledger.maintenance_step(run_step.step, run_step.object);
       v_is_over := true;
