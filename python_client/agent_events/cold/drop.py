@@ -25,7 +25,8 @@ select ledger.drop_cold(
   partition_name => %s,
   file_sha256 => pg_catalog.decode(%s, 'hex'),
   tenants => %s,
-  checkpoints => %s
+  checkpoints => %s,
+  max_wait => pg_catalog.make_interval(secs => %s)
 )
 """
 
@@ -75,13 +76,14 @@ def drop_partition(
 
 
 def _execute(dsn: str, parameters: tuple[object, ...], patience: float) -> None:
-    """Drop; whoever reads the table keeps it for a while, and nobody waits in line behind us."""
+    """Drop; the database asks for the table's locks again, and this for those of the holds."""
     until = time.monotonic() + patience
     pause = 0.05
     with psycopg.connect(dsn, autocommit=True, application_name="agent-events cold") as connection:
         while True:
+            left = max(until - time.monotonic(), 0)
             try:
-                connection.execute(_DROP, parameters)
+                connection.execute(_DROP, (*parameters, left))
                 return
             except psycopg.errors.LockNotAvailable:
                 if time.monotonic() + pause > until:
