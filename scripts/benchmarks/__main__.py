@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
+from cold import ColdPlan, measure_cold
 from emit import CLIENTS, Plan, measure
 from log import Figure, LogPlan, figure_table, measure_log
 from partitions import PartitionPlan, measure_partitions
@@ -144,6 +146,51 @@ def log(
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("/var/tmp"),
     show_default=True,
+    help="Where its data directory is made. /dev/shm takes the disk out of the picture.",
+)
+@click.option("--quick", is_flag=True, help="100,000 events: about a minute.")
+@click.option("--events", type=click.IntRange(10_000), help="Default: 1,000,000, quick 100,000.")
+@click.option(
+    "--rounds", type=click.IntRange(1), help="Rounds per comparison. Default: 5, quick 3."
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write results here.")
+def cold(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    quick: bool,
+    events: int | None,
+    rounds: int | None,
+    json_file: Path | None,
+) -> None:
+    """Exporting a partition against a bare adbc-to-Parquet of the same query; memory; and back.
+
+    Bare is nothing but the query's record batches, written as pyarrow writes them by default. The
+    export also computes every tenant's root, brings the file to disk, reads it again, and records
+    it in the ledger.
+    """
+    plan = ColdPlan(
+        events=events or (100_000 if quick else 1_000_000), rounds=rounds or (3 if quick else 5)
+    )
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            figures = measure_cold(bench, plan, status.update)
+    console.print(figure_table(figures))
+    console.print("Medians; export and bare in turn, each in a process of its own.")
+    if json_file:
+        json_file.write_text(log_as_json(bench, plan, figures))
+
+
+@main.command()
+@click.option("--pg", "version", default=18, show_default=True, help="15, 16, 17 or 18.")
+@click.option("--dsn", help="A superuser's connection to another server; default: one of its own.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("/var/tmp"),
+    show_default=True,
     help="Where its data directory is made.",
 )
 @click.option("--events", type=click.IntRange(10_000), default=100_000, show_default=True)
@@ -206,13 +253,11 @@ def find_programs(version: int) -> None:
         os.environ["AGENT_EVENTS_PG_BINDIR"] = subprocess.check_output(fetch, text=True).strip()
 
 
-def log_as_json(bench: Bench, plan: LogPlan, figures: list[Figure]) -> str:
+def log_as_json(bench: Bench, plan: LogPlan | ColdPlan, figures: list[Figure]) -> str:
     document = {
         "server_version": bench.version,
         "cpus": bench.cpus,
-        "events": plan.events,
-        "rounds": plan.rounds,
-        "seconds": plan.seconds,
+        **asdict(plan),
         "results": [figure.as_dict() for figure in figures],
     }
     return json.dumps(document, indent=2) + "\n"

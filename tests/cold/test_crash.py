@@ -56,9 +56,9 @@ def test_a_drop_that_was_still_waiting(
     """Its 100 ms are made longer, so that it can be killed at the lock."""
     with ledger.transaction():
         ledger.execute("select ledger_guard.open_window('upgrade')")
-        ledger.execute("alter function ledger.drop_cold set lock_timeout = 0")
+        ledger.execute("alter function ledger.lock_partition set lock_timeout = 0")
     reader = connect(autocommit=False)
-    reader.execute(f"select count(*) from ledger.{MAY}")
+    reader.execute("select count(*) from ledger.agent_events_archive")
     victim = connect(user=operator.info.user)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(file.drop, victim, checkpoints(ledger))

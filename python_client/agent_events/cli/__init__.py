@@ -13,6 +13,7 @@ COMMANDS = (
     "anchors",
     "bundle",
     "checkpoint",
+    "cold",
     "demo",
     "dev",
     "doctor",

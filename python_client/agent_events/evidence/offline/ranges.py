@@ -51,6 +51,18 @@ class RangeTree:
         """Append the next leaf of the range, 32 bytes."""
         self._append(0, leaf_hash)
 
+    def skip(self, end: int, hashes: list[bytes]) -> None:
+        """Pass over leaves that are not in hand: another range begins at `end`.
+
+        Args:
+            end: position of the next leaf that is appended.
+            hashes: roots of the subtrees of `cover(tree_size, end)`.
+
+        Raises:
+            ProofError: the hashes are too many, too few, or no hashes.
+        """
+        self._append_cover(self._size, end, hashes)
+
     def close(self, tree_size: int, right: list[bytes]) -> bytes:
         """Append what is to the right of the range: the root of the tree, 32 bytes.
 

@@ -1,0 +1,22 @@
+"""What can be wrong with a cold file, each in words of its own."""
+
+from __future__ import annotations
+
+MISSING_FILE = "missing file"
+MISSING_MANIFEST = "missing manifest"
+MALFORMED_MANIFEST = "malformed manifest"
+FORGED_MANIFEST = "forged manifest"
+TRUNCATED_FILE = "truncated file"
+EXTENDED_FILE = "extended file"
+CHANGED_FILE = "changed file"
+UNREADABLE_ROWS = "unreadable rows"
+OTHER_LEDGER = "another ledger"
+OTHER_PARTITION = "another partition"
+NO_COLD_FILE = "not a cold file"
+UNRECORDED_FILE = "unrecorded file"
+WRONG_ORDER = "wrong order"
+MISSING_ROWS = "missing rows"
+EXTRA_ROWS = "extra rows"
+WRONG_ROOT = "wrong root"
+MISPLACED_EVENT = "event outside the bounds"
+NO_CHECKPOINT = "no checkpoint"
