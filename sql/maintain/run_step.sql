@@ -47,10 +47,13 @@ begin
     end if;
   end loop;
 
-  perform ledger.record_step(
-    run_step.run_id, run_step.step, run_step.object, v_started_at, v_attempts, run_step.error
-  );
-  commit;
+  -- What another runner is doing, that one records.
+  if run_step.error ->> 'sqlstate' is distinct from '55006' then
+    perform ledger.record_step(
+      run_step.run_id, run_step.step, run_step.object, v_started_at, v_attempts, run_step.error
+    );
+    commit;
+  end if;
 end
 $$;
 
