@@ -173,10 +173,10 @@ grant execute on function ledger.ensure_partition to ledger_append;
 -- Partitions and maintenance. Procedures commit, so they run as their caller, who needs their parts;
 -- each part asks for the privilege itself.
 grant execute on function
-  ledger.ensure_partitions, ledger.ensure_partition, ledger.change_partition_interval,
-  ledger.set_retention, ledger.maintenance_plan, ledger.maintenance_step, ledger.record_step,
-  ledger.add_bounds, ledger.validate_bounds, ledger.prepare_archive, ledger.move_partition,
-  ledger.relocate_partition
+  ledger.ensure_partitions, ledger.ensure_partition, ledger.adopt_partitions,
+  ledger.change_partition_interval, ledger.set_retention, ledger.maintenance_plan,
+  ledger.maintenance_step, ledger.record_step, ledger.add_bounds, ledger.validate_bounds,
+  ledger.prepare_archive, ledger.move_partition, ledger.relocate_partition
 to ledger_operator;
 grant execute on procedure
   ledger.set_partition_interval, ledger.archive_partition, ledger.restore_partition,

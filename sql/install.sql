@@ -131,6 +131,7 @@ set local client_min_messages = warning;
 \ir partition/refresh_coverage.sql
 \ir partition/ensure_partition.sql
 \ir partition/ensure_partitions.sql
+\ir partition/adopt_partitions.sql
 \ir partition/lock_partition.sql
 \ir partition/reattach_partition.sql
 \ir partition/shorten_partition.sql

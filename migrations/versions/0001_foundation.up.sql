@@ -3407,6 +3407,113 @@ comment on function ledger.ensure_partitions() is
   'Makes the current partitions and partition_settings.premake intervals ahead; returns how '
   'many tables were made. Schedule it daily.';
 
+-- from sql/partition/adopt_partitions.sql
+-- Takes partitions of agent_events and outbox that another tool attached (pg_partman, a person)
+-- into the ledger: guards them, enters them in the manifest, counts what they cover. Taken is what
+-- create_partition() could have made: a plain, permanent table of the ledger's owner and schema
+-- with the name that its bounds ask for, between two midnights UTC, that nobody has privileges on,
+-- without code of its own, and empty, because rows that are there already may be forged: only a
+-- superuser takes those. Of any other it says why in a warning, and doctor() goes on reporting it.
+-- Locks out other partition makers, and writers of the partitions that it looks at.
+create or replace function ledger.adopt_partitions()
+returns setof name
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set datestyle = 'ISO'
+as $$
+declare
+  v_is_superuser constant boolean := (
+    select r.rolsuper from pg_roles as r where r.rolname = ledger.caller()
+  );
+  c_bounds constant text :=
+    '^FOR VALUES FROM \(''([-0-9]+) 00:00:00\+00''\) TO \(''([-0-9]+) 00:00:00\+00''\)$';
+  v_new record;
+  v_obstacle text;
+  v_filled boolean;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  lock table ledger.partitions in share row exclusive mode;
+
+  for v_new in
+    select
+      c.oid::regclass as target,
+      c.relname as partition_name,
+      parent.relname as parent_name,
+      c.relnamespace = parent.relnamespace as is_in_schema,
+      c.relowner = parent.relowner as is_owned,
+      c.relkind = 'r' and c.relpersistence = 'p' and not i.inhdetachpending as is_plain,
+      exists (
+        select from aclexplode(c.relacl) as a where a.grantee <> c.relowner
+      ) or exists (
+        select from pg_attribute as t where t.attrelid = c.oid and t.attacl is not null
+      ) as is_granted,
+      (b.bounds[1] || ' UTC')::timestamptz as from_time,
+      (b.bounds[2] || ' UTC')::timestamptz as to_time
+    from pg_inherits as i
+    join pg_class as c on c.oid = i.inhrelid
+    join pg_class as parent on parent.oid = i.inhparent
+    cross join lateral regexp_match(pg_get_expr(c.relpartbound, c.oid), c_bounds) as b (bounds)
+    where parent.oid in (to_regclass('ledger.agent_events'), to_regclass('ledger.outbox'))
+      and not (
+        c.relnamespace = parent.relnamespace
+        and exists (select from ledger.partitions as p where p.partition_name = c.relname)
+      )
+    order by from_time, parent_name
+  loop
+    v_obstacle := case
+      when not v_new.is_plain then 'it is not a plain, permanent table'
+      when not v_new.is_owned then 'it does not belong to ledger_owner'
+      when v_new.from_time is null or v_new.to_time is null
+        then 'its bounds are not two midnights UTC'
+      when not v_new.is_in_schema
+        or v_new.partition_name
+        <> v_new.parent_name || to_char(v_new.from_time, '"_p"YYYYMMDD')
+        then format(
+          'its name is not ledger.%s%s',
+          v_new.parent_name, to_char(v_new.from_time, '"_p"YYYYMMDD')
+        )
+      when v_new.is_granted then 'other roles have privileges on it'
+      when exists (
+        select from ledger_guard.broken_guards() as b
+        where b.target = v_new.target and b.problem like 'foreign%'
+      ) then 'it has triggers, rules or code that are not the ledger''s'
+      when exists (
+        select from ledger.partitions as p
+        where p.parent_name = v_new.parent_name
+          and p.from_time < v_new.to_time and v_new.from_time < p.to_time
+      ) then 'the manifest has another partition for that time'
+    end;
+    if v_obstacle is null and not v_is_superuser then
+      execute format('lock table %s in share row exclusive mode', v_new.target);
+      execute format('select exists (select from %s)', v_new.target) into v_filled;
+      v_obstacle := case
+        when v_filled then 'it is not empty, and only a superuser can judge that'
+      end;
+    end if;
+    if v_obstacle is not null then
+      raise warning using
+        message = format('partition %s is not adopted: %s', v_new.target, v_obstacle),
+        hint = 'select * from ledger.doctor();';
+      continue;
+    end if;
+
+    perform ledger_guard.open_window('partition');
+    perform ledger.protect_table(v_new.target);
+    insert into ledger.partitions (partition_name, parent_name, from_time, to_time)
+    values (v_new.partition_name, v_new.parent_name, v_new.from_time, v_new.to_time);
+    return next v_new.partition_name;
+  end loop;
+
+  perform ledger.refresh_coverage();
+end
+$$;
+
+comment on function ledger.adopt_partitions() is
+  'Guards partitions that another tool attached and enters them in the manifest; returns their '
+  'names. Warns of those that it leaves to doctor(): not empty, or not as the ledger makes them.';
+
 -- from sql/partition/lock_partition.sql
 -- Locks a partition and its parent against everybody, and the parent it is going to against other
 -- partition makers, until the transaction ends. Whoever wants the old parent queues behind us, so we
@@ -7972,10 +8079,12 @@ create type ledger.private_event as (
 comment on type ledger.private_event is
   'An event with its private data: payload has its private fields back in it, private is what was '
   'given beside them. position is NULL while it is not sealed. Where the data was erased, '
-  'erasure_id and erased_at say so, and payload is what is left.';
+  'erasure_id and erased_at say so, and payload is what is left. Of an event in a cold file there '
+  'is what the database keeps: no event_type, and of payload the private fields only.';
 
 -- from sql/privacy/private_events.sql
--- Events with their private data: the fields of the payload back in it, the rest beside it.
+-- Events with their private data: the fields of the payload back in it, the rest beside it. Of an
+-- event in a cold file there is the private data only, which never leaves the database.
 create or replace function ledger.private_events(tenant_id text, event_ids uuid[])
 returns setof ledger.private_event
 language sql
@@ -7984,26 +8093,28 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
   select
-    e.id, e.created_at, l.position, e.event_type, e.schema_version, e.aggregate_type,
+    wanted.id, ledger.event_time(wanted.id), l.position, e.event_type, e.schema_version, e.aggregate_type,
     e.aggregate_id, p.subject_id,
-    ledger.merge_private(e.payload, coalesce(p.private -> 'payload', '{}')),
+    ledger.merge_private(coalesce(e.payload, '{}'), coalesce(p.private -> 'payload', '{}')),
     p.private - 'payload', null::uuid, null::timestamptz
   from unnest(private_events.event_ids) as wanted (id)
   join ledger.event_private as p
     on p.tenant_id = private_events.tenant_id and p.event_id = wanted.id
-  join ledger.events as e
+  left join ledger.events as e
     on e.tenant_id = p.tenant_id
     and e.created_at = ledger.event_time(wanted.id)
     and e.id = wanted.id
-  left join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id
-  order by e.created_at, e.id
+  left join ledger.log_entries as l on l.tenant_id = p.tenant_id and l.event_id = wanted.id
+  where e.id is not null or ledger.is_cold(p.tenant_id, wanted.id)
+  order by wanted.id
 $$;
 
 comment on function ledger.private_events(text, uuid[]) is
   'Part of read_private() and subject_report(): events with their private data.';
 
 -- from sql/privacy/erased_events.sql
--- Events whose private data about a person was erased, as far as the record names the person.
+-- Events whose private data about a person was erased, as far as the record names the person. Of an
+-- event in a cold file there is little to say.
 create or replace function ledger.erased_events(tenant_id text, subject_id text)
 returns setof ledger.private_event
 language sql
@@ -8012,17 +8123,18 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
   select
-    e.id, e.created_at, l.position, e.event_type, e.schema_version, e.aggregate_type,
+    x.event_id, ledger.event_time(x.event_id), l.position, e.event_type, e.schema_version, e.aggregate_type,
     e.aggregate_id, erased_events.subject_id, e.payload, null::jsonb, x.erasure_id, x.erased_at
   from ledger.erasures as x
-  join ledger.events as e
+  left join ledger.events as e
     on e.tenant_id = x.tenant_id
     and e.created_at = ledger.event_time(x.event_id)
     and e.id = x.event_id
-  left join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id
+  left join ledger.log_entries as l on l.tenant_id = x.tenant_id and l.event_id = x.event_id
   where x.tenant_id = erased_events.tenant_id
     and x.subject_hash = ledger.subject_hash(erased_events.subject_id, erased_events.tenant_id)
-  order by e.created_at, e.id
+    and (e.id is not null or ledger.is_cold(x.tenant_id, x.event_id))
+  order by x.event_id
 $$;
 
 comment on function ledger.erased_events(text, text) is
@@ -10845,7 +10957,7 @@ declare
   v_touched oid[] := array[]::oid[];
 begin
   for v_command in
-    select c.command_tag, c.object_identity, c.classid, c.objid
+    select c.command_tag, c.object_identity, c.classid, c.objid, c.objsubid
     from pg_event_trigger_ddl_commands() as c
     where ledger_guard.is_protected(c.classid, c.objid, c.schema_name)
   loop
@@ -10865,8 +10977,12 @@ begin
     exit when v_window.purpose = 'uninstall';
     if not v_window.by_superuser
       and not ledger_guard.is_covered_period(v_command.classid, v_command.objid)
-      and v_command.command_tag not in (
-        'CREATE TABLE', 'CREATE INDEX', 'CREATE TRIGGER', 'ALTER TABLE'
+      and (
+        v_command.command_tag not in (
+          'CREATE TABLE', 'CREATE INDEX', 'CREATE TRIGGER', 'ALTER TABLE', 'COMMENT'
+        )
+        -- Two columns that swap their names swap what every row says.
+        or v_command.command_tag = 'ALTER TABLE' and v_command.objsubid <> 0
       )
     then
       raise exception using
@@ -10941,7 +11057,7 @@ comment on function ledger_guard.refuse_detach() is
 -- from sql/guard/refuse_drop.sql
 -- Event trigger at sql_drop: outside a maintenance window nothing of the ledger is dropped; inside
 -- one, by superusers only, but for the one partition that drop_cold() was permitted to drop, with
--- what is part of it.
+-- what is part of it. Written down as the window's other commands are.
 create or replace function ledger_guard.refuse_drop()
 returns event_trigger
 language plpgsql
@@ -10992,6 +11108,25 @@ begin
         hint = 'Run the upgrade as a superuser.';
     end if;
   end loop;
+
+  insert into ledger_guard.maintenance_commands (
+    xact_id, opened_at, ordinal, command_tag, object, relation
+  )
+  select
+    w.xact_id,
+    w.opened_at,
+    coalesce((
+      select max(c.ordinal) from ledger_guard.maintenance_commands as c
+      where c.xact_id = w.xact_id and c.opened_at = w.opened_at
+    ), 0) + 1,
+    tg_tag,
+    d.object_identity,
+    d.objid
+  from pg_event_trigger_dropped_objects() as d
+  cross join ledger_guard.current_window() as w
+  where d.original
+    and d.classid = 'pg_class'::regclass
+    and ledger_guard.is_permitted_drop(d.objid);
 end
 $$;
 
@@ -12488,10 +12623,10 @@ grant execute on function ledger.ensure_partition to ledger_append;
 -- Partitions and maintenance. Procedures commit, so they run as their caller, who needs their parts;
 -- each part asks for the privilege itself.
 grant execute on function
-  ledger.ensure_partitions, ledger.ensure_partition, ledger.change_partition_interval,
-  ledger.set_retention, ledger.maintenance_plan, ledger.maintenance_step, ledger.record_step,
-  ledger.add_bounds, ledger.validate_bounds, ledger.prepare_archive, ledger.move_partition,
-  ledger.relocate_partition
+  ledger.ensure_partitions, ledger.ensure_partition, ledger.adopt_partitions,
+  ledger.change_partition_interval, ledger.set_retention, ledger.maintenance_plan,
+  ledger.maintenance_step, ledger.record_step, ledger.add_bounds, ledger.validate_bounds,
+  ledger.prepare_archive, ledger.move_partition, ledger.relocate_partition
 to ledger_operator;
 grant execute on procedure
   ledger.set_partition_interval, ledger.archive_partition, ledger.restore_partition,

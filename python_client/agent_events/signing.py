@@ -19,9 +19,10 @@ from agent_events.proofs.note import (
 )
 from agent_events.verifying.blocks import GENESIS, last_block
 from agent_events.verifying.checkpoints import tenant_of
+from agent_events.verifying.cold import Cold, read_cold
 from agent_events.verifying.head import Head, read_head
-from agent_events.verifying.nodes import STRETCH, stored_frontier
-from agent_events.verifying.rows import read_stretch
+from agent_events.verifying.nodes import STRETCH, TILE, split, stored_frontier, stored_tile
+from agent_events.verifying.rows import Stretch, read_stretch
 from agent_events.verifying.session import Session, open_session
 
 
@@ -51,8 +52,9 @@ class Signing:
 def sign(dsn: str, key: SigningKey, stores: Mapping[str, AnchorStore]) -> Signing | None:
     """Sign the log as it stands, if it continues what the anchors hold, and keep the note there.
 
-    Every event since the last signed checkpoint is read and hashed; the tree up to there is taken
-    from its tiles, and must have the root that was signed. Writes nothing to the database.
+    Every event since the last signed checkpoint is read and hashed, but for those in cold files,
+    whose leaves are taken from the tiles; the tree up to there is taken from its tiles, and must
+    have the root that was signed. Writes nothing to the database.
 
     Args:
         dsn: connection string.
@@ -182,9 +184,10 @@ def _recomputed(
     tenant_id = tenant_of(origin)
     size = previous.tree_size if previous else 0
     frontier = _frontier(session, tenant_id, size, head)
+    cold = read_cold(session, tenant_id)
     while size < head.tree_size:
         last = min(size // STRETCH * STRETCH + STRETCH, head.tree_size)
-        frontier.extend(_leaves(session, tenant_id, size, last))
+        frontier.extend(_leaves(session, tenant_id, size, last, head.tree_size, cold))
         size = last
     root = frontier.root()
     if root != head.root:
@@ -199,9 +202,12 @@ def _recomputed(
     return Checkpoint(origin, head.tree_size, root)
 
 
-def _leaves(session: Session, tenant_id: str, first: int, last: int) -> Sequence[bytes]:
+def _leaves(
+    session: Session, tenant_id: str, first: int, last: int, tree_size: int, cold: Cold
+) -> Sequence[bytes]:
     """Read and hash events; each must be there and have the hash that it is stored with."""
     stretch = read_stretch(session, tenant_id, first, last, range(first, last))
+    _fill_in(session, tenant_id, stretch, tree_size, cold)
     leaves = [leaf for leaf in stretch.leaves if leaf is not None]
     if len(leaves) < last - first:
         position = first + stretch.leaves.index(None)
@@ -210,6 +216,21 @@ def _leaves(session: Session, tenant_id: str, first: int, last: int) -> Sequence
         position = first + min({**stretch.odd, **stretch.twice})
         raise CannotSign(f"the event at position {position:,} is not what its hash says")
     return leaves
+
+
+def _fill_in(
+    session: Session, tenant_id: str, stretch: Stretch, tree_size: int, cold: Cold
+) -> None:
+    """Take the leaves of events in cold files from the tiles: a signed checkpoint covers them."""
+    tiles: dict[int, list[bytes]] = {}
+    for index in stretch.missing:
+        number, offset = divmod(stretch.first + index, TILE)
+        if stretch.first + index not in cold:
+            continue
+        if number not in tiles:
+            tiles[number] = split(stored_tile(session, tenant_id, 0, number, tree_size))
+        if offset < len(tiles[number]):
+            stretch.leaves[index] = tiles[number][offset]
 
 
 def _is_at(one: Kept | None, last: Kept) -> bool:

@@ -14,7 +14,7 @@ declare
   v_touched oid[] := array[]::oid[];
 begin
   for v_command in
-    select c.command_tag, c.object_identity, c.classid, c.objid
+    select c.command_tag, c.object_identity, c.classid, c.objid, c.objsubid
     from pg_event_trigger_ddl_commands() as c
     where ledger_guard.is_protected(c.classid, c.objid, c.schema_name)
   loop
@@ -34,8 +34,12 @@ begin
     exit when v_window.purpose = 'uninstall';
     if not v_window.by_superuser
       and not ledger_guard.is_covered_period(v_command.classid, v_command.objid)
-      and v_command.command_tag not in (
-        'CREATE TABLE', 'CREATE INDEX', 'CREATE TRIGGER', 'ALTER TABLE'
+      and (
+        v_command.command_tag not in (
+          'CREATE TABLE', 'CREATE INDEX', 'CREATE TRIGGER', 'ALTER TABLE', 'COMMENT'
+        )
+        -- Two columns that swap their names swap what every row says.
+        or v_command.command_tag = 'ALTER TABLE' and v_command.objsubid <> 0
       )
     then
       raise exception using

@@ -1,6 +1,6 @@
 -- Event trigger at sql_drop: outside a maintenance window nothing of the ledger is dropped; inside
 -- one, by superusers only, but for the one partition that drop_cold() was permitted to drop, with
--- what is part of it.
+-- what is part of it. Written down as the window's other commands are.
 create or replace function ledger_guard.refuse_drop()
 returns event_trigger
 language plpgsql
@@ -51,6 +51,25 @@ begin
         hint = 'Run the upgrade as a superuser.';
     end if;
   end loop;
+
+  insert into ledger_guard.maintenance_commands (
+    xact_id, opened_at, ordinal, command_tag, object, relation
+  )
+  select
+    w.xact_id,
+    w.opened_at,
+    coalesce((
+      select max(c.ordinal) from ledger_guard.maintenance_commands as c
+      where c.xact_id = w.xact_id and c.opened_at = w.opened_at
+    ), 0) + 1,
+    tg_tag,
+    d.object_identity,
+    d.objid
+  from pg_event_trigger_dropped_objects() as d
+  cross join ledger_guard.current_window() as w
+  where d.original
+    and d.classid = 'pg_class'::regclass
+    and ledger_guard.is_permitted_drop(d.objid);
 end
 $$;
 

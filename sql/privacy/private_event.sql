@@ -17,4 +17,5 @@ create type ledger.private_event as (
 comment on type ledger.private_event is
   'An event with its private data: payload has its private fields back in it, private is what was '
   'given beside them. position is NULL while it is not sealed. Where the data was erased, '
-  'erasure_id and erased_at say so, and payload is what is left.';
+  'erasure_id and erased_at say so, and payload is what is left. Of an event in a cold file there '
+  'is what the database keeps: no event_type, and of payload the private fields only.';

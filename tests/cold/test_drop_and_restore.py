@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from cold.partitions import (
     JUNE,
     MAY,
@@ -20,8 +22,12 @@ from cold.partitions import (
     export,
     findings,
 )
+from verifying.tampering import unguarded
 
-from agent_events.proofs import merkle
+from agent_events.anchors import open_store
+from agent_events.cli import main
+from agent_events.proofs import SigningKey, merkle
+from agent_events.signing import CannotSign, sign
 from agent_events.verifying import verify
 
 AnyConnection = psycopg.Connection[Any]
@@ -160,6 +166,32 @@ def test_streams_end_in_a_cold_partition(
     assert findings(ledger) == []
     assert verify(dsn).findings == []
     assert ledger.execute(one).fetchall() == []
+
+
+@pytest.mark.usefixtures("cold")
+def test_a_new_key_signs_a_log_with_cold_events(
+    ledger: AnyConnection, dsn: str, tmp_path: Path
+) -> None:
+    """Their leaves come from the tiles; whatever else is missing is refused as ever."""
+    key = SigningKey.generate("example.com/ledger/acme")
+    done = sign(dsn, key, {"file": open_store(f"file:{tmp_path / 'anchor'}")})
+    assert done is not None
+    root = ledger.execute("select root from ledger.log_heads where tenant_id = 'acme'").fetchone()
+    assert root == (done.checkpoint.root,)
+    with unguarded(ledger):
+        ledger.execute("update ledger.partitions set tier = 'archive' where tier = 'cold'")
+    with pytest.raises(CannotSign, match="position 0 is missing"):
+        sign(dsn, key, {"file": open_store(f"file:{tmp_path / 'other'}")})
+
+
+@pytest.mark.usefixtures("cold")
+def test_the_command_tells_of_cold_events(dsn: str) -> None:
+    done = CliRunner().invoke(main, ["verify", "--dsn", dsn, "--tenant", "acme"])
+    assert done.exit_code == 0, done.output
+    assert "acme: 901 events in 2 blocks, 600 of them in cold files" in done.output
+    assert "600 events are in cold files" in done.output
+    done = CliRunner().invoke(main, ["verify", "--dsn", dsn, "--tenant", "acme", "--json"])
+    assert '"cold": 600' in done.stdout
 
 
 @pytest.mark.usefixtures("cold")

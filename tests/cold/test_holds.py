@@ -227,3 +227,23 @@ def test_private_data_of_cold_events_is_erased(
     assert ledger.execute(ERASE.format("'ada'")).fetchone() == (1,)
     left = ledger.execute("select event_id from ledger.event_private").fetchall()
     assert left == [(private[1],)]
+
+
+def test_what_is_held_about_a_person_includes_cold_events(
+    ledger: AnyConnection, private: list[Any]
+) -> None:
+    """Private data stays in the database, and is reported, read and shown as erased."""
+    report = (
+        "select event_id, created_at, position, event_type, payload, private, erasure_id is null"
+        " from ledger.subject_report('ada', tenant_id => 'acme')"
+    )
+    row = ledger.execute(
+        "select event_id, created_at, position from ledger.log_entries where event_id = %s",
+        [private[0]],
+    ).fetchone()
+    assert row is not None
+    assert ledger.execute(report).fetchall() == [(*row, None, {}, {}, True)]
+    ledger.execute(ERASE.format("'ada'"))
+    assert ledger.execute(report).fetchall() == [(*row, None, None, None, False)]
+    errors = {kind for kind, _ in complaints(ledger)}
+    assert errors == set()

@@ -185,16 +185,24 @@ def test_partition_window_cannot_leave_a_partition_detached(
     "cheat",
     [
         "alter table {partition} enable replica trigger ledger_guard_partition",
-        "alter table ledger.agent_events detach partition {partition};"
-        " alter table {partition} disable trigger all",
-        "alter table ledger.agent_events detach partition {partition};"
-        " alter table {partition} add check (ledger.setting('mine') is null)",
+        (
+            "alter table ledger.agent_events detach partition {partition};"
+            " alter table {partition} disable trigger all"
+        ),
+        (
+            "alter table ledger.agent_events detach partition {partition};"
+            " alter table {partition} rename column actor_id to other"
+        ),
+        (
+            "alter table ledger.agent_events detach partition {partition};"
+            " alter table {partition} add check (ledger.setting('mine') is null)"
+        ),
     ],
 )
 def test_partition_window_opens_no_guard(
     acting_owner: AnyConnection, refused: Refused, event: dict[str, Any], cheat: str
 ) -> None:
-    """Not for a moment, not of a partition that is just detached: rows could be changed meanwhile."""
+    """Not for a moment, nor of a partition just detached: rows could be changed meanwhile."""
     acting_owner.autocommit = False
     acting_owner.execute(PARTITION_WINDOW)
     refused(acting_owner, "LG001", cheat.format(**event))

@@ -17,7 +17,7 @@ select
   p.from_time,
   p.to_time,
   p.age,
-  f.row_count,
+  coalesce(f.row_count, case when p.is_counted then p.row_count end),
   f.file_name,
   f.file_bytes,
   pg_catalog.encode(f.file_sha256, 'hex'),
@@ -45,8 +45,9 @@ class Listed:
 
     Attributes:
         partition_name, tier, from_time, to_time, age: as in `ledger.partition_status`.
-        row_count, file_name, file_bytes, file_sha256, exported_at: as it was recorded; None where
-            the partition was never exported.
+        row_count: events in it, counted when it was archived or exported; None before.
+        file_name, file_bytes, file_sha256, exported_at: as it was recorded; None where the
+            partition was never exported.
         due: what the retention policy asks for, such as `export`, `drop` or `expire`; or None.
         in_folder: `there`, `missing`, or `another` where a file of that name is not the recorded
             one; None where no folder was looked into, or nothing was exported.
