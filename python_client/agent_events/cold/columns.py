@@ -95,7 +95,16 @@ def conform(batch: pa.RecordBatch) -> pa.RecordBatch:
         pyarrow.ArrowInvalid: a hash does not have 32 bytes.
     """
     columns = [
-        batch.column(field.name).cast(field.type) if field.type == pa.binary(32) else column
-        for field, column in zip(WRITTEN, batch.columns, strict=True)
+        _as(field.type, column) for field, column in zip(WRITTEN, batch.columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=WRITTEN)
+
+
+def _as(kind: pa.DataType, column: pa.Array) -> pa.Array:
+    """Older drivers send UUIDs as bytes, and all send hashes as bytes of any length."""
+    if column.type == kind:
+        return column
+    plain = column.storage if isinstance(column, pa.ExtensionArray) else column
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(kind, plain.cast(kind.storage_type))
+    return plain.cast(kind)
