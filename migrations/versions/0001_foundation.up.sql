@@ -3380,21 +3380,26 @@ comment on function ledger.ensure_partition(timestamptz) is
   'that cannot have one.';
 
 -- from sql/partition/ensure_partitions.sql
--- Makes the current partitions and as many ahead as partition_settings.premake says. Safe at any
--- time and from several sessions; locks out other partition makers, never writers.
+-- Makes the current partitions and those of as many intervals ahead as partition_settings.premake
+-- says, whatever the length of those that are there. Safe at any time and from several sessions;
+-- locks out other partition makers, never writers.
 create or replace function ledger.ensure_partitions()
 returns int
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
 as $$
 declare
   v_time timestamptz := clock_timestamp();
+  v_until timestamptz;
   v_count bigint;
 begin
   lock table ledger.partitions in share row exclusive mode;
   v_count := (select count(*) from ledger.partitions);
-  for i in 0..(select s.premake from ledger.partition_settings as s) loop
+  select v_time + s.premake * ('1 ' || s.partition_interval)::interval into v_until
+  from ledger.partition_settings as s;
+  while v_time <= v_until loop
     perform ledger.ensure_partition(v_time);
     v_time := (select b.to_time from ledger.partition_bounds(v_time) as b);
   end loop;
@@ -8400,9 +8405,10 @@ comment on function ledger.record_step(uuid, text, name, timestamptz, int, jsonb
 -- from sql/maintain/run_step.sql
 -- Takes one step in a transaction of its own, and another for each attempt while locks are missing;
 -- sleeps in between, so that those who waited behind us get through. What goes wrong comes back as
--- `error` (sqlstate, message, detail, hint) and is recorded; it ends nothing. READ COMMITTED, whatever
--- the session's default: what was committed while we waited for locks must be seen. SECURITY INVOKER
--- and without SET, as a procedure that commits must be: everything is named in full.
+-- `error` (sqlstate, message, detail, hint) and is recorded, unless another runner is at work
+-- (55006); it ends nothing. READ COMMITTED, whatever the session's default: what was committed while
+-- we waited for locks must be seen. SECURITY INVOKER and without SET, as a procedure that commits
+-- must be: everything is named in full.
 create or replace procedure ledger.run_step(
   run_id uuid,
   step text,
@@ -8447,10 +8453,12 @@ begin
     end if;
   end loop;
 
-  perform ledger.record_step(
-    run_step.run_id, run_step.step, run_step.object, v_started_at, v_attempts, run_step.error
-  );
-  commit;
+  if error ->> 'sqlstate' is distinct from '55006' then
+    perform ledger.record_step(
+      run_step.run_id, run_step.step, run_step.object, v_started_at, v_attempts, run_step.error
+    );
+    commit;
+  end if;
 end
 $$;
 

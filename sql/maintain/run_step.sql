@@ -1,8 +1,9 @@
 -- Takes one step in a transaction of its own, and another for each attempt while locks are missing;
 -- sleeps in between, so that those who waited behind us get through. What goes wrong comes back as
--- `error` (sqlstate, message, detail, hint) and is recorded; it ends nothing. READ COMMITTED, whatever
--- the session's default: what was committed while we waited for locks must be seen. SECURITY INVOKER
--- and without SET, as a procedure that commits must be: everything is named in full.
+-- `error` (sqlstate, message, detail, hint) and is recorded, unless another runner is at work
+-- (55006); it ends nothing. READ COMMITTED, whatever the session's default: what was committed while
+-- we waited for locks must be seen. SECURITY INVOKER and without SET, as a procedure that commits
+-- must be: everything is named in full.
 create or replace procedure ledger.run_step(
   run_id uuid,
   step text,
@@ -47,10 +48,12 @@ begin
     end if;
   end loop;
 
-  perform ledger.record_step(
-    run_step.run_id, run_step.step, run_step.object, v_started_at, v_attempts, run_step.error
-  );
-  commit;
+  if error ->> 'sqlstate' is distinct from '55006' then
+    perform ledger.record_step(
+      run_step.run_id, run_step.step, run_step.object, v_started_at, v_attempts, run_step.error
+    );
+    commit;
+  end if;
 end
 $$;
 
