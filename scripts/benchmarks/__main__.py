@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+from archive import ArchivePlan, Spread, measure_archive, spread_table
 from cold import ColdPlan, measure_cold
 from emit import CLIENTS, Plan, measure
 from log import Figure, LogPlan, figure_table, measure_log
@@ -148,6 +149,49 @@ def log(
     show_default=True,
     help="Where its data directory is made. /dev/shm takes the disk out of the picture.",
 )
+@click.option("--quick", is_flag=True, help="100,000 events: about five minutes.")
+@click.option("--events", type=click.IntRange(10_000), help="Default: 1,000,000, quick 100,000.")
+@click.option("--rounds", type=click.IntRange(1), help="Default: 5, quick 2.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write results here.")
+def archive(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    quick: bool,
+    events: int | None,
+    rounds: int | None,
+    json_file: Path | None,
+) -> None:
+    """Archiving a partition against moving its rows, and what emitters notice of it.
+
+    The rows are moved by insert ... select and delete, in one transaction, between tables with the
+    same columns and indexes and without guards. Eight emitters and a reader of three seconds a
+    query run beside archive_partition(), and then for as long without it.
+    """
+    plan = ArchivePlan(
+        events=events or (100_000 if quick else 1_000_000), rounds=rounds or (2 if quick else 5)
+    )
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            spreads = measure_archive(bench, plan, status.update)
+    console.print(spread_table(spreads))
+    console.print("Medians of the rounds, their quartiles and the worst of them, measured in turn.")
+    if json_file:
+        json_file.write_text(archive_as_json(bench, plan, spreads))
+
+
+@main.command()
+@click.option("--pg", "version", default=18, show_default=True, help="15, 16, 17 or 18.")
+@click.option("--dsn", help="A superuser's connection to another server; default: one of its own.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("/var/tmp"),
+    show_default=True,
+    help="Where its data directory is made. /dev/shm takes the disk out of the picture.",
+)
 @click.option("--quick", is_flag=True, help="100,000 events: about a minute.")
 @click.option("--events", type=click.IntRange(10_000), help="Default: 1,000,000, quick 100,000.")
 @click.option(
@@ -244,6 +288,17 @@ def count_table(by_count: dict[int, dict[str, float]]) -> Table:
         cells = [(figures[name], figures[name] / base) for figures in by_count.values()]
         table.add_row(name, *(text for value, r in cells for text in (f"{value:.2f}", f"×{r:.1f}")))
     return table
+
+
+def archive_as_json(bench: Bench, plan: ArchivePlan, spreads: list[Spread]) -> str:
+    document = {
+        "server_version": bench.version,
+        "cpus": bench.cpus,
+        "events": plan.events,
+        "rounds": plan.rounds,
+        "results": [spread.as_dict() for spread in spreads],
+    }
+    return json.dumps(document, indent=2) + "\n"
 
 
 def find_programs(version: int) -> None:

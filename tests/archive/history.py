@@ -29,6 +29,32 @@ def set_interval(connection: AnyConnection, partition_interval: str) -> None:
     connection.execute(update, [partition_interval])
 
 
+def forget_partitions(connection: AnyConnection) -> None:
+    """All are gone, as if nobody had made any; what was in them, too."""
+    connection.execute(
+        """
+        begin;
+        select ledger_guard.open_window('uninstall');
+        alter table ledger.partitions disable trigger user;
+        do $$
+        declare
+          v_partition record;
+        begin
+          for v_partition in select * from ledger.partitions loop
+            execute format('drop table ledger.%I', v_partition.partition_name);
+          end loop;
+        end
+        $$;
+        delete from ledger.partitions;
+        alter table ledger.partitions enable trigger user;
+        create or replace function ledger.covered_period() returns tstzrange
+        language sql immutable parallel safe return 'empty'::tstzrange;
+        select ledger.repair_guards();
+        commit
+        """
+    )
+
+
 def emit_at(
     connection: AnyConnection,
     at_time: datetime,

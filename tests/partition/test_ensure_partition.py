@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from archive.history import forget_partitions
 
 AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]
@@ -22,28 +23,7 @@ BOUNDS = """
 @pytest.fixture
 def missing_month(pg: AnyConnection) -> None:
     """The current partitions are gone, as if nobody had made them ahead."""
-    pg.execute(
-        """
-        begin;
-        select ledger_guard.open_window('uninstall');
-        alter table ledger.partitions disable trigger user;
-        do $$
-        declare
-          v_partition record;
-        begin
-          for v_partition in select * from ledger.partitions loop
-            execute format('drop table ledger.%I', v_partition.partition_name);
-          end loop;
-        end
-        $$;
-        delete from ledger.partitions;
-        alter table ledger.partitions enable trigger user;
-        create or replace function ledger.covered_period() returns tstzrange
-        language sql immutable parallel safe return 'empty'::tstzrange;
-        select ledger.repair_guards();
-        commit
-        """
-    )
+    forget_partitions(pg)
 
 
 def bounds(pg: AnyConnection, table: str) -> str | None:
