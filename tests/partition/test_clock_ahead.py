@@ -92,8 +92,8 @@ def test_maintenance_goes_on_until_the_gap_is_closed(ledger: AnyConnection) -> N
     ledger.execute("call ledger.maintain()")
     tier = "select tier from ledger.partitions where partition_name = %s"
     assert ledger.execute(tier, [name]).fetchone() == ("hot",)
-    for partition_interval in ("month", "week", "day"):
-        ledger.execute("call ledger.set_partition_interval(%s, 50)", [partition_interval])
+    for partition_interval, premake in (("month", 1), ("week", 2), ("day", 42)):
+        ledger.execute("call ledger.set_partition_interval(%s, %s)", [partition_interval, premake])
         check_manifest(ledger)
     covered = "select ledger.covered_period() @> now() + interval '41 days'"
     assert ledger.execute(covered).fetchone() == (True,)
