@@ -154,7 +154,7 @@ def compare_moves(
         whole.append(cost(connection, f"call ledger.archive_partition('{name}')"))
         back = f"call ledger.restore_partition('{name}')"
         connection.execute(back)  # type: ignore[arg-type]
-        for step in ("seal", "prepare archive", "validate bounds"):
+        for step in ("seal", "add bounds", "validate bounds", "prepare archive"):
             connection.execute("select ledger.maintenance_step(%s, %s)", [step, name])
         step = f"select ledger.maintenance_step('archive', '{name}')"
         moved.append(cost(connection, step))

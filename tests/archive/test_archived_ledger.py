@@ -100,7 +100,7 @@ def test_a_dump_of_a_prepared_partition_is_prepared_anew(
     ledger: AnyConnection, dsn: str, name: str, other_server: Callable[[], str]
 ) -> None:
     """What was noted of transactions means nothing in another cluster."""
-    for step in ("seal", "prepare archive", "validate bounds"):
+    for step in ("seal", "add bounds", "validate bounds", "prepare archive"):
         ledger.execute("select ledger.maintenance_step(%s, %s)", [step, name])
     server = other_server()
     create_roles(dsn, server)

@@ -12,7 +12,7 @@ from log.consistency import Row, rows
 
 AnyConnection = psycopg.Connection[Any]
 
-ARCHIVING = ["prepare archive", "validate bounds", "archive"]
+ARCHIVING = ["add bounds", "validate bounds", "prepare archive", "archive"]
 
 
 def fill_days(

@@ -60,7 +60,11 @@ def test_an_unsealed_event_stops_its_partition_only(
     assert "ledger.seal_all()" in str(error.diag.message_hint)
     assert tiers(ledger) == {first: "archive", bad: "hot", last: "archive"}
     assert failures(ledger) == [("prepare archive", bad, "55000")]
-    assert [step["step"] for step in steps(ledger) if step["object"] == bad] == ["prepare archive"]
+    assert [step["step"] for step in steps(ledger) if step["object"] == bad] == [
+        "add bounds",
+        "validate bounds",
+        "prepare archive",
+    ]
     (failed,) = (step["error"] for step in steps(ledger) if step["error"])
     assert failed["message"] == message
     assert failed["detail"] == "Only what has its position in the log may leave agent_events."
@@ -80,7 +84,7 @@ def test_doctor_says_so_until_it_is_mended(
     reader.execute(f"select count(*) from ledger.{bad}")  # type: ignore[arg-type]
     for _ in range(2):
         refused(ledger, "55P03", "call ledger.maintain(max_wait => '0')")
-        assert failing(ledger) == [f"prepare archive {bad}"]
+        assert failing(ledger) == [f"add bounds {bad}"]
         assert tiers(ledger) == {one: "archive", bad: "hot"}
     reader.rollback()
     ledger.execute("call ledger.maintain()")

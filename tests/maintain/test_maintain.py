@@ -162,11 +162,13 @@ def test_dry_run_says_what_is_due_and_changes_nothing(
     assert notices(session, "call ledger.maintain(dry_run => true)") == [
         "make partitions",
         "seal",
-        f"prepare archive {one}",
+        f"add bounds {one}",
         f"validate bounds {one}",
+        f"prepare archive {one}",
         f"archive {one}",
-        f"prepare archive {other}",
+        f"add bounds {other}",
         f"validate bounds {other}",
+        f"prepare archive {other}",
         f"archive {other}",
     ]
     session.close()

@@ -36,7 +36,7 @@ SETTINGS: dict[str, str | int] = {
     "full_page_writes": "on",
     "max_locks_per_transaction": 256,
 }
-PREPARED = ("seal", "prepare archive", "validate bounds")
+PREPARED = ("seal", "add bounds", "validate bounds", "prepare archive")
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,28 @@ CRASHES = {
         (), MAINTAIN, "lock table ledger.log_entries in access exclusive mode", "hot"
     ),
     "after seal": Crash((), STEP.format("seal"), RECORD, "hot"),
-    "before prepare": Crash(
+    "before the bounds": Crash(
         (),
         MAINTAIN,
         "select from ledger.partitions where partition_name = '{name}' for update",
         "hot",
     ),
-    "within prepare": Crash((), STEP.format("prepare archive"), COMMANDS, "hot"),
-    "while prepare tries": Crash(
+    "within the bounds": Crash(PREPARED[:1], STEP.format("add bounds"), COMMANDS, "hot"),
+    "while the bounds are tried": Crash(
         (), MAINTAIN, "lock table ledger.{name} in access share mode", "hot"
     ),
-    "between prepare and validate": Crash((), STEP.format("prepare archive"), RECORD, "hot"),
+    "between bounds and validate": Crash(PREPARED[:1], STEP.format("add bounds"), RECORD, "hot"),
     "within validate": Crash(PREPARED[:2], STEP.format("validate bounds"), COMMANDS, "hot"),
-    "between validate and move": Crash(PREPARED[:2], STEP.format("validate bounds"), RECORD, "hot"),
+    "between validate and prepare": Crash(
+        PREPARED[:2], STEP.format("validate bounds"), RECORD, "hot"
+    ),
+    "within prepare": Crash(
+        PREPARED[:3],
+        STEP.format("prepare archive"),
+        "lock table ledger.log_entries in access exclusive mode",
+        "hot",
+    ),
+    "between prepare and move": Crash(PREPARED[:3], STEP.format("prepare archive"), RECORD, "hot"),
     "while the move tries": Crash(
         (), MAINTAIN, "lock table only ledger.agent_events in access share mode", "hot"
     ),

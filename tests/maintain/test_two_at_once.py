@@ -62,7 +62,7 @@ def test_a_second_one_leaves_at_once(
         blocker.execute("lock table ledger.log_heads in access exclusive mode")
     else:
         for name in names:
-            for before in ("seal", "prepare archive", "validate bounds"):
+            for before in ("seal", "add bounds", "validate bounds", "prepare archive"):
                 ledger.execute("select ledger.maintenance_step(%s, %s)", [before, name])
         blocker.execute(
             "select from ledger.partitions where partition_name = %s for update", [names[0]]
@@ -124,7 +124,7 @@ def test_cancelled_it_leaves_nothing_locked(
             blocker.execute("select from ledger.partitions for update")
         case "archive":
             ledger.execute("select ledger.maintenance_step('seal')")
-            for step in ("prepare archive", "validate bounds"):
+            for step in ("add bounds", "validate bounds", "prepare archive"):
                 ledger.execute("select ledger.maintenance_step(%s, %s)", [step, names[0]])
             blocker.execute("lock table ledger_guard.maintenance_commands in share mode")
         case _:

@@ -63,7 +63,10 @@ def test_events_land_there(
     assert all(timedelta(days=40) <= each < timedelta(days=41) for each in ahead)
     assert ahead[0] < ahead[1]
 
-    assert errors(ledger) == {"event clock"}, "that it was ahead is said, and nothing else"
+    assert errors(ledger) == set()
+    assert {kind for kind, _, _ in problems(ledger)} == {"event clock"}, (
+        "a warning says that it was"
+    )
     check_manifest(ledger)
     seal_all(ledger)
     check_log(ledger, "acme")
@@ -130,4 +133,7 @@ def test_many_race_for_the_partition_ahead(
     late = "select count(*) from ledger.events where created_at > now() + interval '39 days'"
     assert ledger.execute(late).fetchone() == (5,)
     check_manifest(ledger)
-    assert errors(ledger) == {"event clock"}, "that it was ahead is said, and nothing else"
+    assert errors(ledger) == set()
+    assert {kind for kind, _, _ in problems(ledger)} == {"event clock"}, (
+        "a warning says that it was"
+    )
