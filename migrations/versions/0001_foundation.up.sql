@@ -8679,7 +8679,7 @@ comment on function ledger.maintenance_plan() is
 
 -- from sql/maintain/maintenance_step.sql
 -- One step, in the caller's transaction. One at a time: who finds another at work is told so
--- (55006) and leaves it to the other. The lock goes with the transaction, so that nothing is left
+-- (LG013) and leaves it to the other. The lock goes with the transaction, so that nothing is left
 -- behind by a runner that was cancelled or killed.
 create or replace function ledger.maintenance_step(step text, object name default null)
 returns void
@@ -8689,7 +8689,7 @@ as $$
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('ledger.maintain', 7306)) then
     raise exception using
-      errcode = 'object_in_use',
+      errcode = 'LG013',
       message = 'other maintenance is running',
       hint = 'It does what is due; look at ledger.maintenance_steps, or try again later.';
   end if;
@@ -8708,7 +8708,7 @@ end
 $$;
 
 comment on function ledger.maintenance_step(text, name) is
-  'Part of maintain(): one step; 55006 while another session does one.';
+  'Part of maintain(): one step; LG013 while another session does one.';
 
 -- from sql/maintain/record_step.sql
 -- Keeps what a step did, and forgets what is older than a year.
@@ -8794,7 +8794,7 @@ begin
   end loop;
 
   -- What another runner is doing, that one records.
-  if run_step.error ->> 'sqlstate' is distinct from '55006' then
+  if run_step.error ->> 'sqlstate' is distinct from 'LG013' then
     perform ledger.record_step(
       run_step.run_id, run_step.step, run_step.object, v_started_at, v_attempts, run_step.error
     );
@@ -8903,7 +8903,7 @@ begin
       raise notice '%', pg_catalog.concat_ws(' ', v_step.step, v_step.object);
     elsif v_step.object is null or v_step.object <> all(v_failed_objects) then
       call ledger.run_step(v_run_id, v_step.step, v_step.object, maintain.max_wait, v_error);
-      if v_error ->> 'sqlstate' = '55006' then
+      if v_error ->> 'sqlstate' = 'LG013' then
         raise notice 'other maintenance is running, and does what is due';
         return;
       elsif v_error is not null then

@@ -13,6 +13,7 @@ LedgerError
  +-- LogDoesNotVerify        LG010  stored events or the log are not what was committed to
  +-- IncompatibleSchema      LG011  the new schema version would break readers of the old one
  +-- ClusterChanged          LG012  another cluster, a restore or a clock that went backwards
+ +-- MaintenanceRunning      LG013  another session does a step of maintenance
 
 The database raises them with these SQLSTATEs; the table in sql/README.md is the same list. Every
 other error of PostgreSQL or of the connection stays the `psycopg.Error` that it is.
@@ -126,6 +127,12 @@ class ClusterChanged(LedgerError):
     """Another cluster, a restore, or a clock that went backwards under the log."""
 
     code = "LG012"
+
+
+class MaintenanceRunning(LedgerError):
+    """Another session does a step of maintenance, which does what is due."""
+
+    code = "LG013"
 
 
 class UnversionedLedger(Exception):

@@ -24,7 +24,7 @@ from psycopg.rows import class_row
 from agent_events import errors
 from agent_events._sync import Ledger
 
-BUSY = "55006"
+BUSY = "LG013"
 """SQLSTATE of a step that found other maintenance running."""
 
 GRACE = timedelta(seconds=20)

@@ -20,7 +20,7 @@ begin
       raise notice '%', pg_catalog.concat_ws(' ', v_step.step, v_step.object);
     elsif v_step.object is null or v_step.object <> all(v_failed_objects) then
       call ledger.run_step(v_run_id, v_step.step, v_step.object, maintain.max_wait, v_error);
-      if v_error ->> 'sqlstate' = '55006' then
+      if v_error ->> 'sqlstate' = 'LG013' then
         raise notice 'other maintenance is running, and does what is due';
         return;
       elsif v_error is not null then

@@ -1,5 +1,5 @@
 -- One step, in the caller's transaction. One at a time: who finds another at work is told so
--- (55006) and leaves it to the other. The lock goes with the transaction, so that nothing is left
+-- (LG013) and leaves it to the other. The lock goes with the transaction, so that nothing is left
 -- behind by a runner that was cancelled or killed.
 create or replace function ledger.maintenance_step(step text, object name default null)
 returns void
@@ -9,7 +9,7 @@ as $$
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('ledger.maintain', 7306)) then
     raise exception using
-      errcode = 'object_in_use',
+      errcode = 'LG013',
       message = 'other maintenance is running',
       hint = 'It does what is due; look at ledger.maintenance_steps, or try again later.';
   end if;
@@ -28,4 +28,4 @@ end
 $$;
 
 comment on function ledger.maintenance_step(text, name) is
-  'Part of maintain(): one step; 55006 while another session does one.';
+  'Part of maintain(): one step; LG013 while another session does one.';

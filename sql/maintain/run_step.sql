@@ -48,7 +48,7 @@ begin
   end loop;
 
   -- What another runner is doing, that one records.
-  if run_step.error ->> 'sqlstate' is distinct from '55006' then
+  if run_step.error ->> 'sqlstate' is distinct from 'LG013' then
     perform ledger.record_step(
       run_step.run_id, run_step.step, run_step.object, v_started_at, v_attempts, run_step.error
     );

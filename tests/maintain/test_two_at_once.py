@@ -86,7 +86,7 @@ def test_nobody_archives_beside_maintain(
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(first.execute, "call ledger.maintain()")
         await_lock(ledger, first)
-        error = refused(ledger, "55006", "call ledger.archive_partition(%s)", [names[1]])
+        error = refused(ledger, "LG013", "call ledger.archive_partition(%s)", [names[1]])
         assert error.diag.message_primary == "other maintenance is running"
         blocker.rollback()
         running.result()
