@@ -33,6 +33,7 @@ set local client_min_messages = warning;
 \ir schema/acts_for.sql
 \ir schema/require_tenant.sql
 \ir schema/require_any.sql
+\ir schema/require_read_committed.sql
 \ir schema/grant_access.sql
 \ir schema/revoke_access.sql
 \ir schema/set_tenant_policy.sql

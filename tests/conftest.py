@@ -34,6 +34,7 @@ DATABASE = f"ledger_test_{os.getpid()}_"
 
 Connect = Callable[..., psycopg.Connection[Any]]
 LoginRole = Callable[..., str]
+Refused = Callable[..., psycopg.Error]
 cluster_key = pytest.StashKey["Cluster"]()
 
 
@@ -180,6 +181,28 @@ def login_role(dsn: str) -> Iterator[LoginRole]:
     with psycopg.connect(dsn) as admin:
         for role in reversed(roles):
             admin.execute(drop.format(sql.Identifier(role)))
+
+
+@pytest.fixture
+def refused() -> Refused:
+    """`refused(connection, "LG001", statement, …)`, or a function instead of the statement.
+
+    It fails with that SQLSTATE; the connection is usable afterwards.
+    """
+
+    def attempt(
+        connection: psycopg.Connection[Any], sqlstate: str, statement: Any, *args: Any
+    ) -> psycopg.Error:
+        run = statement if callable(statement) else psycopg.Connection.execute
+        arguments = args if callable(statement) else (statement, *args)
+        with pytest.raises(psycopg.Error) as caught:
+            run(connection, *arguments)
+        if not connection.autocommit:
+            connection.rollback()
+        assert caught.value.sqlstate == sqlstate, caught.value
+        return caught.value
+
+    return attempt
 
 
 @pytest.fixture

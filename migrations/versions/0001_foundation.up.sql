@@ -286,6 +286,32 @@ $$;
 comment on function ledger.require_any(text, text[]) is
   'Raises LG005 unless the caller has one of the privileges for the tenant.';
 
+-- from sql/schema/require_read_committed.sql
+-- Raises 25000 above READ COMMITTED: who waits for a lock and then looks must see what was committed
+-- meanwhile.
+create or replace function ledger.require_read_committed(action text)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception using
+      errcode = 'invalid_transaction_state',
+      message = format(
+        '%s needs READ COMMITTED, not %s',
+        require_read_committed.action, upper(current_setting('transaction_isolation'))
+      ),
+      detail = 'An older snapshot would not show what was committed meanwhile.',
+      hint = 'begin transaction isolation level read committed;';
+  end if;
+end
+$$;
+
+comment on function ledger.require_read_committed(text) is
+  'Raises 25000 when the transaction is REPEATABLE READ or SERIALIZABLE.';
+
 -- from sql/schema/grant_access.sql
 -- The one call an administrator needs: membership in the ledger's roles, and the tenant. Runs as
 -- the administrator, who must be able to grant those roles. Privileges add up; locks nothing beyond
@@ -7673,16 +7699,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-    raise exception using
-      errcode = 'invalid_transaction_state',
-      message = format(
-        'holds and erasures need READ COMMITTED, not %s',
-        upper(current_setting('transaction_isolation'))
-      ),
-      detail = 'An older snapshot would not show a hold that was placed meanwhile.',
-      hint = 'begin transaction isolation level read committed;';
-  end if;
+  perform ledger.require_read_committed('whatever holds or erases');
   perform pg_advisory_xact_lock(hashtextextended(lock_holds.tenant_id, 7306));
 end
 $$;
@@ -8517,16 +8534,7 @@ declare
   v_parents name[] := array['agent_events', 'agent_events_archive'];
 begin
   perform ledger.require_tenant('*', 'operate');
-  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-    raise exception using
-      errcode = 'invalid_transaction_state',
-      message = format(
-        'moving a partition needs READ COMMITTED, not %s',
-        upper(current_setting('transaction_isolation'))
-      ),
-      detail = 'An older snapshot would not show an event that was committed meanwhile.',
-      hint = 'begin transaction isolation level read committed;';
-  end if;
+  perform ledger.require_read_committed('moving a partition');
   lock table ledger.partitions in share row exclusive mode;
   v_partition := ledger.find_partition(move_partition.partition_name);
   if v_partition.tier = move_partition.new_tier then

@@ -15,16 +15,7 @@ declare
   v_parents name[] := array['agent_events', 'agent_events_archive'];
 begin
   perform ledger.require_tenant('*', 'operate');
-  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-    raise exception using
-      errcode = 'invalid_transaction_state',
-      message = format(
-        'moving a partition needs READ COMMITTED, not %s',
-        upper(current_setting('transaction_isolation'))
-      ),
-      detail = 'An older snapshot would not show an event that was committed meanwhile.',
-      hint = 'begin transaction isolation level read committed;';
-  end if;
+  perform ledger.require_read_committed('moving a partition');
   lock table ledger.partitions in share row exclusive mode;
   v_partition := ledger.find_partition(move_partition.partition_name);
   if v_partition.tier = move_partition.new_tier then

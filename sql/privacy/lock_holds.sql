@@ -7,16 +7,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-    raise exception using
-      errcode = 'invalid_transaction_state',
-      message = format(
-        'holds and erasures need READ COMMITTED, not %s',
-        upper(current_setting('transaction_isolation'))
-      ),
-      detail = 'An older snapshot would not show a hold that was placed meanwhile.',
-      hint = 'begin transaction isolation level read committed;';
-  end if;
+  perform ledger.require_read_committed('whatever holds or erases');
   perform pg_advisory_xact_lock(hashtextextended(lock_holds.tenant_id, 7306));
 end
 $$;

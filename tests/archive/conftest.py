@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,6 @@ import pytest
 from archive.history import HAPPENED, emit_at, partition_of, set_interval, start_of_day
 
 AnyConnection = psycopg.Connection[Any]
-Refused = Callable[..., psycopg.Error]
 
 DAYS = (40, 39, 38)
 CORRELATION = "00000000-0000-4000-8000-000000000001"
@@ -59,20 +57,3 @@ def elements(count: int, days_ago: int, cause: UUID | None) -> list[dict[str, An
 def name(ledger: AnyConnection) -> str:
     """The oldest of the three partitions."""
     return partition_of(ledger, start_of_day(DAYS[0]))
-
-
-@pytest.fixture
-def refused() -> Refused:
-    """`refused(connection, "LG001", statement)`: it fails so; the connection is usable after."""
-
-    def attempt(
-        connection: AnyConnection, sqlstate: str, statement: str, *args: Any
-    ) -> psycopg.Error:
-        with pytest.raises(psycopg.Error) as caught:
-            connection.execute(statement, *args)
-        if not connection.autocommit:
-            connection.rollback()
-        assert caught.value.sqlstate == sqlstate, caught.value
-        return caught.value
-
-    return attempt

@@ -11,7 +11,6 @@ from cold.partitions import MAY, File, archive, batch, checkpoints, emit_at, exp
 from psycopg import sql
 
 AnyConnection = psycopg.Connection[Any]
-Refused = Callable[..., psycopg.Error]
 
 
 @pytest.fixture
@@ -62,22 +61,3 @@ def cold(ledger: AnyConnection, operator: AnyConnection, file: File) -> File:
     """The file of May, whose partition is dropped."""
     file.drop(operator, checkpoints(ledger))
     return file
-
-
-@pytest.fixture
-def refused() -> Refused:
-    """`refused(connection, "LG001", statement)`, or a method of File: it fails so."""
-
-    def attempt(
-        connection: AnyConnection, sqlstate: str, statement: Any, *args: Any
-    ) -> psycopg.Error:
-        run = statement if callable(statement) else psycopg.Connection.execute
-        arguments = args if callable(statement) else (statement, *args)
-        with pytest.raises(psycopg.Error) as caught:
-            run(connection, *arguments)
-        if not connection.autocommit:
-            connection.rollback()
-        assert caught.value.sqlstate == sqlstate, caught.value
-        return caught.value
-
-    return attempt

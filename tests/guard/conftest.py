@@ -9,25 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-Refused = Callable[..., psycopg.Error]
 AnyConnection = psycopg.Connection[Any]
-
-
-@pytest.fixture
-def refused() -> Refused:
-    """`refused(connection, "LG001", statement)`: it fails so; the connection is usable after."""
-
-    def attempt(
-        connection: AnyConnection, sqlstate: str, statement: str, *args: Any
-    ) -> psycopg.Error:
-        with pytest.raises(psycopg.Error) as caught:
-            connection.execute(statement, *args)
-        if not connection.autocommit:
-            connection.rollback()
-        assert caught.value.sqlstate == sqlstate, caught.value
-        return caught.value
-
-    return attempt
 
 
 @pytest.fixture

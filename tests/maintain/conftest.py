@@ -10,7 +10,6 @@ import pytest
 from archive.history import HAPPENED, forget_partitions
 
 AnyConnection = psycopg.Connection[Any]
-Refused = Callable[..., psycopg.Error]
 Notices = Callable[[AnyConnection, str], list[str]]
 
 
@@ -40,20 +39,3 @@ def notices() -> Notices:
         return said
 
     return run
-
-
-@pytest.fixture
-def refused() -> Refused:
-    """`refused(connection, "LG001", statement)`: it fails so; the connection is usable after."""
-
-    def attempt(
-        connection: AnyConnection, sqlstate: str, statement: str, *args: Any
-    ) -> psycopg.Error:
-        with pytest.raises(psycopg.Error) as caught:
-            connection.execute(statement, *args)
-        if not connection.autocommit:
-            connection.rollback()
-        assert caught.value.sqlstate == sqlstate, caught.value
-        return caught.value
-
-    return attempt

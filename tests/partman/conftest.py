@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from archive.history import forget_partitions
 
 from agent_events import embedded
 from agent_events._resources import sql_dir
@@ -56,28 +57,7 @@ def partman(pg: AnyConnection, extension: str, run_script: RunScript) -> AnyConn
 @pytest.fixture
 def no_partitions(partman: AnyConnection) -> AnyConnection:
     """The same, after everything was dropped: a new ledger, for any interval."""
-    partman.execute(
-        """
-        begin;
-        select ledger_guard.open_window('uninstall');
-        alter table ledger.partitions disable trigger user;
-        do $$
-        declare
-          v_partition record;
-        begin
-          for v_partition in select * from ledger.partitions loop
-            execute format('drop table ledger.%I', v_partition.partition_name);
-          end loop;
-        end
-        $$;
-        delete from ledger.partitions;
-        alter table ledger.partitions enable trigger user;
-        create or replace function ledger.covered_period() returns tstzrange
-        language sql immutable parallel safe return 'empty'::tstzrange;
-        select ledger.repair_guards();
-        commit
-        """
-    )
+    forget_partitions(partman)
     return partman
 
 

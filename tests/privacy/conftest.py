@@ -10,7 +10,6 @@ import pytest
 from psycopg.rows import dict_row
 
 AnyConnection = psycopg.Connection[Any]
-Refused = Callable[..., psycopg.Error]
 Emit = Callable[..., Any]
 
 DEAL = "10000000-0000-4000-8000-000000000001"
@@ -56,23 +55,6 @@ def officer(
     connection.execute("set ledger.tenant_id = 'acme'")
     connection.row_factory = dict_row
     return connection
-
-
-@pytest.fixture
-def refused() -> Refused:
-    """`refused(connection, "LG008", statement)`: it fails so; the connection is usable after."""
-
-    def attempt(
-        connection: AnyConnection, sqlstate: str, statement: str, *args: Any
-    ) -> psycopg.Error:
-        with pytest.raises(psycopg.Error) as caught:
-            connection.execute(statement, *args)
-        if not connection.autocommit:
-            connection.rollback()
-        assert caught.value.sqlstate == sqlstate, caught.value
-        return caught.value
-
-    return attempt
 
 
 @pytest.fixture
