@@ -75,6 +75,13 @@ def command(
     order = Order(tenant_id, query, mode, from_position or 0, to_position)
     signed = choose_checkpoint(url, origin, tenant_id, keys)
     made = _build(dsn, order, signed, path)
+    if made.cold_count:
+        err.print(
+            f"warning: {made.cold_count} events of the tenant are in cold files and were not looked "
+            "at: agent-events cold restore",
+            style="yellow",
+            markup=False,
+        )
     if made.uncovered_count:
         message = (
             f"note: the last checkpoint does not cover all of {query} yet: "

@@ -103,12 +103,18 @@ def command(
     """Prove that an event is in the log: a C2SP tlog-proof@v1 file.
 
     It goes against the latest signed checkpoint that the anchor has, and is verified, with the hash
-    computed from the event's own bytes, before it is written. For events together with their proofs
-    see bundle. Exits with 1 where there is no such proof (yet).
+    computed from the event's own bytes, before it is written; for an event in a cold file with the
+    hash that the log has. For events together with their proofs see bundle. Exits with 1 where
+    there is no such proof (yet).
     """
     signed = choose_checkpoint(url, origin, tenant_id, keys)
     with reader(dsn) as connection:
-        event, proof = prove(connection, tenant_id, event_id, signed, keys)
+        leaf, proof, is_cold = prove(connection, tenant_id, event_id, signed, keys)
+    if is_cold:
+        err.print(
+            f"The event is in a cold file; proven is the hash that the log has: {leaf.hex()}",
+            markup=False,
+        )
     if path is not None:
         with new_file(path) as partial:
             partial.write_text(proof.text(), "utf-8", newline="\n")
@@ -117,7 +123,8 @@ def command(
             {
                 "event_id": event_id,
                 "position": proof.index,
-                "hash": event.hash,
+                "hash": leaf,
+                "is_cold": is_cold,
                 "origin": signed.checkpoint.origin,
                 "tree_size": signed.checkpoint.tree_size,
                 "out": None if path is None else str(path),

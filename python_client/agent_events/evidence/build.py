@@ -28,6 +28,7 @@ from psycopg import Connection
 
 import agent_events
 from agent_events.evidence.checkpoints import SignedCheckpoint, require_consistent
+from agent_events.evidence.cold import cold_ranges, refuse_cold
 from agent_events.evidence.errors import EvidenceError
 from agent_events.evidence.inclusion import read_proofs, require_covered, sealed_event
 from agent_events.evidence.offline.checks import Finding, Verification
@@ -73,6 +74,8 @@ class Made:
         event_count: events in it.
         matching_count: those that it is about.
         uncovered_count: events it would be about, but for a position beyond the checkpoint.
+        cold_count: events of the tenant in cold files, among which there may be some that it would
+            be about; 0 where its events were named one by one.
         tree_size: of the checkpoint.
     """
 
@@ -80,6 +83,7 @@ class Made:
     event_count: int
     matching_count: int
     uncovered_count: int
+    cold_count: int
     tree_size: int
 
 
@@ -122,6 +126,7 @@ def build_bundle(
         content.event_count,
         content.matching_count,
         content.count_uncovered(),
+        content.count_cold(),
         signed.checkpoint.tree_size,
     )
 
@@ -153,6 +158,7 @@ class _Content:
     def write(self, writer: BundleWriter) -> None:
         """Write events.jsonl and what proves them."""
         if self._order.mode == DISCLOSED:
+            refuse_cold(self._connection, self._order.tenant_id, self._order.first, self._end)
             events = read_positions(
                 self._connection, self._order.tenant_id, self._order.first, self._end
             )
@@ -169,7 +175,7 @@ class _Content:
         with writer.member("proofs.jsonl") as member:
             for page in _pages(ids):
                 proofs = read_proofs(self._connection, self._order.tenant_id, page, self._signed)
-                for position, hashes in proofs:
+                for position, _, hashes in proofs:
                     line = {"position": position, "hashes": _base64(hashes)}
                     member.write(_json_line(line))
                 self._progress("proofs", len(page))
@@ -207,6 +213,14 @@ class _Content:
         ).fetchone()
         return max(0, (row[0] if row else 0) - self.matching_count)
 
+    def count_cold(self) -> int:
+        """Count the events that it could not look at."""
+        order, size = self._order, self._signed.checkpoint.tree_size
+        if order.mode == DISCLOSED or order.query.event_ids:
+            return 0
+        ranges = cold_ranges(self._connection, order.tenant_id, 0, size)
+        return sum(end - first for first, end in ranges)
+
     def _write_events(
         self, writer: BundleWriter, events: Iterator[BundledEvent]
     ) -> Iterator[BundledEvent]:
@@ -224,7 +238,8 @@ class _Content:
         if order.query.event_ids:
             ids = order.query.event_ids
             events = [sealed_event(self._connection, order.tenant_id, UUID(id_)) for id_ in ids]
-            require_covered(events, self._signed)
+            for event in events:
+                require_covered(event.id, event.position, self._signed)
             return iter(sorted(events, key=lambda event: event.position))
         condition, parameters = _condition(order.query)
         return read_events(
