@@ -91,3 +91,10 @@ def test_a_bundle_says_what_it_did_not_look_at(
     cold_count = json.loads(result.stdout)["cold_count"]
     assert cold_count == 64
     assert f"{cold_count} events of the tenant are in cold files" in result.stderr
+
+
+def test_show_says_where_it_may_be(cold: Ledger, first: UUID) -> None:
+    arguments = ["events", "show", str(first), "--tenant-id", "acme", "--dsn", cold.operator]
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "The log has it at position 0. Is it in a cold file?" in result.stderr

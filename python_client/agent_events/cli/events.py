@@ -126,9 +126,16 @@ def show(
 ) -> None:
     """Show everything about one event."""
     with connect(dsn) as connection:
-        event = Ledger(connection).get_event(event_id, tenant_id=tenant_id)
+        ledger = Ledger(connection)
+        event = ledger.get_event(event_id, tenant_id=tenant_id)
+        position = None if event else ledger.position_of(event_id, tenant_id=tenant_id)
     if event is None:
         err.print(f"no event {event_id} that you may see", style="red", markup=False)
+        if position is not None:
+            err.print(
+                f"hint: The log has it at position {position}. Is it in a cold file? "
+                "agent-events cold list, agent-events cold find"
+            )
         ctx.exit(EXIT_REFUSED)
     if as_json:
         print_json(event)
