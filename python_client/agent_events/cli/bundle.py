@@ -77,8 +77,8 @@ def command(
     made = _build(dsn, order, signed, path)
     if made.cold_count:
         err.print(
-            f"warning: {made.cold_count} events of the tenant are in cold files and were not looked "
-            "at: agent-events cold restore",
+            f"warning: {made.cold_count} events of the tenant are in cold files, and were not "
+            "looked at: agent-events cold restore",
             style="yellow",
             markup=False,
         )
