@@ -8320,7 +8320,7 @@ comment on function ledger.refuse_unsealed(name, bigint) is
 -- they are sealed: seal() looks for new events in agent_events only, so none may leave it unsealed.
 -- Runs under the locks of a move, so it asks about transactions only that were not over then: two
 -- look-ups in the index, each a query of its own, for with an OR between them the planner may read
--- the whole index.
+-- the whole index. Ids that this cluster has not given yet came with a dump.
 create or replace function ledger.refuse_late_events(partition_name name, since pg_snapshot)
 returns void
 language plpgsql
@@ -8339,7 +8339,11 @@ begin
 
   execute format(
     'select
-      (select count(*) from ledger.%1$I as e where e.xact_id >= pg_snapshot_xmax($1))
+      (
+        select count(*) from ledger.%1$I as e
+        where e.xact_id >= pg_snapshot_xmax($1)
+          and e.xact_id < pg_snapshot_xmax(pg_current_snapshot())
+      )
       + (
         select count(*) from ledger.%1$I as e
         where e.xact_id = any(array(select pg_snapshot_xip($1)))
