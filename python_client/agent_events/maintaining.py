@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event, Thread
 from time import monotonic
-from types import FrameType
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -29,6 +28,11 @@ BUSY = "LG013"
 
 GRACE = timedelta(seconds=20)
 """How long the step at hand may take to finish when the process is told to stop."""
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks whether a loop has broken down."""
 
 LONGEST_PAUSE = 60.0
 """Seconds between two attempts, at most, while something is wrong."""
@@ -102,11 +106,13 @@ def take_steps(
                 return
             if planned.object in failed:
                 continue
-            connection.execute(RUN_STEP, [run_id, planned.step, planned.object, max_wait])
+            call = [run_id, planned.step, planned.object, max_wait]
+            (error,) = connection.execute(RUN_STEP, call).fetchone() or (None,)
+            if error is not None and error["sqlstate"] == BUSY:
+                yield Step(planned.step, planned.object, error=error)
+                return
             taken = _last_step(connection, run_id)
             yield taken
-            if taken.is_busy:
-                return
             if taken.error is not None and taken.object is not None:
                 failed.add(taken.object)
     except psycopg.Error as error:
@@ -159,17 +165,16 @@ def keep(dsn: str, schedule: Schedule, log: Log) -> None:
         if every is not None
     ]
 
-    def on_signal(number: int, _: FrameType | None) -> None:
-        log("stopping", signal=signal.Signals(number).name)
-        for each, handler in previous.items():
-            signal.signal(each, handler)
-        stop.set()
-
-    previous = {n: signal.signal(n, on_signal) for n in (signal.SIGTERM, signal.SIGINT)}
+    # Blocked, in the threads too, and waited for: a handler could interrupt whoever holds a lock.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     log("started", maintain_every=schedule.maintain_every, seal_every=schedule.seal_every)
     for loop in loops:
         loop.start()
-    stop.wait()
+    while not stop.is_set():
+        if received := signal.sigtimedwait(SIGNALS, LOOK_EVERY):
+            log("stopping", signal=signal.Signals(received.si_signo).name)
+            stop.set()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     deadline = monotonic() + schedule.grace.total_seconds()
     for loop in loops:
         loop.join(max(0.0, deadline - monotonic()))
