@@ -140,7 +140,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     """Where systemd is; elsewhere they are at least parsed, and run, above."""
     program = shutil.which("systemd-analyze")
     for file in SCHEDULES.glob("agent-events*"):
-        text = file.read_text().replace("/opt/agent-events/bin/agent-events", str(COMMAND))
+        text = file.read_text().replace("/opt/agent-events/bin/agent-events", f'"{COMMAND}"')
         (tmp_path / file.name).write_text(text)
     if program:
         units = sorted(map(str, tmp_path.iterdir()))
