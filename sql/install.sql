@@ -226,9 +226,9 @@ set local client_min_messages = warning;
 
 -- verify: whether the log is whole, as far as the database can say so itself.
 \ir cold/cold_positions.sql
+\ir log/find_position.sql
 \ir cold/cold_gap.sql
 \ir cold/is_cold.sql
-\ir cold/log_leaves.sql
 \ir log/block_of.sql
 \ir log/tree_root.sql
 \ir log/verify_entries.sql
@@ -305,6 +305,7 @@ set local client_min_messages = warning;
 \ir cold/drop_cold.sql
 \ir cold/begin_restore.sql
 \ir cold/attach_restored.sql
+\ir cold/log_leaves.sql
 \ir cold/refuse_restored.sql
 \ir cold/require_restored.sql
 \ir cold/finish_restore.sql

@@ -21,17 +21,13 @@ begin
     return 0;
   end if;
   if cold_gap.after_event is not null then
-    v_from := coalesce((
-      select l.position + 1
-      from ledger.log_entries as l
-      where l.tenant_id = cold_gap.tenant_id and l.event_id = cold_gap.after_event
-    ), c_after_all);
+    v_from := coalesce(
+      ledger.find_position(cold_gap.tenant_id, cold_gap.after_event) + 1, c_after_all
+    );
   end if;
-  v_to := coalesce((
-    select l.position
-    from ledger.log_entries as l
-    where l.tenant_id = cold_gap.tenant_id and l.event_id = cold_gap.before_event
-  ), c_after_all);
+  v_to := coalesce(
+    ledger.find_position(cold_gap.tenant_id, cold_gap.before_event), c_after_all
+  );
   return (
     select coalesce(sum(upper(r) - lower(r)), 0)
     from unnest(cold_gap.cold * int8multirange(int8range(v_from, greatest(v_from, v_to)))) as r

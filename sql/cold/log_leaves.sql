@@ -28,4 +28,4 @@ begin atomic
 end;
 
 comment on function ledger.log_leaves(text, bigint, bigint) is
-  'Part of verify(): position and leaf of the tiles over a range of positions, and of the edge.';
+  'Part of finish_restore(): position and leaf of the tiles over a range of positions, and of the edge.';

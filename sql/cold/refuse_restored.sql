@@ -1,6 +1,6 @@
 -- The events of one tenant in a partition that was attached again: each is what was sealed at its
 -- position, and none is missing or too many. Returns their number; LG010 names the first that is
--- wrong. Reads them all.
+-- wrong. Reads them all, once, whatever statistics say.
 create or replace function ledger.refuse_restored(
   range ledger.cold_ranges,
   from_time timestamptz,
@@ -10,6 +10,8 @@ returns bigint
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare

@@ -1,5 +1,6 @@
 -- verify(): the tiles over a range of positions, on every level: each is there, whole, and folds to
--- its hash on the level above.
+-- its hash on the level above. Tiles are found by key and meet those above by hash, whatever
+-- statistics say.
 create or replace function ledger.verify_tiles(
   tenant_id text,
   from_position bigint,
@@ -9,6 +10,9 @@ returns table (kind text, "position" bigint, detail text)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_seqscan = off
+set jit = off
 as $$
   with recursive levels (level, tree_size, first_tile, last_tile, hashes_here) as (
     select
