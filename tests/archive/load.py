@@ -1,4 +1,4 @@
-"""Emitters in a loop beside a slow reader, and how long each emit took and waited for locks."""
+"""Emitters beside a slow reader, and how long each emit took and waited for locks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ AnyConnection = psycopg.Connection[Any]
 Dial = Callable[[], AnyConnection]
 
 EMITTERS = 8
+PAUSE = 0.002  # seconds between two emits of an emitter: waits are seen, and the log stays short
 EMIT = """
     select id from ledger.emit_event(
       'test.happened', '{"n": 1}', tenant_id => %s, aggregate_type => %s, aggregate_id => %s
@@ -77,7 +78,7 @@ class Emitter:
     def run(self, over: threading.Event) -> Load:
         load = Load()
         count = 0
-        while not over.is_set():
+        while not over.wait(PAUSE):
             count += 1
             stream = ("deal", str(self.number)) if count % 2 else (None, None)
             self.waited = 0.0
