@@ -107,7 +107,8 @@ to ledger_append;
 -- Everybody who may use the ledger at all.
 grant execute on function
   ledger.setting, ledger.caller, ledger.is_owner, ledger.permitted_tenants, ledger.acts_for,
-  ledger.permitted_for_any, ledger.require_tenant, ledger.require_any, ledger.set_context, ledger.event_id, ledger.uuid_v7,
+  ledger.permitted_for_any, ledger.require_tenant, ledger.require_any, ledger.set_context,
+  ledger.event_id, ledger.uuid_v7,
   ledger.event_time, ledger.event_entry, ledger.event_hash, ledger.private_hash,
   ledger.event_schema
 to

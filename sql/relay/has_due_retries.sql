@@ -4,7 +4,7 @@ returns boolean
 language sql
 volatile
 set search_path = pg_catalog, pg_temp
-begin atomic
+as $$
   select exists (
     select
     from ledger.relay_parked as p
@@ -13,8 +13,8 @@ begin atomic
       and p.published_at is null
       and not p.is_dead
       and p.next_attempt_at <= clock_timestamp()
-  );
-end;
+  )
+$$;
 
 comment on function ledger.has_due_retries(text, text) is
   'Part of claim_outbox(): whether a parked message may be tried again.';

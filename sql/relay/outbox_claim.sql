@@ -5,7 +5,7 @@ create type ledger.outbox_claim as (
   token bigint,
   after_position bigint,
   through_position bigint,
-  retries bigint[]
+  retries bigint[]  -- noqa: LT01
 );
 
 comment on type ledger.outbox_claim is

@@ -67,7 +67,11 @@ def test_what_was_committed_is_sealed_and_handed_out_in_order(
 
 def test_headers_travel(ledger: AnyConnection, worker: AnyConnection) -> None:
     ledger.execute(
-        """select from ledger.emit_event('test.happened', tenant_id => 'acme', headers => '{"a": "b"}')"""
+        """
+        select from ledger.emit_event(
+          'test.happened', tenant_id => 'acme', headers => '{"a": "b"}'
+        )
+        """
     )
     (message,) = deliver_all(worker)
     assert message.headers == {"a": "b"}
