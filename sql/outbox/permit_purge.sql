@@ -19,15 +19,16 @@ begin
   select p.* into v_partition
   from ledger.partitions as p
   where p.partition_name = permit_purge.partition_name and p.parent_name = 'outbox';
-  if v_partition.tier = 'hot' and v_partition.to_time <= clock_timestamp() - interval '1 hour'
-  is not true then
+  if (
+    v_partition.tier = 'hot' and v_partition.to_time <= clock_timestamp() - interval '1 hour'
+  ) is not true then
     raise exception using
       errcode = 'object_not_in_prerequisite_state',
       message = format('%s cannot be purged', coalesce(permit_purge.partition_name, 'NULL')),
-      detail = coalesce(
-        format('It is %s and ends at %s.', v_partition.tier, v_partition.to_time),
-        'It is no partition of ledger.outbox.'
-      ),
+      detail = case
+        when v_partition.tier is null then 'It is no partition of ledger.outbox.'
+        else format('It is %s and ends at %s.', v_partition.tier, v_partition.to_time)
+      end,
       hint = 'select * from ledger.partition_status where parent_name = ''outbox'';';
   end if;
 

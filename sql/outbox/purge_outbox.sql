@@ -10,7 +10,7 @@ set lock_timeout = '100ms'
 as $$
 begin
   perform ledger.require_tenant('*', 'operate');
-  if to_regclass(format('ledger.%I', purge_outbox.partition_name)) is not null then
+  if to_regclass('ledger.' || quote_ident(purge_outbox.partition_name)) is not null then
     execute format('lock table only ledger.%I in share mode', purge_outbox.partition_name);
   end if;
   perform ledger.permit_purge(purge_outbox.partition_name);

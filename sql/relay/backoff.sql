@@ -19,7 +19,7 @@ return greatest(
       * 2.0::double precision ^ least(backoff.attempts - 1, 60)
     )
   ),
-  least(backoff.retry_after, interval '1 day')
+  least(coalesce(backoff.retry_after, interval '0'), interval '1 day')
 );
 
 comment on function ledger.backoff(int, interval, interval, interval) is

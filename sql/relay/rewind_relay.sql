@@ -54,6 +54,17 @@ begin
   end if;
 
   perform ledger.lock_cursor(rewind_relay.relay, v_tenant_id);
+  -- What comes before it stays confirmed as it was.
+  insert into ledger.relay_confirmations (tenant_id, relay, through_position, confirmed_at)
+  select f.tenant_id, f.relay, rewind_relay.to_position - 1, f.confirmed_at
+  from ledger.relay_confirmations as f
+  where f.tenant_id = v_tenant_id
+    and f.relay = rewind_relay.relay
+    and f.through_position >= rewind_relay.to_position - 1
+    and rewind_relay.to_position > 0
+  order by f.through_position
+  limit 1
+  on conflict do nothing;
   update ledger.relay_cursors as c
   set
     position = rewind_relay.to_position - 1,
