@@ -8672,6 +8672,27 @@ $$;
 comment on function ledger.cold_positions(text) is
   'Positions of a tenant''s events that are in cold files only.';
 
+-- from sql/log/find_position.sql
+-- position_of() without its check of access, for parts of verify(). Where nothing may be sorted, what is
+-- wanted in the order of event_id comes from that index, whatever statistics say.
+create or replace function ledger.find_position(tenant_id text, event_id uuid)
+returns bigint
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_sort = off
+as $$
+  select l.position
+  from ledger.log_entries as l
+  where l.tenant_id = find_position.tenant_id
+    and l.event_id between find_position.event_id and find_position.event_id
+  order by l.event_id
+$$;
+
+comment on function ledger.find_position(text, uuid) is
+  'Part of verify(): position of an event in a tenant''s log.';
+
 -- from sql/cold/cold_gap.sql
 -- How many events in cold files lie between two events of a tenant's log, in its order: as many may
 -- be missing between them in a stream. NULL stands for before the first and after the last; so does
@@ -8696,17 +8717,13 @@ begin
     return 0;
   end if;
   if cold_gap.after_event is not null then
-    v_from := coalesce((
-      select l.position + 1
-      from ledger.log_entries as l
-      where l.tenant_id = cold_gap.tenant_id and l.event_id = cold_gap.after_event
-    ), c_after_all);
+    v_from := coalesce(
+      ledger.find_position(cold_gap.tenant_id, cold_gap.after_event) + 1, c_after_all
+    );
   end if;
-  v_to := coalesce((
-    select l.position
-    from ledger.log_entries as l
-    where l.tenant_id = cold_gap.tenant_id and l.event_id = cold_gap.before_event
-  ), c_after_all);
+  v_to := coalesce(
+    ledger.find_position(cold_gap.tenant_id, cold_gap.before_event), c_after_all
+  );
   return (
     select coalesce(sum(upper(r) - lower(r)), 0)
     from unnest(cold_gap.cold * int8multirange(int8range(v_from, greatest(v_from, v_to)))) as r
@@ -8738,39 +8755,6 @@ $$;
 
 comment on function ledger.is_cold(text, uuid) is
   'Whether an event is in a cold file and no longer in the database.';
-
--- from sql/cold/log_leaves.sql
--- The leaves of a tenant's tree around these positions: those of whole tiles, and of the edge.
--- Inlined by the planner.
-create or replace function ledger.log_leaves(
-  tenant_id text,
-  from_position bigint,
-  to_position bigint
-)
-returns table ("position" bigint, leaf bytea)
-language sql
-stable
-begin atomic
-  select t.tile_index * 256 + i as "position", substr(t.tile, i * 32 + 1, 32) as leaf
-  from (
-    -- || detoasts a tile once, not for each of its leaves.
-    select t.tile_index, t.hashes || ''::bytea as tile
-    from ledger.log_tiles as t
-    where t.tenant_id = log_leaves.tenant_id
-      and t.level = 0
-      and t.tile_index between log_leaves.from_position / 256 and log_leaves.to_position / 256
-    union all
-    select h.tree_size / 256, g.hashes || ''::bytea
-    from ledger.log_heads as h
-    join ledger.log_edges as g on g.tenant_id = h.tenant_id and g.level = 0
-    where h.tenant_id = log_leaves.tenant_id
-    offset 0  -- noqa: PRS
-  ) as t
-  cross join generate_series(0, octet_length(t.tile) / 32 - 1) as i;
-end;
-
-comment on function ledger.log_leaves(text, bigint, bigint) is
-  'Part of verify(): position and leaf of the tiles over a range of positions, and of the edge.';
 
 -- from sql/log/block_of.sql
 create or replace function ledger.block_of(tenant_id text, awaited_position bigint)
@@ -8809,7 +8793,9 @@ comment on function ledger.tree_root(text, bigint) is
 
 -- from sql/log/verify_entries.sql
 -- verify(): each position has its entry, its event, an event whose hash is right, and that hash as
--- the leaf of the tree. Events that are in cold files are not missed.
+-- the leaf of the tree. Events that are in cold files are not missed. Statistics, old or missing, must
+-- not make the planner read a table for every position: where nothing may be sorted, what is wanted
+-- in the order of position or created_at comes from the primary keys, the only indexes in that order.
 create or replace function ledger.verify_entries(
   tenant_id text,
   from_position bigint,
@@ -8819,11 +8805,18 @@ returns table (kind text, "position" bigint, event_id uuid, detail text)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_sort = off
+set jit = off
 as $$
   with looked_at as (
     select
       p.position,
-      v.leaf,
+      case
+        when octet_length(t.hashes) >= (p.position & 255) * 32 + 32
+          then substr(t.hashes, (p.position & 255)::int * 32 + 1, 32)
+      end as leaf,
       l.event_id,
       e.id is not null as is_there,
       e.hash,
@@ -8833,15 +8826,47 @@ as $$
         e.aggregate_type, e.aggregate_id, e.sequence, e.actor_type, e.actor_id, e.outcome,
         e.proof, e.metadata, e.occurred_at, e.private_hash
       ), e.prev_hash) as recomputed
-    from generate_series(verify_entries.from_position, verify_entries.to_position - 1)
-      as p (position)
-    left join ledger.log_leaves(
-      verify_entries.tenant_id, verify_entries.from_position, verify_entries.to_position
-    ) as v on v.position = p.position
-    left join ledger.log_entries as l
-      on l.tenant_id = verify_entries.tenant_id and l.position = p.position
-    left join ledger.events as e
-      on e.tenant_id = l.tenant_id and e.created_at = l.created_at and e.id = l.event_id
+    from generate_series(
+      verify_entries.from_position >> 8, (verify_entries.to_position - 1) >> 8
+    ) as i (tile_index)
+    cross join lateral (
+      -- || detoasts a tile once, not for each of its leaves.
+      select ''::bytea || coalesce(
+        (
+          select s.hashes
+          from ledger.log_tiles as s
+          where s.tenant_id = verify_entries.tenant_id
+            and s.level = 0
+            and s.tile_index = i.tile_index
+        ),
+        (
+          select g.hashes
+          from ledger.log_heads as h
+          join ledger.log_edges as g on g.tenant_id = h.tenant_id and g.level = 0
+          where h.tenant_id = verify_entries.tenant_id and h.tree_size >> 8 = i.tile_index
+        )
+      ) as hashes
+      offset 0  -- noqa: PRS
+    ) as t
+    cross join lateral generate_series(
+      greatest(verify_entries.from_position, i.tile_index << 8),
+      least(verify_entries.to_position, (i.tile_index + 1) << 8) - 1
+    ) as p (position)
+    left join lateral (
+      select l.event_id, l.created_at
+      from ledger.log_entries as l
+      where l.tenant_id = verify_entries.tenant_id
+        and l.position between p.position and p.position
+      order by l.position
+    ) as l on true
+    left join lateral (
+      select e.*
+      from ledger.events as e
+      where e.tenant_id = verify_entries.tenant_id
+        and e.created_at between l.created_at and l.created_at
+        and e.id = l.event_id
+      order by e.created_at
+    ) as e on true
   )
   select r.kind, a.position, a.event_id, r.detail
   from looked_at as a
@@ -8868,7 +8893,12 @@ as $$
   select
     'wrong head', l.position, l.event_id, 'The log has an entry beyond the size of its tree.'
   from ledger.log_heads as h
-  join ledger.log_entries as l on l.tenant_id = h.tenant_id and l.position >= h.tree_size
+  cross join lateral (
+    select l.position, l.event_id
+    from ledger.log_entries as l
+    where l.tenant_id = h.tenant_id and l.position >= h.tree_size
+    order by l.position
+  ) as l
   where h.tenant_id = verify_entries.tenant_id
 $$;
 
@@ -8877,7 +8907,8 @@ comment on function ledger.verify_entries(text, bigint, bigint) is
 
 -- from sql/log/verify_tiles.sql
 -- verify(): the tiles over a range of positions, on every level: each is there, whole, and folds to
--- its hash on the level above.
+-- its hash on the level above. Tiles are found by key and meet those above by hash, whatever
+-- statistics say.
 create or replace function ledger.verify_tiles(
   tenant_id text,
   from_position bigint,
@@ -8887,6 +8918,9 @@ returns table (kind text, "position" bigint, detail text)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_seqscan = off
+set jit = off
 as $$
   with recursive levels (level, tree_size, first_tile, last_tile, hashes_here) as (
     select
@@ -9031,7 +9065,8 @@ comment on function ledger.verify_blocks(text, bigint, bigint) is
 -- verify(): one stream, or all of a tenant's (NULL): sequences without a gap from 1, each event
 -- chained to the one before, and the head at the last. Where events of the log are in cold files, as
 -- many may be missing. For one stream also each event's own hash and leaf, which a whole
--- verification looks at by position.
+-- verification looks at by position. Heads are found by key and events by hash, whatever statistics
+-- say: never each head by reading all events.
 create or replace function ledger.verify_stream(
   tenant_id text,
   aggregate_type text,
@@ -9041,13 +9076,22 @@ returns table (kind text, "position" bigint, event_id uuid, detail text)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_seqscan = off
+set jit = off
 as $$
   with cold as materialized (
     select ledger.cold_positions(verify_stream.tenant_id) as positions
   ),
-  events as (
+  events as materialized (
     select
-      e.*,
+      e.tenant_id,
+      e.id,
+      e.aggregate_type,
+      e.aggregate_id,
+      e.sequence,
+      e.prev_hash,
+      e.hash,
       lag(e.sequence, 1, 0::bigint) over stream as sequence_before,
       lag(e.hash) over stream as hash_before,
       lag(e.id) over stream as id_before,
@@ -9090,10 +9134,14 @@ as $$
       e.aggregate_type, e.aggregate_id, s.sequence, e.sequence
     )
     from events as e
-    left join ledger.streams as s
-      on s.tenant_id = e.tenant_id
-      and s.aggregate_type = e.aggregate_type
-      and s.aggregate_id = e.aggregate_id
+    left join lateral (
+      select s.sequence, s.hash
+      from ledger.streams as s
+      where s.tenant_id = e.tenant_id
+        and s.aggregate_type = e.aggregate_type
+        and s.aggregate_id = e.aggregate_id
+      offset 0
+    ) as s on true
     where e.is_last
       and (s.sequence, s.hash) is distinct from (e.sequence, e.hash)
       and coalesce(s.sequence - e.sequence not between 1 and ledger.cold_gap(
@@ -9102,9 +9150,8 @@ as $$
     union all
     select v.kind, v.event_id, v.detail
     from events as e
-    join ledger.log_entries as l on l.tenant_id = e.tenant_id and l.event_id = e.id
-    cross join lateral
-      ledger.verify_entries(verify_stream.tenant_id, l.position, l.position + 1) as v
+    cross join lateral ledger.find_position(e.tenant_id, e.id) as l (position)
+    cross join lateral ledger.verify_entries(e.tenant_id, l.position, l.position + 1) as v
     where verify_stream.aggregate_id is not null and v.kind = 'changed event'
     union all
     select 'broken stream', null, format(
@@ -9117,20 +9164,15 @@ as $$
       and (verify_stream.aggregate_id is null or s.aggregate_id = verify_stream.aggregate_id)
       and not exists (
         select from events as e
-        where e.aggregate_type = s.aggregate_type and e.aggregate_id = s.aggregate_id
+        where e.is_last
+          and e.aggregate_type = s.aggregate_type
+          and e.aggregate_id = s.aggregate_id
       )
-      and s.sequence not between 1 and ledger.cold_gap(
-        s.tenant_id, (select c.positions from cold as c), null, null
+      and s.sequence not between 1 and (
+        select ledger.cold_gap(verify_stream.tenant_id, c.positions, null, null) from cold as c
       )
   )
-  select
-    f.kind,
-    (
-      select l.position from ledger.log_entries as l
-      where l.tenant_id = verify_stream.tenant_id and l.event_id = f.id
-    ),
-    f.id,
-    f.detail
+  select f.kind, ledger.find_position(verify_stream.tenant_id, f.id), f.id, f.detail
   from findings as f
 $$;
 
@@ -9140,18 +9182,72 @@ comment on function ledger.verify_stream(text, text, text) is
 -- from sql/log/verify_unlogged.sql
 -- verify(): events that sealing would have to have seen and did not, and events that were written
 -- long after the time they carry. Their transaction ids tell; where those are of another cluster
--- (before a rebase_log()), nothing is said.
+-- (before a rebase_log()), nothing is said. Events and entries meet by hash; what is looked up comes
+-- in the order of a primary key, which is then its only way where nothing may be sorted: so that no
+-- statistics make the planner read one table for each row of the other.
 create or replace function ledger.verify_unlogged(tenant_id text)
 returns table (kind text, "position" bigint, event_id uuid, detail text)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set enable_sort = off
+set jit = off
 as $$
   with seen as (
     select coalesce(h.snapshot, s.snapshot) as snapshot
     from ledger.log_sweep as s
     left join ledger.log_heads as h on h.tenant_id = verify_unlogged.tenant_id
     where coalesce(h.system_identifier, s.system_identifier) = ledger.system_identifier()
+  ),
+  blocks as (
+    select
+      b.block_no, b.epoch, b.first_position, b.tree_size,
+      min(b.block_no) over (partition by b.epoch) as first_of_epoch,
+      max(b.sealed_at) over (
+        order by b.block_no rows between unbounded preceding and 1 preceding
+      ) as sealed_before
+    from ledger.log_blocks as b
+    where b.tenant_id = verify_unlogged.tenant_id
+  ),
+  late as materialized (
+    select b.block_no, b.first_of_epoch, b.epoch, l.position, e.id, e.created_at, e.xact_id
+    from blocks as b
+    cross join lateral (
+      select l.position, l.event_id, l.created_at
+      from ledger.log_entries as l
+      where l.tenant_id = verify_unlogged.tenant_id
+        and l.position >= b.first_position
+        and l.position < b.tree_size
+        and l.created_at < b.sealed_before - interval '1 minute'
+      order by l.position
+    ) as l
+    cross join lateral (
+      select e.id, e.created_at, e.xact_id
+      from ledger.events as e
+      where e.tenant_id = verify_unlogged.tenant_id
+        and e.created_at between l.created_at and l.created_at
+        and e.id = l.event_id
+        and e.xact_id <> '0'  -- came back from a cold file
+      order by e.created_at
+    ) as e
+  ),
+  before as materialized (
+    select t.block_no, t.xact_id, p.sealed_at
+    from (
+      select distinct o.block_no, o.first_of_epoch, o.epoch, o.xact_id from late as o
+    ) as t
+    cross join lateral (
+      select p.sealed_at
+      from ledger.log_blocks as p
+      where p.tenant_id = verify_unlogged.tenant_id
+        and p.block_no >= t.first_of_epoch
+        and p.block_no < t.block_no
+        and p.epoch = t.epoch
+        and p.next_xact_id <= t.xact_id
+      order by p.block_no desc
+      limit 1
+    ) as p
   )
   select
     'unlogged event',
@@ -9171,28 +9267,12 @@ as $$
   union all
   select
     'back-dated event',
-    l.position,
-    l.event_id,
-    format('created_at is %s, but it was written after %s.', e.created_at, before.sealed_at)
-  from ledger.log_blocks as b
-  join ledger.log_entries as l
-    on l.tenant_id = b.tenant_id
-    and l.position >= b.first_position
-    and l.position < b.tree_size
-  join ledger.events as e
-    on e.tenant_id = l.tenant_id and e.created_at = l.created_at and e.id = l.event_id
-  cross join lateral (
-    select p.sealed_at
-    from ledger.log_blocks as p
-    where p.tenant_id = b.tenant_id
-      and p.block_no < b.block_no
-      and p.epoch = b.epoch
-      and p.next_xact_id <= e.xact_id
-    order by p.block_no desc
-    limit 1
-  ) as before
-  where b.tenant_id = verify_unlogged.tenant_id
-    and e.created_at < before.sealed_at - interval '1 minute'
+    o.position,
+    o.id,
+    format('created_at is %s, but it was written after %s.', o.created_at, b.sealed_at)
+  from late as o
+  join before as b on b.block_no = o.block_no and b.xact_id = o.xact_id
+  where o.created_at < b.sealed_at - interval '1 minute'
 $$;
 
 comment on function ledger.verify_unlogged(text) is
@@ -11399,10 +11479,43 @@ $$;
 comment on function ledger.attach_restored(ledger.partitions) is
   'Part of finish_restore(): attaches the partition; LG010 when its rows cannot be.';
 
+-- from sql/cold/log_leaves.sql
+-- The leaves of a tenant's tree around these positions: those of whole tiles, and of the edge.
+-- Inlined by the planner.
+create or replace function ledger.log_leaves(
+  tenant_id text,
+  from_position bigint,
+  to_position bigint
+)
+returns table ("position" bigint, leaf bytea)
+language sql
+stable
+begin atomic
+  select t.tile_index * 256 + i as "position", substr(t.tile, i * 32 + 1, 32) as leaf
+  from (
+    -- || detoasts a tile once, not for each of its leaves.
+    select t.tile_index, t.hashes || ''::bytea as tile
+    from ledger.log_tiles as t
+    where t.tenant_id = log_leaves.tenant_id
+      and t.level = 0
+      and t.tile_index between log_leaves.from_position / 256 and log_leaves.to_position / 256
+    union all
+    select h.tree_size / 256, g.hashes || ''::bytea
+    from ledger.log_heads as h
+    join ledger.log_edges as g on g.tenant_id = h.tenant_id and g.level = 0
+    where h.tenant_id = log_leaves.tenant_id
+    offset 0  -- noqa: PRS
+  ) as t
+  cross join generate_series(0, octet_length(t.tile) / 32 - 1) as i;
+end;
+
+comment on function ledger.log_leaves(text, bigint, bigint) is
+  'Part of finish_restore(): position and leaf of the tiles over a range of positions, and of the edge.';
+
 -- from sql/cold/refuse_restored.sql
 -- The events of one tenant in a partition that was attached again: each is what was sealed at its
 -- position, and none is missing or too many. Returns their number; LG010 names the first that is
--- wrong. Reads them all.
+-- wrong. Reads them all, once, whatever statistics say.
 create or replace function ledger.refuse_restored(
   range ledger.cold_ranges,
   from_time timestamptz,
@@ -11412,6 +11525,8 @@ returns bigint
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
+set jit = off
 as $$
 #variable_conflict use_column
 declare
