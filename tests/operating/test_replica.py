@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from operating.standby import copy_of
 from psycopg.conninfo import make_conninfo
 
 from agent_events import Ledger, embedded, migrate
@@ -47,23 +46,6 @@ def emit(dsn: str, count: int) -> None:
 
 def start(data: Path, version: int) -> str:
     return make_conninfo(**embedded.ensure_server(data, version, settings=SETTINGS))
-
-
-def copy_of(primary: Path, dsn: str) -> Path:
-    """What pg_basebackup --write-recovery-conf makes, owned by the server's user."""
-    target = primary.with_name("standby")
-    program = embedded.client_program("pg_basebackup")
-    arguments = ["--write-recovery-conf", "--checkpoint=fast", f"--pgdata={target}"]
-    done = subprocess.run(
-        [program, *arguments, f"--dbname={dsn}"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    for left in target.glob(".s.PGSQL.*"):  # of the primary's socket, which stands in its folder
-        left.unlink()
-    owner = primary.stat()
-    for path in (target, *target.rglob("*")):
-        os.chown(path, owner.st_uid, owner.st_gid)
-    return target
 
 
 def test_failover(server_folder: Path, server_version: int, tmp_path: Path) -> None:
