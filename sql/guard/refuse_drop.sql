@@ -15,6 +15,8 @@ begin
     select d.object_type, d.object_identity
     from pg_event_trigger_dropped_objects() as d
     where d.address_names[1] in ('ledger', 'ledger_guard')
+      -- a publication, say, of that name stands in no schema
+      and (cardinality(d.address_names) > 1 or d.object_type = 'schema')
       and not d.is_temporary
       and not (
         case
