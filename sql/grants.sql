@@ -15,7 +15,11 @@ declare
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
-    'record_cold_file', 'permit_drop', 'require_restored'
+    'record_cold_file', 'permit_drop', 'require_restored', 'sweep_log',
+    'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
+    'find_cursor', 'require_lease', 'take_retries', 'park_followers', 'park_message', 'wake_lane',
+    'settle_retries', 'dead_positions', 'requeue_dead', 'discard_dead', 'set_relay', 'drop_relay',
+    'rewind_relay', 'permit_purge'
   ];
   v_object record;
 begin
@@ -87,6 +91,10 @@ to ledger_append;
 grant select, insert on ledger.legal_holds, ledger.erasures to ledger_append;
 grant select, insert on ledger.cold_files, ledger.cold_drops, ledger.cold_ranges to ledger_append;
 grant select on ledger.active_holds, ledger.log_sweep, ledger.partitions to ledger_append;
+grant select, insert, update, delete on
+  ledger.relays, ledger.relay_cursors, ledger.relay_parked, ledger.relay_confirmations
+to ledger_append;
+grant select, insert on ledger.outbox_purges to ledger_append;
 grant delete on ledger.event_private to ledger_append;
 grant update on
   ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep,
@@ -99,7 +107,8 @@ to ledger_append;
 -- Everybody who may use the ledger at all.
 grant execute on function
   ledger.setting, ledger.caller, ledger.is_owner, ledger.permitted_tenants, ledger.acts_for,
-  ledger.require_tenant, ledger.require_any, ledger.set_context, ledger.event_id, ledger.uuid_v7,
+  ledger.permitted_for_any, ledger.require_tenant, ledger.require_any, ledger.set_context,
+  ledger.event_id, ledger.uuid_v7,
   ledger.event_time, ledger.event_entry, ledger.event_hash, ledger.private_hash,
   ledger.event_schema
 to
@@ -140,6 +149,19 @@ grant execute on function ledger.seal to
   ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_auditor;
 grant execute on function ledger.seal_all, ledger.rebase_log to ledger_operator;
 grant execute on function ledger.verify to ledger_reader, ledger_auditor, ledger_operator;
+
+-- Relays: who delivers, and who looks after it.
+grant execute on function
+  ledger.claim_outbox, ledger.read_outbox, ledger.confirm_outbox, ledger.fail_outbox
+to ledger_relay;
+grant execute on function ledger.requeue_dead, ledger.discard_dead to
+  ledger_relay, ledger_operator;
+grant execute on function
+  ledger.set_relay, ledger.drop_relay, ledger.rewind_relay, ledger.purge_outbox
+to ledger_operator;
+grant select on ledger.relays, ledger.relay_status, ledger.outbox_status to
+  ledger_relay, ledger_reader, ledger_operator, ledger_auditor;
+grant select on ledger.outbox_purges to ledger_reader, ledger_operator, ledger_auditor;
 
 -- Private data: no table privilege, so that every look is recorded. Holds.
 grant execute on function

@@ -1,7 +1,7 @@
 -- agent-events: the whole ledger, in reading order. Each line below names one file that holds one
 -- object.
 --
---   registry -> emit -> agent_events -> log -> (relay, state: later rooms)
+--   registry -> emit -> agent_events -> log -> relay -> (state: a later room)
 --                |           |
 --                +-> outbox  +-> archive
 --
@@ -30,6 +30,7 @@ set local client_min_messages = warning;
 \ir schema/caller.sql
 \ir schema/is_owner.sql
 \ir schema/permitted_tenants.sql
+\ir schema/permitted_for_any.sql
 \ir schema/acts_for.sql
 \ir schema/require_tenant.sql
 \ir schema/require_any.sql
@@ -119,6 +120,7 @@ set local client_min_messages = warning;
 
 -- outbox: the message that leaves for each event, written with it, never updated.
 \ir outbox/outbox.sql
+\ir outbox/outbox_purges.sql
 
 -- partition: daily, weekly or monthly partitions, made ahead and, when one is missing all the same,
 -- on demand.
@@ -207,12 +209,57 @@ set local client_min_messages = warning;
 \ir log/seal_locked.sql
 \ir log/seal.sql
 \ir log/carried_sweep.sql
+\ir log/sweep_log.sql
 \ir log/seal_all.sql
 \ir log/rebase_log.sql
 \ir log/log.sql
 \ir log/wait_for_position.sql
 \ir log/read_log.sql
 \ir log/position_of.sql
+
+-- relay: every destination is a cursor over the log. A worker leases it, reads the messages at the
+-- positions it was given, and confirms them; what was not taken is parked, with its aggregate behind
+-- it, and all else flows on.
+\ir relay/relays.sql
+\ir relay/relay_cursors.sql
+\ir relay/relay_parked.sql
+\ir relay/relay_confirmations.sql
+\ir relay/outbox_claim.sql
+\ir relay/outbox_message.sql
+\ir relay/refuse_relay.sql
+\ir relay/refuse_claim.sql
+\ir relay/ensure_relay.sql
+\ir relay/refuse_lease.sql
+\ir relay/require_lease.sql
+\ir relay/lock_cursor.sql
+\ir relay/has_due_retries.sql
+\ir relay/find_cursor.sql
+\ir relay/outbox_range.sql
+\ir relay/park_followers.sql
+\ir relay/take_retries.sql
+\ir relay/claim_outbox.sql
+\ir relay/read_outbox.sql
+\ir relay/wake_lane.sql
+\ir relay/settle_retries.sql
+\ir relay/confirm_outbox.sql
+\ir relay/backoff.sql
+\ir relay/park_message.sql
+\ir relay/fail_outbox.sql
+\ir relay/relay_tenants.sql
+\ir relay/relay_status.sql
+\ir relay/outbox_status.sql
+
+-- What an operator does with a relay; and purging the outbox, when all relays have passed.
+\ir relay/set_relay.sql
+\ir relay/drop_relay.sql
+\ir relay/rewind_relay.sql
+\ir relay/dead_positions.sql
+\ir relay/requeue_dead.sql
+\ir relay/discard_dead.sql
+\ir outbox/relays_behind.sql
+\ir outbox/require_delivered.sql
+\ir outbox/permit_purge.sql
+\ir outbox/purge_outbox.sql
 
 -- prove: that an event is in the tree, that one tree continues another, and what is signed outside.
 \ir log/require_tree_size.sql
@@ -356,6 +403,7 @@ set local client_min_messages = warning;
 \ir monitor/check_maintenance.sql
 \ir monitor/check_outbox.sql
 \ir monitor/check_partitions.sql
+\ir monitor/check_relays.sql
 \ir monitor/check_privacy.sql
 \ir monitor/check_erasures.sql
 \ir monitor/check_roles.sql

@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 from archive import ArchivePlan, Spread, measure_archive, spread_table
@@ -16,6 +18,7 @@ from emit import CLIENTS, Plan, measure
 from log import Figure, LogPlan, figure_table, measure_log
 from partitions import PartitionPlan, measure_partitions
 from profiling import profile
+from relay import RelayPlan, measure_relay
 from rich.console import Console
 from rich.table import Table
 from server import Bench, bench_database
@@ -24,21 +27,36 @@ from stats import Ratio, ratio_table
 console = Console(width=None if sys.stdout.isatty() else 100)
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def server_options(function: F) -> F:
+    """Add what says where a benchmark runs."""
+    for option in (
+        click.option(
+            "--data",
+            type=click.Path(file_okay=False, path_type=Path),
+            default=Path("/var/tmp"),
+            show_default=True,
+            help="Where its data directory is made. /dev/shm takes the disk out of the picture.",
+        ),
+        click.option(
+            "--dsn",
+            help="A superuser's connection to another server; default: one of its own.",
+        ),
+        click.option("--pg", "version", default=18, show_default=True, help="15, 16, 17 or 18."),
+    ):
+        function = option(function)
+    return function
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Benchmarks that print ratios, medians of interleaved rounds."""
 
 
 @main.command()
-@click.option("--pg", "version", default=18, show_default=True, help="15, 16, 17 or 18.")
-@click.option("--dsn", help="A superuser's connection to another server; default: one of its own.")
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("/var/tmp"),
-    show_default=True,
-    help="Where its data directory is made. /dev/shm takes the disk out of the picture.",
-)
+@server_options
 @click.option("--quick", is_flag=True, help="What the goals are about only: about two minutes.")
 @click.option("--rounds", type=click.IntRange(1), help="Rounds per comparison. Default: 5.")
 @click.option("--seconds", type=click.IntRange(1), help="Length of a round. Default: 3, quick 1.")
@@ -96,15 +114,7 @@ def emit(
 
 
 @main.command()
-@click.option("--pg", "version", default=18, show_default=True, help="15, 16, 17 or 18.")
-@click.option("--dsn", help="A superuser's connection to another server; default: one of its own.")
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("/var/tmp"),
-    show_default=True,
-    help="Where its data directory is made. /dev/shm takes the disk out of the picture.",
-)
+@server_options
 @click.option("--quick", is_flag=True, help="200,000 events: about two minutes.")
 @click.option("--events", type=click.IntRange(100_000), help="Default: 1,000,000, quick 200,000.")
 @click.option(
@@ -140,15 +150,7 @@ def log(
 
 
 @main.command()
-@click.option("--pg", "version", default=18, show_default=True, help="15, 16, 17 or 18.")
-@click.option("--dsn", help="A superuser's connection to another server; default: one of its own.")
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("/var/tmp"),
-    show_default=True,
-    help="Where its data directory is made. /dev/shm takes the disk out of the picture.",
-)
+@server_options
 @click.option("--quick", is_flag=True, help="100,000 events: about five minutes.")
 @click.option("--events", type=click.IntRange(10_000), help="Default: 1,000,000, quick 100,000.")
 @click.option("--rounds", type=click.IntRange(1), help="Default: 5, quick 2.")
@@ -183,15 +185,7 @@ def archive(
 
 
 @main.command()
-@click.option("--pg", "version", default=18, show_default=True, help="15, 16, 17 or 18.")
-@click.option("--dsn", help="A superuser's connection to another server; default: one of its own.")
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("/var/tmp"),
-    show_default=True,
-    help="Where its data directory is made. /dev/shm takes the disk out of the picture.",
-)
+@server_options
 @click.option("--quick", is_flag=True, help="100,000 events: about a minute.")
 @click.option("--events", type=click.IntRange(10_000), help="Default: 1,000,000, quick 100,000.")
 @click.option(
@@ -228,15 +222,7 @@ def cold(
 
 
 @main.command()
-@click.option("--pg", "version", default=18, show_default=True, help="15, 16, 17 or 18.")
-@click.option("--dsn", help="A superuser's connection to another server; default: one of its own.")
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("/var/tmp"),
-    show_default=True,
-    help="Where its data directory is made.",
-)
+@server_options
 @click.option("--events", type=click.IntRange(10_000), default=100_000, show_default=True)
 @click.option(
     "--count", "counts", multiple=True, type=int, help="Partitions. Default: 12, 120 and 500."
@@ -276,6 +262,36 @@ def partitions(
     console.print(f"Milliseconds, medians; the same {events:,} events in so many partitions.")
 
 
+@main.command()
+@server_options
+@click.option("--quick", is_flag=True, help="200,000 messages: about a minute.")
+@click.option("--messages", type=click.IntRange(20_000), help="Default: 1,000,000, quick 200,000.")
+@click.option("--rounds", type=click.IntRange(1), help="Default: 5, quick 2.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write results here.")
+def relay(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    quick: bool,
+    messages: int | None,
+    rounds: int | None,
+    json_file: Path | None,
+) -> None:
+    """Draining the outbox to nowhere, with two workers, also while an old snapshot is held."""
+    plan = RelayPlan(
+        messages=messages or (200_000 if quick else 1_000_000), rounds=rounds or (2 if quick else 5)
+    )
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            results = [*measure_relay(bench, plan, status.update)]
+    console.print(figure_table(results))
+    console.print("Medians of the rounds; everything in turn.")
+    if json_file:
+        json_file.write_text(log_as_json(bench, plan, results))
+
+
 def count_table(by_count: dict[int, dict[str, float]]) -> Table:
     """Milliseconds for each number of partitions, and the ratio to the first."""
     table = Table(box=None, pad_edge=False)
@@ -308,7 +324,7 @@ def find_programs(version: int) -> None:
         os.environ["AGENT_EVENTS_PG_BINDIR"] = subprocess.check_output(fetch, text=True).strip()
 
 
-def log_as_json(bench: Bench, plan: LogPlan | ColdPlan, figures: list[Figure]) -> str:
+def log_as_json(bench: Bench, plan: LogPlan | ColdPlan | RelayPlan, figures: list[Figure]) -> str:
     document = {
         "server_version": bench.version,
         "cpus": bench.cpus,

@@ -661,6 +661,103 @@ $json$
   );
 
   perform ledger.register_event_type(
+    event_type => 'ledger.outbox_purged',
+    schema_version => 1,
+    catalog => 'ledger',
+    publish => false,
+    description => 'When a partition of the outbox was dropped, after every relay had delivered it.',
+    schema => $json$
+{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "ledger.outbox_purged",
+  "description": "When a partition of the outbox was dropped, after every relay had delivered it.",
+  "x-event-type": "ledger.outbox_purged",
+  "x-publish": false,
+  "type": "object",
+  "properties": {
+    "partition_name": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Name of the partition."
+    },
+    "parent_name": {
+      "type": "string",
+      "enum": [
+        "agent_events",
+        "outbox"
+      ],
+      "description": "Table it is, or was, a partition of."
+    },
+    "from_time": {
+      "type": "string",
+      "format": "date-time",
+      "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})$",
+      "description": "First moment it covers (ISO 8601 with offset)."
+    },
+    "to_time": {
+      "type": "string",
+      "format": "date-time",
+      "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})$",
+      "description": "Moment it ends before (ISO 8601 with offset)."
+    },
+    "old_tier": {
+      "type": "string",
+      "enum": [
+        "hot",
+        "archive",
+        "cold",
+        "dropped"
+      ],
+      "description": "Where it was."
+    },
+    "new_tier": {
+      "type": "string",
+      "enum": [
+        "hot",
+        "archive",
+        "cold",
+        "dropped"
+      ],
+      "description": "Where it is now."
+    },
+    "row_count": {
+      "type": "integer",
+      "minimum": 0,
+      "description": "Rows in it."
+    },
+    "purged_by": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Role that purged it."
+    }
+  },
+  "required": [
+    "partition_name",
+    "parent_name",
+    "from_time",
+    "to_time",
+    "old_tier",
+    "new_tier",
+    "row_count",
+    "purged_by"
+  ],
+  "examples": [
+    {
+      "partition_name": "outbox_p20260801",
+      "parent_name": "outbox",
+      "from_time": "2026-08-01T00:00:00Z",
+      "to_time": "2026-09-01T00:00:00Z",
+      "old_tier": "hot",
+      "new_tier": "dropped",
+      "row_count": 120000,
+      "purged_by": "operator"
+    }
+  ]
+}
+$json$
+  );
+
+  perform ledger.register_event_type(
     event_type => 'ledger.partition_archived',
     schema_version => 1,
     catalog => 'ledger',

@@ -65,6 +65,12 @@ as $$
       'cold_drops', 'ledger_guard_insert',
       'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
     ),
+    ('outbox_purges', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('outbox_purges', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'outbox_purges', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
     ('cold_ranges', 'ledger_guard_row', 'update or delete', 'row', null),
     ('cold_ranges', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
     (

@@ -1,4 +1,4 @@
--- Whether drop_cold() has recorded, in this transaction, that this table is dropped.
+-- Whether drop_cold() or purge_outbox() has recorded, in this transaction, that this table is dropped.
 create or replace function ledger_guard.is_permitted_drop(table_id oid)
 returns boolean
 language sql
@@ -12,8 +12,14 @@ as $$
     where d.table_id = is_permitted_drop.table_id
       and d.xact_id = pg_current_xact_id_if_assigned()
       and d.dropped_at >= transaction_timestamp()
+  ) or exists (
+    select
+    from ledger.outbox_purges as d
+    where d.table_id = is_permitted_drop.table_id
+      and d.xact_id = pg_current_xact_id_if_assigned()
+      and d.purged_at >= transaction_timestamp()
   )
 $$;
 
 comment on function ledger_guard.is_permitted_drop(oid) is
-  'Whether the current transaction may drop this partition: ledger.permit_drop() allowed it.';
+  'Whether the current transaction may drop this partition: ledger.permit_drop() or permit_purge() allowed it.';

@@ -23,7 +23,8 @@ begin
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
-    'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges'
+    'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
+    'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -43,7 +44,8 @@ begin
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
-    'cold_ranges'
+    'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
+    'outbox_purges'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -115,13 +117,18 @@ begin
 end
 $$;
 
--- The registry is shared by all tenants, and so are partitions.
+-- The registry is shared by all tenants, and so are partitions and relays. How relays stand is for
+-- relay_status and outbox_status to show.
 drop policy if exists ledger_reader on ledger.event_types;
 create policy ledger_reader on ledger.event_types for select to public using (true);
 drop policy if exists ledger_reader on ledger.event_schemas;
 create policy ledger_reader on ledger.event_schemas for select to public using (true);
 drop policy if exists ledger_reader on ledger.cold_drops;
 create policy ledger_reader on ledger.cold_drops for select to public using (true);
+drop policy if exists ledger_reader on ledger.outbox_purges;
+create policy ledger_reader on ledger.outbox_purges for select to public using (true);
+drop policy if exists ledger_reader on ledger.relays;
+create policy ledger_reader on ledger.relays for select to public using (true);
 
 -- A file holds events of many tenants and says of how many: for those who read, or operate, all.
 drop policy if exists ledger_reader on ledger.cold_files;

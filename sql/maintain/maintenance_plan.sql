@@ -24,6 +24,10 @@ as $$
     select 4, 'relocate', p.partition_name, p.from_time, null
     from ledger.partition_status as p
     where p.due = 'relocate'
+    union all
+    select 5, 'purge outbox', p.partition_name, p.from_time, null
+    from ledger.partition_status as p
+    where p.due = 'purge' and not exists (select from ledger.relays_behind(p.to_time))
   ) as p
   order by p.rank, p.at_time, p.ordinal
 $$;

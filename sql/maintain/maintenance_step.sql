@@ -23,6 +23,7 @@ begin
     when 'archive' then perform ledger.move_partition(maintenance_step.object, 'archive');
     when 'restore' then perform ledger.move_partition(maintenance_step.object, 'hot');
     when 'relocate' then perform ledger.relocate_partition(maintenance_step.object);
+    when 'purge outbox' then perform ledger.purge_outbox(maintenance_step.object);
   end case;
 end
 $$;

@@ -12,13 +12,15 @@ as $$
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
-      'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges'
+      'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
+      'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
       'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
-      'cold_drops', 'cold_ranges'
+      'cold_drops', 'cold_ranges', 'relays', 'relay_cursors', 'relay_parked',
+      'relay_confirmations', 'outbox_purges'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -34,7 +36,9 @@ as $$
         'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges'
       ]
     ),
-    ('ledger_reader', 'r', 'public', 'true', null, array['event_types', 'event_schemas', 'cold_drops']),
+    ('ledger_reader', 'r', 'public', 'true', null, array[
+      'event_types', 'event_schemas', 'cold_drops', 'outbox_purges', 'relays'
+    ]),
     (
       'ledger_reader', 'r', 'ledger_auditor, ledger_reader',
       '(( SELECT ledger.permitted_tenants(''read''::text) AS permitted_tenants) = ''{*}''::text[])',

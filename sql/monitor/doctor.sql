@@ -22,6 +22,8 @@ as $$
     union all
     select * from ledger.check_outbox(doctor.deep)
     union all
+    select * from ledger.check_relays()
+    union all
     select * from ledger.check_privacy(doctor.deep)
     union all
     select * from ledger.check_erasures(doctor.deep)
@@ -36,5 +38,5 @@ as $$
 $$;
 
 comment on function ledger.doctor(boolean) is
-  'What is wrong with guards, roles, privileges, partitions, events, private data, cold files and '
-  'sealing; deep => true checks every event.';
+  'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
+  'files and sealing; deep => true checks every event.';

@@ -14,7 +14,10 @@ select
   ledger.access_method_of(c.oid) as access_method,
   p.moved_at,
   case
-    when p.parent_name <> 'agent_events' or p.to_time > now() - interval '1 hour' then null
+    when p.to_time > now() - interval '1 hour' then null
+    when p.parent_name = 'outbox' then case
+        when p.tier = 'hot' and p.to_time <= now() - r.outbox_for then 'purge'
+      end
     when p.tier = 'hot' and p.to_time <= now() - least(r.hot_for, r.warm_for) then 'archive'
     when p.tier = 'archive' and p.to_time <= now() - r.warm_for then 'cold'
     when p.tier = 'cold' and p.to_time <= now() - r.cold_for then 'expire'
@@ -32,7 +35,7 @@ left join pg_catalog.pg_class as c
 
 comment on view ledger.partition_status is
   'Every partition ever made: tier, bounds, age since its end, rows, bytes, and what is due by the '
-  'retention policy (archive, relocate, cold, expire): select * from ledger.partition_status '
+  'retention policy (archive, relocate, cold, expire, purge): select * from ledger.partition_status '
   'order by from_time, parent_name;';
 comment on column ledger.partition_status.row_count is
   'Counted when archived (is_counted), else the planner''s estimate.';

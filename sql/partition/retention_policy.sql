@@ -5,6 +5,7 @@ create table ledger.retention_policy (
   hot_for interval check (hot_for >= interval '1 hour'),
   warm_for interval check (warm_for >= interval '1 hour'),
   cold_for interval check (cold_for >= interval '1 hour'),
+  outbox_for interval check (outbox_for >= interval '1 hour'),
   archive_tablespace name,
   archive_access_method name,
   changed_at timestamptz not null default clock_timestamp(),
@@ -23,6 +24,8 @@ comment on column ledger.retention_policy.warm_for is
   'From this age on a partition is due to be exported to a file and dropped.';
 comment on column ledger.retention_policy.cold_for is
   'From this age on a file may be deleted.';
+comment on column ledger.retention_policy.outbox_for is
+  'From this age on a partition of the outbox is dropped, once every relay has delivered it.';
 comment on column ledger.retention_policy.archive_tablespace is
   'Where archived partitions are stored; NULL = where they were.';
 comment on column ledger.retention_policy.archive_access_method is

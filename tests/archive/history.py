@@ -121,6 +121,7 @@ def check_manifest(connection: AnyConnection) -> None:
         from ledger.partitions as p
         left join pg_class as c on c.oid = to_regclass('ledger.' || quote_ident(p.partition_name))
         left join pg_inherits as i on i.inhrelid = c.oid and not i.inhdetachpending
+        where p.tier in ('hot', 'archive')
         """,
     )
     with connection.transaction():

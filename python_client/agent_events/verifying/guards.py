@@ -43,6 +43,7 @@ TABLES: dict[str, dict[str, int]] = {
     "erasures": _PARENT | _INSERT_STATEMENT,
     "cold_files": _PARENT | _INSERT_STATEMENT,
     "cold_drops": _PARENT | _INSERT_STATEMENT,
+    "outbox_purges": _PARENT | _INSERT_STATEMENT,
     "cold_ranges": _PARENT | _INSERT_STATEMENT,
     "legal_holds": {"ledger_guard_row": ROW | DELETE} | _REMOVE | _WRITE,
     "partitions": {"ledger_guard_row": ROW | DELETE, "ledger_guard_statement": DELETE | TRUNCATE},

@@ -1,0 +1,42 @@
+-- Messages of the outbox at a range of positions, in order. The page of positions comes first and
+-- the messages after it by key: a plain join with a limit would have the planner hash the whole
+-- tail. Inlined by the planner.
+create or replace function ledger.outbox_range(
+  tenant_id text,
+  after_position bigint,
+  through_position bigint
+)
+returns table (
+  "position" bigint,
+  id uuid,
+  aggregate_type text,
+  aggregate_id text,
+  event_type text,
+  schema_version int,
+  payload jsonb,
+  trace_id uuid,
+  correlation_id uuid,
+  created_at timestamptz,
+  headers jsonb
+)
+language sql
+stable
+begin atomic
+  select
+    l.position, o.id, o.aggregate_type, o.aggregate_id, o.event_type::text, o.schema_version,
+    o.payload, o.trace_id, o.correlation_id, o.created_at, o.headers
+  from (
+    select e.position, e.created_at, e.event_id
+    from ledger.log_entries as e
+    where e.tenant_id = outbox_range.tenant_id
+      and e.position > outbox_range.after_position
+      and e.position <= outbox_range.through_position
+    order by e.position
+    offset 0
+  ) as l
+  join ledger.outbox as o
+    on o.tenant_id = outbox_range.tenant_id and o.created_at = l.created_at and o.id = l.event_id;
+end;
+
+comment on function ledger.outbox_range(text, bigint, bigint) is
+  'Part of the relay: messages at positions after_position < position <= through_position.';
