@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
 from agent_events.relay.message import Message
@@ -49,6 +50,7 @@ class Window:
         self._refused: dict[int, Message] = {}
         self._held = 0
         self._last_sent = -1
+        self._handed_out = -1
         # Positions in order, up to the first that is not done; those beyond it that are.
         self._order: deque[int] = deque()
         self._done: set[int] = set()
@@ -82,11 +84,10 @@ class Window:
 
     def add(self, messages: Iterable[Message], through_position: int) -> None:
         """Take in what a claim handed out, in its order, and the position up to which it goes."""
-        position = -1
         for message in messages:
             if not message.is_retry:
-                position = message.position
-                self._order.append(position)
+                self._handed_out = message.position
+                self._order.append(message.position)
             if self._keeps_order or (lane := message.lane) is None:
                 self._ready.append(message)
             elif (behind := self._lanes.get(lane)) is None:
@@ -95,7 +96,8 @@ class Window:
             else:
                 behind.append(message)
                 self._held += 1
-        if through_position > position:
+        if through_position > self._handed_out:  # not so where there were retries only
+            self._handed_out = through_position
             self._order.append(through_position)
             self._done.add(through_position)
 
@@ -167,21 +169,26 @@ class Window:
         return lane is not None and any(m.lane == lane for m, _ in self._in_flight.values())
 
     def park(self, message: Message) -> list[Message]:
-        """The refused message is parked, and all of its lane behind it: drop and return them."""
+        """The refused message is parked, and all of its lane behind it: drop and return them.
+
+        What stands before it in the log, as a dead message does that is tried again, goes on.
+        """
         del self._refused[message.position]
         self._mark(message)
         if (lane := message.lane) is None:
             return []
-        dropped = list(self._lanes.pop(lane))
-        self._held -= len(dropped)
+        others = list(self._lanes.pop(lane))
+        self._held -= len(others)
         if self._keeps_order:
-            dropped += [m for m in self._ready if m.lane == lane]
-            self._ready = deque(m for m in self._ready if m.lane != lane)
-            dropped += [m for m in self._put_back if m.lane == lane]
+            others += [m for m in (*self._put_back, *self._ready) if m.lane == lane]
             self._put_back = [m for m in self._put_back if m.lane != lane]
+            self._ready = deque(m for m in self._ready if m.lane != lane)
+        dropped = [m for m in others if m.position > message.position]
         for behind in dropped:
             self._mark(behind)
-        return sorted(dropped, key=_turn)
+        if kept := [m for m in others if m.position < message.position]:
+            self._readmit(lane, kept)
+        return dropped
 
     def bury(self, message: Message) -> None:
         """The refused message is dead: its lane goes on."""
@@ -193,7 +200,7 @@ class Window:
         if (lane := message.lane) is not None:
             held = self._lanes.pop(lane)
             self._held -= len(held)
-            self._ready.extendleft(sorted(held, key=_turn, reverse=True))
+            self._readmit(lane, list(held))
 
     def close(self) -> None:
         """Give up what was not sent, but for what stands before something that was.
@@ -201,18 +208,16 @@ class Window:
         Once the rest is settled everything sent can be confirmed, and nobody sends it again.
         """
         last = self._last_sent
-        given_up: set[Lane | None] = set()
+        unsent = [*self._put_back, *self._ready, *chain.from_iterable(self._lanes.values())]
+        given_up = {m.lane for m in unsent if m.is_retry and m.lane is not None}
 
         def is_kept(message: Message) -> bool:
-            if not message.is_retry and message.position < last and message.lane not in given_up:
-                return True
-            given_up.add(message.lane)
-            return message.lane is None and not message.is_retry and message.position < last
+            return message.position < last and not message.is_retry and message.lane not in given_up
 
-        self._put_back = [m for m in sorted(self._put_back, key=_turn) if is_kept(m)]
-        self._ready = deque(m for m in self._ready if is_kept(m))
+        self._put_back = list(filter(is_kept, self._put_back))
+        self._ready = deque(filter(is_kept, self._ready))
         for lane, waiting in self._lanes.items():
-            self._lanes[lane] = deque(m for m in waiting if is_kept(m))
+            self._lanes[lane] = deque(filter(is_kept, waiting))
         self._held = sum(map(len, self._lanes.values()))
 
     def abandon(self) -> None:
@@ -249,6 +254,15 @@ class Window:
             self._held -= 1
         else:
             del self._lanes[lane]
+
+    def _readmit(self, lane: Lane, messages: list[Message]) -> None:
+        if self._keeps_order:
+            self._ready.extendleft(sorted(messages, key=_turn, reverse=True))
+            return
+        first, *rest = messages
+        self._ready.append(first)
+        self._lanes[lane] = deque(rest)
+        self._held += len(rest)
 
     def _mark(self, message: Message) -> None:
         if not message.is_retry:
