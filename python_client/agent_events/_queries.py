@@ -88,6 +88,7 @@ _COLUMNS = {
     "set_relay": ", ".join(field.name for field in fields(RelaySettings)),
     "drop_relay": "drop_relay",
 }
+_NAMES = {"position": '"position"'}  # a key word of SQL
 PROCEDURES = frozenset(
     {"maintain", "archive_partition", "restore_partition", "set_partition_interval"}
 )
@@ -125,7 +126,7 @@ def bind(function: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, An
 
 @cache
 def _call(function: str, names: frozenset[str]) -> str:
-    arguments = ", ".join(f"{name} => %({name})s" for name in sorted(names))
+    arguments = ", ".join(f"{_NAMES.get(name, name)} => %({name})s" for name in sorted(names))
     if function in PROCEDURES:
         return f"call ledger.{function}({arguments})"
     return f"select {_COLUMNS[function]} from ledger.{function}({arguments})"
