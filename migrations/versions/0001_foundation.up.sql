@@ -207,6 +207,22 @@ end;
 comment on function ledger.permitted_tenants(text) is
   'Tenants that the caller has the privilege (write, read, ...) for; {*} = every tenant.';
 
+-- from sql/schema/permitted_for_any.sql
+-- The tenants that the caller has one of these privileges for; an element * stands for every tenant.
+create or replace function ledger.permitted_for_any(privileges text[])
+returns text[]
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select coalesce(array_agg(distinct t.tenant_id), '{}')
+  from unnest(permitted_for_any.privileges) as p (privilege)
+  cross join unnest(ledger.permitted_tenants(p.privilege)) as t (tenant_id);
+end;
+
+comment on function ledger.permitted_for_any(text[]) is
+  'Tenants that the caller has one of the privileges for; * = every tenant.';
+
 -- from sql/schema/acts_for.sql
 create or replace function ledger.acts_for(tenant_id text, privilege text)
 returns boolean
@@ -3093,6 +3109,25 @@ comment on table ledger.outbox is
 comment on column ledger.outbox.headers is
   'Message headers as the caller gave them, e.g. {"traceparent": "..."}; not hashed.';
 
+-- from sql/outbox/outbox_purges.sql
+-- Every drop of a partition of the outbox. The row is what lets the table be dropped: where event
+-- triggers guard the ledger, this table (table_id) and no other, in this transaction and no later.
+create table ledger.outbox_purges (
+  partition_name name primary key,
+  purged_at timestamptz not null,
+  row_count bigint not null,
+  purged_by name not null,
+  event_id uuid not null,
+  table_id oid not null,
+  xact_id xid8 not null default pg_current_xact_id()
+);
+
+comment on table ledger.outbox_purges is
+  'Every partition of the outbox that was dropped, written by ledger.purge_outbox().';
+comment on column ledger.outbox_purges.event_id is
+  'The event ledger.outbox_purged of tenant ledger that records it.';
+comment on column ledger.outbox_purges.table_id is 'oid of the table that was dropped.';
+
 -- from sql/partition/partitions.sql
 -- The manifest: every partition ever made and where it is now.
 create table ledger.partitions (
@@ -3138,6 +3173,7 @@ create table ledger.retention_policy (
   hot_for interval check (hot_for >= interval '1 hour'),
   warm_for interval check (warm_for >= interval '1 hour'),
   cold_for interval check (cold_for >= interval '1 hour'),
+  outbox_for interval check (outbox_for >= interval '1 hour'),
   archive_tablespace name,
   archive_access_method name,
   changed_at timestamptz not null default clock_timestamp(),
@@ -3156,6 +3192,8 @@ comment on column ledger.retention_policy.warm_for is
   'From this age on a partition is due to be exported to a file and dropped.';
 comment on column ledger.retention_policy.cold_for is
   'From this age on a file may be deleted.';
+comment on column ledger.retention_policy.outbox_for is
+  'From this age on a partition of the outbox is dropped, once every relay has delivered it.';
 comment on column ledger.retention_policy.archive_tablespace is
   'Where archived partitions are stored; NULL = where they were.';
 comment on column ledger.retention_policy.archive_access_method is
@@ -3727,13 +3765,14 @@ comment on procedure ledger.set_partition_interval is
 
 -- from sql/partition/set_retention.sql
 -- Sets the retention policy, all of it: what is not given is NULL, for ever. Moves nothing by
--- itself; ledger.maintain() archives what is due, `agent-events cold` exports and drops.
+-- itself; ledger.maintain() archives and purges what is due, `agent-events cold` exports and drops.
 create or replace function ledger.set_retention(
   hot_for interval default null,
   warm_for interval default null,
   cold_for interval default null,
   archive_tablespace name default null,
-  archive_access_method name default null
+  archive_access_method name default null,
+  outbox_for interval default null
 )
 returns ledger.retention_policy
 language plpgsql
@@ -3769,6 +3808,7 @@ begin
     hot_for = set_retention.hot_for,
     warm_for = set_retention.warm_for,
     cold_for = set_retention.cold_for,
+    outbox_for = set_retention.outbox_for,
     archive_tablespace = set_retention.archive_tablespace,
     archive_access_method = set_retention.archive_access_method,
     changed_at = clock_timestamp(),
@@ -3779,16 +3819,16 @@ exception when check_violation then
   raise exception using
     errcode = 'LG009',
     message = 'the retention policy is out of order',
-    detail = 'hot_for <= warm_for <= cold_for, each an hour at least, all counted from the end of '
-      'a partition.',
+    detail = 'hot_for <= warm_for <= cold_for, these and outbox_for an hour at least, all counted '
+      'from the end of a partition.',
     hint = 'select ledger.set_retention(hot_for => ''7 days'', warm_for => ''30 days'', '
       'cold_for => ''365 days'');';
 end
 $$;
 
-comment on function ledger.set_retention(interval, interval, interval, name, name) is
+comment on function ledger.set_retention(interval, interval, interval, name, name, interval) is
   'Sets how long events stay hot, warm and cold, as ages from the end of their partition (NULL = '
-  'for ever), and where archived partitions are stored. For operators of every tenant.';
+  'for ever), where archived partitions are stored, and how long messages stay in the outbox. For operators of every tenant.';
 
 -- from sql/partition/tablespace_of.sql
 -- The tablespace that a table or index is stored in, by name.
@@ -3842,7 +3882,10 @@ select
   ledger.access_method_of(c.oid) as access_method,
   p.moved_at,
   case
-    when p.parent_name <> 'agent_events' or p.to_time > now() - interval '1 hour' then null
+    when p.to_time > now() - interval '1 hour' then null
+    when p.parent_name = 'outbox' then case
+        when p.tier = 'hot' and p.to_time <= now() - r.outbox_for then 'purge'
+      end
     when p.tier = 'hot' and p.to_time <= now() - least(r.hot_for, r.warm_for) then 'archive'
     when p.tier = 'archive' and p.to_time <= now() - r.warm_for then 'cold'
     when p.tier = 'cold' and p.to_time <= now() - r.cold_for then 'expire'
@@ -3860,7 +3903,7 @@ left join pg_catalog.pg_class as c
 
 comment on view ledger.partition_status is
   'Every partition ever made: tier, bounds, age since its end, rows, bytes, and what is due by the '
-  'retention policy (archive, relocate, cold, expire): select * from ledger.partition_status '
+  'retention policy (archive, relocate, cold, expire, purge): select * from ledger.partition_status '
   'order by from_time, parent_name;';
 comment on column ledger.partition_status.row_count is
   'Counted when archived (is_counted), else the planner''s estimate.';
@@ -6360,10 +6403,12 @@ $$;
 comment on function ledger.carried_sweep(ledger.log_sweep) is
   'Part of seal_all() and rebase_log(): the sweep, carried over to this cluster once every log is.';
 
--- from sql/log/seal_all.sql
--- seal() for every tenant that has something new, in one pass over the new events. Locks the logs
--- of those tenants, in the order of their ids. For the roles that operate the ledger; schedule it.
-create or replace function ledger.seal_all()
+-- from sql/log/sweep_log.sql
+-- The work of seal_all(), and of who wants to read on: seals every tenant that has something new, in
+-- one pass over the new events. Locks the sweep, and the logs of those tenants in the order of their
+-- ids, until the transaction ends. Where another session is at it, waits for it, or (wait => false)
+-- leaves it to that one.
+create or replace function ledger.sweep_log(wait boolean default true)
 returns setof ledger.seal_receipt
 language plpgsql
 security definer
@@ -6377,8 +6422,14 @@ declare
   v_seen pg_snapshot;
   v_tenants text[];
 begin
-  perform ledger.require_tenant('*', 'operate');
-  select s.* into strict v_sweep from ledger.log_sweep as s for update;
+  if sweep_log.wait then
+    select s.* into strict v_sweep from ledger.log_sweep as s for update;
+  else
+    select s.* into v_sweep from ledger.log_sweep as s for update skip locked;
+    if not found then
+      return;
+    end if;
+  end if;
   v_sweep := ledger.carried_sweep(v_sweep);
   perform ledger.refuse_other_cluster(
     'this ledger', v_sweep.snapshot, v_sweep.system_identifier
@@ -6403,6 +6454,24 @@ begin
   where v_tenants is not null
     or ledger.is_far_behind(snapshot, v_seen)
     or not ledger.is_past(snapshot, system_identifier);
+end
+$$;
+
+comment on function ledger.sweep_log(boolean) is
+  'Part of seal_all() and of the relay: seals all tenants with new events.';
+
+-- from sql/log/seal_all.sql
+-- seal() for every tenant that has something new, in one pass over the new events. For the roles that
+-- operate the ledger; schedule it.
+create or replace function ledger.seal_all()
+returns setof ledger.seal_receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform ledger.require_tenant('*', 'operate');
+  return query select r.* from ledger.sweep_log() as r;
 end
 $$;
 
@@ -6613,6 +6682,1655 @@ $$;
 
 comment on function ledger.position_of(uuid, text) is
   'Position of an event in its tenant''s log, from 0; NULL while it is not sealed.';
+
+-- from sql/relay/relays.sql
+-- Who takes messages out: one row per destination. A relay is made with its first claim_outbox(), or
+-- by set_relay(), and is the same for all tenants; where it stands is in relay_cursors.
+create table ledger.relays (
+  relay text collate "C" primary key check (relay ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'),
+  is_for_all boolean not null default false,
+  event_types text[] check (event_types <> '{}'),
+  max_attempts int not null default 10 check (max_attempts between 1 and 1000),
+  min_backoff interval not null default interval '1 second' check (min_backoff > interval '0'),
+  max_backoff interval not null default interval '1 hour' check (max_backoff >= min_backoff),
+  created_at timestamptz not null default clock_timestamp(),
+  created_by name not null
+);
+
+comment on table ledger.relays is
+  'Every destination of the outbox and its settings; change them with ledger.set_relay().';
+comment on column ledger.relays.is_for_all is
+  'It serves every tenant, also those that are still to come; else those it has a cursor for.';
+comment on column ledger.relays.event_types is
+  'What it delivers; NULL = every message. The others count as delivered.';
+comment on column ledger.relays.max_attempts is
+  'After so many failed attempts a message is dead.';
+comment on column ledger.relays.min_backoff is
+  'Pause after a first failed attempt; it doubles with each, up to max_backoff, and is jittered.';
+
+-- from sql/relay/relay_cursors.sql
+-- Where a relay stands in the log of a tenant, and who works there now. One small row is all that
+-- delivering a message changes, whatever its size and number.
+create table ledger.relay_cursors (
+  tenant_id text collate "C" not null,
+  relay text collate "C" not null,
+  position bigint not null default -1,
+  claimed_position bigint not null default -1,
+  token bigint not null default 0,
+  lease interval not null default interval '0',
+  leased_until timestamptz,
+  leased_by text,
+  claimed_at timestamptz,
+  confirmed_at timestamptz,
+  primary key (tenant_id, relay),
+  check (claimed_position >= position)
+) with (fillfactor = 50);
+
+comment on table ledger.relay_cursors is
+  'Delivery state of a relay and tenant: the position it reached, and the lease of the worker that '
+  'goes on from there. ledger.relay_status shows it with its lag.';
+comment on column ledger.relay_cursors.position is
+  'Everything up to here is delivered, or parked in ledger.relay_parked; -1 = nothing.';
+comment on column ledger.relay_cursors.claimed_position is
+  'Everything up to here was handed out under the present lease.';
+comment on column ledger.relay_cursors.token is
+  'Fencing token of the last lease, the transaction id of its claim: who comes with another one is '
+  'too late.';
+comment on column ledger.relay_cursors.leased_until is
+  'From then on another worker may take over; NULL = it was given back.';
+
+-- from sql/relay/relay_parked.sql
+-- The troubled messages, and only they: what was not taken, and what waits behind it because it is of
+-- the same aggregate. A row stays, with its history, until its outbox partition is purged.
+create table ledger.relay_parked (
+  tenant_id text collate "C" not null,
+  relay text collate "C" not null,
+  position bigint not null,
+  event_id uuid not null,
+  created_at timestamptz not null,
+  aggregate_type text collate "C",
+  aggregate_id text collate "C",
+  attempts int not null default 0,
+  last_error text,
+  parked_at timestamptz not null default clock_timestamp(),
+  failed_at timestamptz,
+  next_attempt_at timestamptz,
+  token bigint,
+  is_dead boolean not null default false,
+  published_at timestamptz,
+  discarded_at timestamptz,
+  primary key (tenant_id, relay, position)
+);
+
+-- The lane of an aggregate, in order; and whose turn it is. Both hold what is still to be delivered.
+create index relay_parked_lane
+  on ledger.relay_parked (tenant_id, relay, aggregate_type, aggregate_id, position)
+  where published_at is null and not is_dead;
+create index relay_parked_due on ledger.relay_parked (tenant_id, relay, next_attempt_at)
+  where published_at is null and not is_dead and next_attempt_at is not null;
+
+comment on table ledger.relay_parked is
+  'Messages that a destination did not take, and those of the same aggregate that wait behind them.';
+comment on column ledger.relay_parked.attempts is
+  'How often it was tried and not taken; 0 = it waits behind another message of its aggregate.';
+comment on column ledger.relay_parked.next_attempt_at is
+  'When it is due again; NULL = it waits for those before it.';
+comment on column ledger.relay_parked.token is 'The lease under which it was handed out again.';
+comment on column ledger.relay_parked.is_dead is
+  'It is not tried again and stands in nobody''s way: ledger.requeue_dead(), ledger.discard_dead().';
+
+-- from sql/relay/relay_confirmations.sql
+-- When a relay said up to where it had delivered: a row for each confirm_outbox(), that is for a
+-- thousand messages where there are many. It answers when a message went out without an UPDATE per
+-- message.
+create table ledger.relay_confirmations (
+  tenant_id text collate "C" not null,
+  relay text collate "C" not null,
+  through_position bigint not null,
+  confirmed_at timestamptz not null,
+  primary key (tenant_id, relay, through_position)
+);
+
+comment on table ledger.relay_confirmations is
+  'Up to which position a relay had delivered, and when; purged with the outbox.';
+
+-- from sql/relay/outbox_claim.sql
+-- What claim_outbox() hands out.
+create type ledger.outbox_claim as (
+  relay text,
+  tenant_id text,
+  token bigint,
+  after_position bigint,
+  through_position bigint,
+  retries bigint[]  -- noqa: LT01
+);
+
+comment on type ledger.outbox_claim is
+  'Messages that a worker may deliver while its lease lasts: those at after_position < position <= '
+  'through_position, and the parked ones at the positions retries. ledger.read_outbox() gives them.';
+comment on column ledger.outbox_claim.token is
+  'Fencing token: ledger.confirm_outbox() and ledger.fail_outbox() ask for it.';
+
+-- from sql/relay/outbox_message.sql
+-- A message as a relay delivers it: the outbox row and its position in the log.
+create type ledger.outbox_message as (
+  tenant_id text,
+  "position" bigint,
+  id uuid,
+  aggregate_type text,
+  aggregate_id text,
+  event_type text,
+  schema_version int,
+  payload jsonb,
+  trace_id uuid,
+  correlation_id uuid,
+  created_at timestamptz,
+  headers jsonb,
+  attempts int,
+  is_retry boolean
+);
+
+comment on type ledger.outbox_message is 'A message of the outbox, with its position in the log.';
+comment on column ledger.outbox_message.id is
+  'Id of the event, and of the message: what a receiver tells duplicates by.';
+comment on column ledger.outbox_message.attempts is 'How often it was tried before and not taken.';
+comment on column ledger.outbox_message.is_retry is
+  'It was parked: confirm_outbox() wants its position in retried.';
+
+-- from sql/relay/refuse_relay.sql
+-- Raises LG009 unless a text can name a relay.
+create or replace function ledger.refuse_relay(relay text)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if refuse_relay.relay ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format('%s is no name of a relay', coalesce(quote_literal(left(relay, 100)), 'NULL')),
+      hint = 'Use 1 to 63 letters, digits, ".", "_" or "-", beginning with a letter or digit.';
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_relay(text) is 'Raises LG009 for what cannot name a relay.';
+
+-- from sql/relay/refuse_claim.sql
+-- Raises LG009 for arguments that claim_outbox() cannot take.
+create or replace function ledger.refuse_claim(
+  relay text,
+  batch_size int,
+  lease interval,
+  token bigint,
+  tenant_id text
+)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform ledger.refuse_relay(refuse_claim.relay);
+  if refuse_claim.batch_size between 1 and 10000 is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format('batch_size is %s', coalesce(refuse_claim.batch_size::text, 'NULL')),
+      hint = 'Claim 1 to 10000 messages at a time.';
+  elsif refuse_claim.lease between interval '1 second' and interval '1 hour' is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format('lease is %s', coalesce(refuse_claim.lease::text, 'NULL')),
+      hint = 'A lease lasts for a second to an hour, and is renewed by every claim and confirmation.';
+  elsif refuse_claim.token is not null and refuse_claim.tenant_id is null then
+    raise exception using
+      errcode = 'LG009',
+      message = 'a token without a tenant',
+      hint = 'A lease is for one tenant: give tenant_id as claim_outbox() returned it.';
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_claim(text, int, interval, bigint, text) is
+  'Part of claim_outbox(): raises LG009 for arguments that it cannot take.';
+
+-- from sql/relay/ensure_relay.sql
+-- Makes a relay with its first claim. That it serves every tenant, also those that are still to come,
+-- is noted: their messages must not be purged before it had them.
+create or replace function ledger.ensure_relay(relay text, is_for_all boolean)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  if exists (
+    select from ledger.relays as r
+    where r.relay = ensure_relay.relay and (r.is_for_all or not ensure_relay.is_for_all)
+  ) then
+    return;
+  end if;
+  insert into ledger.relays as r (relay, is_for_all, created_by)
+  values (ensure_relay.relay, ensure_relay.is_for_all, ledger.caller())
+  on conflict (relay) do update set is_for_all = r.is_for_all or excluded.is_for_all;
+end
+$$;
+
+comment on function ledger.ensure_relay(text, boolean) is
+  'Part of claim_outbox(): makes a relay that is not there yet.';
+
+-- from sql/relay/refuse_lease.sql
+-- Raises LG014: the worker with this token no longer works there.
+create or replace function ledger.refuse_lease(
+  relay text,
+  token bigint,
+  relay_cursor ledger.relay_cursors
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using
+    errcode = 'LG014',
+    message = format(
+      'the lease of relay %s with token %s is lost',
+      coalesce(refuse_lease.relay, 'NULL'), coalesce(refuse_lease.token::text, 'NULL')
+    ),
+    detail = case
+      when (relay_cursor).token is null then 'Nobody claimed anything there.'
+      when (relay_cursor).leased_until is null then 'It was given back, or the relay was rewound.'
+      else format(
+        '%s has claimed it at %s.', (relay_cursor).leased_by, (relay_cursor).claimed_at
+      )
+    end,
+    hint = 'Drop what you hold and claim anew: what you had not confirmed is delivered by others.';
+end
+$$;
+
+comment on function ledger.refuse_lease(text, bigint, ledger.relay_cursors) is
+  'Part of the relay: raises LG014.';
+
+-- from sql/relay/require_lease.sql
+-- The cursor, locked, of a lease that still holds: nobody else has claimed it since. That its time is
+-- over does no harm as long as nobody did.
+create or replace function ledger.require_lease(relay text, token bigint, tenant_id text)
+returns ledger.relay_cursors
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_cursor ledger.relay_cursors;
+begin
+  select c.* into v_cursor
+  from ledger.relay_cursors as c
+  where c.tenant_id = require_lease.tenant_id and c.relay = require_lease.relay
+  for update;
+  if v_cursor.token = require_lease.token and v_cursor.leased_until is not null then
+    return v_cursor;
+  end if;
+  perform ledger.refuse_lease(require_lease.relay, require_lease.token, v_cursor);
+end
+$$;
+
+comment on function ledger.require_lease(text, bigint, text) is
+  'Part of the relay: the cursor of a lease, locked; LG014 when the lease is lost.';
+
+-- from sql/relay/lock_cursor.sql
+-- The cursor of a relay and tenant, locked until the transaction ends; who changes delivery state
+-- begins here. It is made where it is missing. NULL when another session holds it and we do not wait.
+create or replace function ledger.lock_cursor(relay text, tenant_id text, wait boolean default true)
+returns ledger.relay_cursors
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_cursor ledger.relay_cursors;
+begin
+  insert into ledger.relay_cursors (tenant_id, relay)
+  select lock_cursor.tenant_id, lock_cursor.relay
+  where not exists (
+    select from ledger.relay_cursors as c
+    where c.tenant_id = lock_cursor.tenant_id and c.relay = lock_cursor.relay
+  )
+  on conflict do nothing;
+  if lock_cursor.wait then
+    select c.* into v_cursor
+    from ledger.relay_cursors as c
+    where c.tenant_id = lock_cursor.tenant_id and c.relay = lock_cursor.relay
+    for update;
+  else
+    select c.* into v_cursor
+    from ledger.relay_cursors as c
+    where c.tenant_id = lock_cursor.tenant_id and c.relay = lock_cursor.relay
+    for update skip locked;
+  end if;
+  return v_cursor;
+end
+$$;
+
+comment on function ledger.lock_cursor(text, text, boolean) is
+  'Part of the relay: the cursor of a relay and tenant, locked.';
+
+-- from sql/relay/has_due_retries.sql
+-- Whether some parked message of a relay and tenant may be tried again.
+create or replace function ledger.has_due_retries(relay text, tenant_id text)
+returns boolean
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select
+    from ledger.relay_parked as p
+    where p.tenant_id = has_due_retries.tenant_id
+      and p.relay = has_due_retries.relay
+      and p.published_at is null
+      and not p.is_dead
+      and p.next_attempt_at <= clock_timestamp()
+  )
+$$;
+
+comment on function ledger.has_due_retries(text, text) is
+  'Part of claim_outbox(): whether a parked message may be tried again.';
+
+-- from sql/relay/find_cursor.sql
+-- The cursor that a worker goes on with, locked: of a tenant that it may relay for and nobody works
+-- for, where something is to be delivered; the one that was claimed longest ago comes first. What
+-- others are just claiming is passed over. NULL when there is nothing to do.
+create or replace function ledger.find_cursor(relay text, tenant_ids text[])
+returns ledger.relay_cursors
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_head record;
+  v_cursor ledger.relay_cursors;
+begin
+  for v_head in
+    select h.tenant_id, h.tree_size
+    from ledger.log_heads as h
+    left join ledger.relay_cursors as c
+      on c.tenant_id = h.tenant_id and c.relay = find_cursor.relay
+    where (h.tenant_id = any(find_cursor.tenant_ids) or find_cursor.tenant_ids = '{*}')
+      and coalesce(c.leased_until <= clock_timestamp(), true)
+      and (
+        h.tree_size > coalesce(c.position, -1) + 1
+        or h.tenant_id in (
+          select p.tenant_id
+          from ledger.relay_parked as p
+          where p.relay = find_cursor.relay
+            and p.published_at is null
+            and not p.is_dead
+            and p.next_attempt_at <= clock_timestamp()
+        )
+      )
+    order by c.claimed_at nulls first, h.tenant_id
+  loop
+    v_cursor := ledger.lock_cursor(find_cursor.relay, v_head.tenant_id, wait => false);
+    if v_cursor.tenant_id is not null
+      and coalesce(v_cursor.leased_until <= clock_timestamp(), true)
+      and (
+        v_head.tree_size > v_cursor.position + 1
+        or ledger.has_due_retries(find_cursor.relay, v_head.tenant_id)
+      )
+    then
+      return v_cursor;
+    end if;
+  end loop;
+  return null;
+end
+$$;
+
+comment on function ledger.find_cursor(text, text[]) is
+  'Part of claim_outbox(): the cursor that a worker goes on with, locked.';
+
+-- from sql/relay/outbox_range.sql
+-- Messages of the outbox at a range of positions, in order. The page of positions comes first and
+-- the messages after it by key: a plain join with a limit would have the planner hash the whole
+-- tail. Inlined by the planner.
+create or replace function ledger.outbox_range(
+  tenant_id text,
+  after_position bigint,
+  through_position bigint
+)
+returns table (
+  "position" bigint,
+  id uuid,
+  aggregate_type text,
+  aggregate_id text,
+  event_type text,
+  schema_version int,
+  payload jsonb,
+  trace_id uuid,
+  correlation_id uuid,
+  created_at timestamptz,
+  headers jsonb
+)
+language sql
+stable
+begin atomic
+  select
+    l.position, o.id, o.aggregate_type, o.aggregate_id, o.event_type::text, o.schema_version,
+    o.payload, o.trace_id, o.correlation_id, o.created_at, o.headers
+  from (
+    select e.position, e.created_at, e.event_id
+    from ledger.log_entries as e
+    where e.tenant_id = outbox_range.tenant_id
+      and e.position > outbox_range.after_position
+      and e.position <= outbox_range.through_position
+    order by e.position
+    offset 0
+  ) as l
+  join ledger.outbox as o
+    on o.tenant_id = outbox_range.tenant_id and o.created_at = l.created_at and o.id = l.event_id;
+end;
+
+comment on function ledger.outbox_range(text, bigint, bigint) is
+  'Part of the relay: messages at positions after_position < position <= through_position.';
+
+-- from sql/relay/park_followers.sql
+-- Parks the messages of a range that belong to an aggregate of which another message is parked:
+-- they wait their turn behind it.
+create or replace function ledger.park_followers(
+  relay text,
+  tenant_id text,
+  after_position bigint,
+  through_position bigint
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+as $$
+#variable_conflict use_column
+begin
+  if not exists (
+    select
+    from ledger.relay_parked as p
+    where p.tenant_id = park_followers.tenant_id
+      and p.relay = park_followers.relay
+      and p.aggregate_id is not null
+      and p.published_at is null
+      and not p.is_dead
+  ) then
+    return;
+  end if;
+
+  insert into ledger.relay_parked (
+    tenant_id, relay, position, event_id, created_at, aggregate_type, aggregate_id
+  )
+  select
+    park_followers.tenant_id, r.relay, o.position, o.id, o.created_at, o.aggregate_type,
+    o.aggregate_id
+  from ledger.relays as r
+  cross join ledger.outbox_range(
+    park_followers.tenant_id, park_followers.after_position, park_followers.through_position
+  ) as o
+  where r.relay = park_followers.relay
+    and (r.event_types is null or o.event_type = any(r.event_types))
+    and exists (
+      select
+      from ledger.relay_parked as p
+      where p.tenant_id = park_followers.tenant_id
+        and p.relay = park_followers.relay
+        and p.aggregate_type = o.aggregate_type
+        and p.aggregate_id = o.aggregate_id
+        and p.published_at is null
+        and not p.is_dead
+        and p.position < o.position
+    )
+  on conflict do nothing;
+end
+$$;
+
+comment on function ledger.park_followers(text, text, bigint, bigint) is
+  'Part of the relay: parks messages of a range behind a parked one of their aggregate.';
+
+-- from sql/relay/take_retries.sql
+-- Hands out parked messages whose time has come, and with each those that wait behind it in its
+-- lane: their positions. What is handed out under this lease already is not handed out twice.
+create or replace function ledger.take_retries(
+  relay text,
+  tenant_id text,
+  token bigint,
+  batch_size int
+)
+returns bigint[]
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_positions bigint[];
+begin
+  if not ledger.has_due_retries(take_retries.relay, take_retries.tenant_id) then
+    return '{}';
+  end if;
+
+  with heads as (
+    select p.*
+    from ledger.relay_parked as p
+    where p.tenant_id = take_retries.tenant_id
+      and p.relay = take_retries.relay
+      and p.published_at is null
+      and not p.is_dead
+      and p.next_attempt_at <= clock_timestamp()
+      and p.token is distinct from take_retries.token
+      and not exists (
+        select
+        from ledger.relay_parked as b
+        where b.tenant_id = p.tenant_id
+          and b.relay = p.relay
+          and b.aggregate_type = p.aggregate_type
+          and b.aggregate_id = p.aggregate_id
+          and b.position < p.position
+          and b.published_at is null
+          and not b.is_dead
+      )
+    order by p.next_attempt_at
+    limit take_retries.batch_size
+  ),
+  taken as (
+    select h.position from heads as h
+    union all
+    select w.position
+    from heads as h
+    cross join lateral (
+      select b.position
+      from ledger.relay_parked as b
+      where b.tenant_id = h.tenant_id
+        and b.relay = h.relay
+        and b.aggregate_type = h.aggregate_type
+        and b.aggregate_id = h.aggregate_id
+        and b.position > h.position
+        and b.published_at is null
+        and not b.is_dead
+        and b.token is distinct from take_retries.token
+      order by b.position
+      limit take_retries.batch_size
+    ) as w
+    order by position
+    limit take_retries.batch_size
+  ),
+  marked as (
+    update ledger.relay_parked as p
+    set token = take_retries.token
+    from taken as t
+    where p.tenant_id = take_retries.tenant_id
+      and p.relay = take_retries.relay
+      and p.position = t.position
+    returning p.position
+  )
+  select array_agg(m.position order by m.position) into v_positions from marked as m;
+  return coalesce(v_positions, '{}');
+end
+$$;
+
+comment on function ledger.take_retries(text, text, bigint, int) is
+  'Part of claim_outbox(): hands out parked messages that are due, with what waits behind them.';
+
+-- from sql/relay/claim_outbox.sql
+-- Hands out the next messages of one tenant to a worker and leases the relay's cursor to it: nobody
+-- else delivers for that relay and tenant while the lease lasts, so that aggregates stay in order.
+-- With a token it goes on under that lease, behind what it handed out before. What was committed is
+-- sealed first, unless another session is at it. Reads no message: rows that travel to a client that
+-- is slow, or gone, must not do so under the locks that are taken here. These are the sweep's, those
+-- of the logs that are sealed, and the cursor, until the transaction ends: commit at once.
+create or replace function ledger.claim_outbox(
+  relay text,
+  batch_size int default 1000,
+  lease interval default interval '30 seconds',
+  tenant_id text default null,
+  token bigint default null
+)
+returns setof ledger.outbox_claim
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenants text[] := ledger.permitted_tenants('relay');
+  v_token bigint := coalesce(claim_outbox.token, pg_current_xact_id()::text::bigint);
+  v_cursor ledger.relay_cursors;
+  v_after bigint;
+  v_through bigint;
+  v_retries bigint[];
+begin
+  perform ledger.refuse_claim(
+    claim_outbox.relay, claim_outbox.batch_size, claim_outbox.lease, claim_outbox.token,
+    claim_outbox.tenant_id
+  );
+  perform ledger.require_read_committed('claiming messages');
+  if claim_outbox.tenant_id is not null then
+    perform ledger.require_tenant(claim_outbox.tenant_id, 'relay');
+    v_tenants := array[claim_outbox.tenant_id];
+  elsif v_tenants = '{}' then
+    perform ledger.require_tenant('*', 'relay');
+  end if;
+  perform ledger.ensure_relay(claim_outbox.relay, v_tenants = '{*}');
+  perform ledger.sweep_log(wait => false);
+
+  if claim_outbox.token is null then
+    v_cursor := ledger.find_cursor(claim_outbox.relay, v_tenants);
+    v_after := v_cursor.position;
+  else
+    v_cursor := ledger.require_lease(
+      claim_outbox.relay, claim_outbox.token, claim_outbox.tenant_id
+    );
+    v_after := v_cursor.claimed_position;
+  end if;
+  if v_cursor.tenant_id is null then
+    return;
+  end if;
+
+  select least(v_after + claim_outbox.batch_size, greatest(h.tree_size - 1, v_after))
+  into strict v_through
+  from ledger.log_heads as h
+  where h.tenant_id = v_cursor.tenant_id;
+  perform ledger.park_followers(claim_outbox.relay, v_cursor.tenant_id, v_after, v_through);
+  v_retries := ledger.take_retries(
+    claim_outbox.relay, v_cursor.tenant_id, v_token, claim_outbox.batch_size
+  );
+  update ledger.relay_cursors as c
+  set
+    claimed_position = v_through,
+    token = v_token,
+    lease = claim_outbox.lease,
+    leased_until = clock_timestamp() + claim_outbox.lease,
+    leased_by = coalesce(nullif(current_setting('application_name'), ''), ledger.caller()),
+    claimed_at = clock_timestamp()
+  where c.tenant_id = v_cursor.tenant_id and c.relay = claim_outbox.relay;
+  if v_through > v_after or v_retries <> '{}' then
+    return next row(
+      claim_outbox.relay, v_cursor.tenant_id, v_token, v_after, v_through, v_retries
+    )::ledger.outbox_claim;
+  end if;
+end
+$$;
+
+comment on function ledger.claim_outbox(text, int, interval, text, bigint) is
+  'Leases the next messages of one tenant to a worker of a relay: one row, or none when nothing is '
+  'due. Then: select * from ledger.read_outbox(claim), deliver, ledger.confirm_outbox(). token (with '
+  'its tenant_id) goes on under a lease that you hold; LG014 when it is lost. The relay is made with '
+  'its first claim, and begins with the oldest message.';
+
+-- from sql/relay/read_outbox.sql
+-- The messages of a claim: those that are tried again, then the new ones in the order of the log.
+-- What was parked or delivered since the claim is left out. Locks nothing, so that it may take as
+-- long as the client wants. Volatile: in one statement with the claim it sees what that one parked.
+-- Messages are found by key one after the other, whatever statistics say of a partition that was
+-- empty when it was analyzed.
+create or replace function ledger.read_outbox(claim ledger.outbox_claim)
+returns setof ledger.outbox_message
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+as $$
+#variable_conflict use_column
+declare
+  v_claim ledger.outbox_claim := read_outbox.claim;
+  v_cursor ledger.relay_cursors;
+  v_event_types text[];
+  v_parked bigint[];
+begin
+  perform ledger.require_tenant(v_claim.tenant_id, 'relay');
+  select c.* into v_cursor
+  from ledger.relay_cursors as c
+  where c.tenant_id = v_claim.tenant_id and c.relay = v_claim.relay;
+  if (v_cursor.token = v_claim.token and v_cursor.leased_until is not null) is not true then
+    perform ledger.refuse_lease(v_claim.relay, v_claim.token, v_cursor);
+  end if;
+
+  if v_claim.retries <> '{}' then
+    return query
+    select
+      p.tenant_id, p.position, o.id, o.aggregate_type, o.aggregate_id, o.event_type::text,
+      o.schema_version, o.payload, o.trace_id, o.correlation_id, o.created_at, o.headers,
+      p.attempts, true
+    from ledger.relay_parked as p
+    join ledger.outbox as o
+      on o.tenant_id = p.tenant_id and o.created_at = p.created_at and o.id = p.event_id
+    where p.tenant_id = v_claim.tenant_id
+      and p.relay = v_claim.relay
+      and p.position = any(v_claim.retries)
+      and p.token = v_claim.token
+      and p.published_at is null
+      and not p.is_dead
+    order by p.position;
+  end if;
+
+  select r.event_types into v_event_types from ledger.relays as r where r.relay = v_claim.relay;
+  v_parked := array(
+    select p.position
+    from ledger.relay_parked as p
+    where p.tenant_id = v_claim.tenant_id
+      and p.relay = v_claim.relay
+      and p.position > v_claim.after_position
+      and p.position <= v_claim.through_position
+  );
+  return query
+  select
+    v_claim.tenant_id, o.position, o.id, o.aggregate_type, o.aggregate_id, o.event_type,
+    o.schema_version, o.payload, o.trace_id, o.correlation_id, o.created_at, o.headers, 0, false
+  from ledger.outbox_range(
+    v_claim.tenant_id, v_claim.after_position, v_claim.through_position
+  ) as o
+  where o.position <> all(v_parked)
+    and (v_event_types is null or o.event_type = any(v_event_types))
+  order by o.position;
+end
+$$;
+
+comment on function ledger.read_outbox(ledger.outbox_claim) is
+  'The messages of a claim, retries first, then in the order of the log; none where the events of '
+  'the range are not published or of other types: confirm through_position and claim again. LG014 '
+  'when the lease is lost.';
+
+-- from sql/relay/wake_lane.sql
+-- The first message that waits in the lane of an aggregate is due now, unless it has its time already.
+create or replace function ledger.wake_lane(
+  relay text,
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text
+)
+returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  update ledger.relay_parked as p
+  set next_attempt_at = clock_timestamp()
+  where p.tenant_id = wake_lane.tenant_id
+    and p.relay = wake_lane.relay
+    and p.next_attempt_at is null
+    and p.position = (
+      select w.position
+      from ledger.relay_parked as w
+      where w.tenant_id = wake_lane.tenant_id
+        and w.relay = wake_lane.relay
+        and w.aggregate_type = wake_lane.aggregate_type
+        and w.aggregate_id = wake_lane.aggregate_id
+        and w.published_at is null
+        and not w.is_dead
+      order by w.position
+      limit 1
+    )
+$$;
+
+comment on function ledger.wake_lane(text, text, text, text) is
+  'Part of the relay: the next parked message of an aggregate is due now.';
+
+-- from sql/relay/settle_retries.sql
+-- Parked messages that were delivered after all; the lanes they stood in go on.
+create or replace function ledger.settle_retries(
+  relay text,
+  tenant_id text,
+  token bigint,
+  positions bigint[]
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_lane record;
+begin
+  for v_lane in
+    with settled as (
+      update ledger.relay_parked as p
+      set published_at = clock_timestamp(), next_attempt_at = null
+      where p.tenant_id = settle_retries.tenant_id
+        and p.relay = settle_retries.relay
+        and p.position = any(settle_retries.positions)
+        and p.token = settle_retries.token
+        and p.published_at is null
+        and not p.is_dead
+      returning p.aggregate_type, p.aggregate_id
+    )
+    select distinct s.aggregate_type, s.aggregate_id
+    from settled as s
+    where s.aggregate_id is not null
+  loop
+    perform ledger.wake_lane(
+      settle_retries.relay, settle_retries.tenant_id, v_lane.aggregate_type, v_lane.aggregate_id
+    );
+  end loop;
+end
+$$;
+
+comment on function ledger.settle_retries(text, text, bigint, bigint[]) is
+  'Part of confirm_outbox(): parked messages were delivered.';
+
+-- from sql/relay/confirm_outbox.sql
+-- A worker says what it has delivered: everything that was handed out up to a position, and retries
+-- by theirs. Renews the lease, or gives it back. Locks the cursor.
+create or replace function ledger.confirm_outbox(
+  relay text,
+  token bigint,
+  through_position bigint default null,
+  retried bigint[] default '{}',
+  release boolean default false,
+  tenant_id text default null
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(confirm_outbox.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_cursor ledger.relay_cursors;
+  v_through bigint;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'relay');
+  v_cursor := ledger.require_lease(confirm_outbox.relay, confirm_outbox.token, v_tenant_id);
+  v_through := greatest(confirm_outbox.through_position, v_cursor.position);
+  if v_through > v_cursor.claimed_position then
+    raise exception using
+      errcode = 'LG009',
+      message = format('position %s was not handed out', confirm_outbox.through_position),
+      detail = format(
+        'Relay %s claimed up to %s for tenant %s.',
+        confirm_outbox.relay, v_cursor.claimed_position, v_tenant_id
+      ),
+      hint = 'Confirm positions that claim_outbox() returned.';
+  end if;
+
+  if confirm_outbox.retried <> '{}' then
+    perform ledger.settle_retries(
+      confirm_outbox.relay, v_tenant_id, confirm_outbox.token, confirm_outbox.retried
+    );
+  end if;
+  if v_through > v_cursor.position then
+    insert into ledger.relay_confirmations (tenant_id, relay, through_position, confirmed_at)
+    values (v_tenant_id, confirm_outbox.relay, v_through, clock_timestamp());
+  end if;
+  update ledger.relay_cursors as c
+  set
+    position = v_through,
+    leased_until = case
+      when confirm_outbox.release is not true then clock_timestamp() + c.lease
+    end,
+    confirmed_at = case
+      when v_through > c.position or confirm_outbox.retried <> '{}' then clock_timestamp()
+      else c.confirmed_at
+    end
+  where c.tenant_id = v_tenant_id and c.relay = confirm_outbox.relay;
+end
+$$;
+
+comment on function ledger.confirm_outbox(text, bigint, bigint, bigint[], boolean, text) is
+  'Everything handed out up to through_position is delivered (or parked by fail_outbox()), and so are '
+  'the retries at the positions retried. Renews the lease of the token; release => true gives it '
+  'back. LG014 when the lease is lost: nothing is confirmed.';
+
+-- from sql/relay/backoff.sql
+-- Pause before the next attempt: doubling from min_backoff, at most max_backoff, and between half and
+-- all of that by chance, so that what failed together does not come back together. retry_after, what
+-- the destination asked for, counts if it is longer, up to a day.
+create or replace function ledger.backoff(
+  attempts int,
+  min_backoff interval,
+  max_backoff interval,
+  retry_after interval
+)
+returns interval
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+return greatest(
+  make_interval(
+    secs => (0.5 + random() / 2) * least(
+      extract(epoch from backoff.max_backoff)::double precision,
+      extract(epoch from backoff.min_backoff)::double precision
+      * 2.0::double precision ^ least(backoff.attempts - 1, 60)
+    )
+  ),
+  least(coalesce(backoff.retry_after, interval '0'), interval '1 day')
+);
+
+comment on function ledger.backoff(int, interval, interval, interval) is
+  'Part of fail_outbox(): the pause before the next attempt.';
+
+-- from sql/relay/park_message.sql
+-- Parks a message that was handed out, unless it is parked already; returns its row.
+create or replace function ledger.park_message(relay text, tenant_id text, "position" bigint)
+returns ledger.relay_parked
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_parked ledger.relay_parked;
+begin
+  insert into ledger.relay_parked (
+    tenant_id, relay, position, event_id, created_at, aggregate_type, aggregate_id
+  )
+  select
+    park_message.tenant_id, park_message.relay, o.position, o.id, o.created_at,
+    o.aggregate_type, o.aggregate_id
+  from ledger.outbox_range(
+    park_message.tenant_id, park_message.position - 1, park_message.position
+  ) as o
+  on conflict do nothing;
+  select p.* into v_parked
+  from ledger.relay_parked as p
+  where p.tenant_id = park_message.tenant_id
+    and p.relay = park_message.relay
+    and p.position = park_message.position
+    and p.published_at is null
+    and not p.is_dead;
+  if not found then
+    raise exception using
+      errcode = 'LG009',
+      message = format('no message at position %s can fail', park_message.position),
+      detail = 'It is dead or delivered already, or the event there is not published.',
+      hint = 'Give the position of a message that read_outbox() returned.';
+  end if;
+  return v_parked;
+end
+$$;
+
+comment on function ledger.park_message(text, text, bigint) is
+  'Part of fail_outbox(): the row of a parked message, made if need be.';
+
+-- from sql/relay/fail_outbox.sql
+-- A destination did not take a message: it is parked and tried again later, or is dead after
+-- max_attempts. While it is not dead, what was handed out of the same aggregate waits behind it: the
+-- worker drops those unsent. Everything else flows on. Locks the cursor.
+create or replace function ledger.fail_outbox(
+  relay text,
+  token bigint,
+  "position" bigint,
+  error text,
+  retry_after interval default null,
+  is_permanent boolean default false,
+  tenant_id text default null
+)
+returns ledger.relay_parked
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(fail_outbox.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_cursor ledger.relay_cursors;
+  v_relay ledger.relays;
+  v_parked ledger.relay_parked;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'relay');
+  v_cursor := ledger.require_lease(fail_outbox.relay, fail_outbox.token, v_tenant_id);
+  select r.* into strict v_relay from ledger.relays as r where r.relay = fail_outbox.relay;
+  if fail_outbox.position <= v_cursor.claimed_position is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'position %s was not handed out', coalesce(fail_outbox.position::text, 'NULL')
+      ),
+      hint = 'Give the position of a message that read_outbox() returned.';
+  end if;
+
+  v_parked := ledger.park_message(fail_outbox.relay, v_tenant_id, fail_outbox.position);
+  update ledger.relay_parked as p
+  set
+    attempts = p.attempts + 1,
+    last_error = left(coalesce(fail_outbox.error, 'no reason given'), 2000),
+    failed_at = clock_timestamp(),
+    token = null,
+    is_dead = fail_outbox.is_permanent is true or p.attempts + 1 >= v_relay.max_attempts,
+    next_attempt_at = case
+      when fail_outbox.is_permanent is not true and p.attempts + 1 < v_relay.max_attempts
+        then clock_timestamp() + ledger.backoff(
+          p.attempts + 1, v_relay.min_backoff, v_relay.max_backoff, fail_outbox.retry_after
+        )
+    end
+  where p.tenant_id = v_tenant_id
+    and p.relay = fail_outbox.relay
+    and p.position = fail_outbox.position
+  returning p.* into v_parked;
+
+  if v_parked.aggregate_id is not null then
+    if v_parked.is_dead then
+      perform ledger.wake_lane(
+        fail_outbox.relay, v_tenant_id, v_parked.aggregate_type, v_parked.aggregate_id
+      );
+    else
+      perform ledger.park_followers(
+        fail_outbox.relay, v_tenant_id, greatest(v_cursor.position, v_parked.position),
+        v_cursor.claimed_position
+      );
+      update ledger.relay_parked as p
+      set token = null, next_attempt_at = null
+      where p.tenant_id = v_tenant_id
+        and p.relay = fail_outbox.relay
+        and p.aggregate_type = v_parked.aggregate_type
+        and p.aggregate_id = v_parked.aggregate_id
+        and p.position > v_parked.position
+        and p.published_at is null
+        and not p.is_dead;
+    end if;
+  end if;
+  return v_parked;
+end
+$$;
+
+comment on function ledger.fail_outbox(text, bigint, bigint, text, interval, boolean, text) is
+  'The destination did not take the message at this position: it is parked, and tried again after a '
+  'pause that doubles (at least retry_after), or is dead (is_permanent, or after the relay''s '
+  'max_attempts). What was handed out of its aggregate after it must not be delivered now. Returns '
+  'its row: attempts, next_attempt_at, is_dead. LG014 when the lease is lost.';
+
+-- from sql/relay/relay_tenants.sql
+-- Which tenants each relay serves, and where it stands: those it has a cursor for and, where it serves
+-- all, those that nobody has claimed yet.
+create or replace view ledger.relay_tenants as
+select
+  r.relay, h.tenant_id, h.tree_size, coalesce(c.position, -1) as position, c.leased_by,
+  c.leased_until, c.claimed_at, c.confirmed_at
+from ledger.relays as r
+cross join ledger.log_heads as h
+left join ledger.relay_cursors as c on c.tenant_id = h.tenant_id and c.relay = r.relay
+where r.is_for_all or c.tenant_id is not null;
+
+comment on view ledger.relay_tenants is
+  'Part of relay_status and of purging: every relay and tenant that it serves, and the position '
+  'it reached.';
+
+-- from sql/relay/relay_status.sql
+-- How far behind every relay is, and what it has trouble with. What is not sealed yet is not counted:
+-- the next claim seals it. For the tenants that you may relay, operate or read.
+create or replace view ledger.relay_status with (security_barrier = true) as
+select
+  t.relay,
+  t.tenant_id,
+  t.position,
+  t.tree_size - 1 - t.position as lag_messages,
+  coalesce(
+    extract(epoch from clock_timestamp() - next_entry.created_at), 0
+  )::double precision as lag_seconds,
+  parked.parked,
+  parked.dead,
+  case when t.leased_until > clock_timestamp() then t.leased_by end as leased_by,
+  case when t.leased_until > clock_timestamp() then t.leased_until end as leased_until,
+  t.claimed_at,
+  t.confirmed_at
+from ledger.relay_tenants as t
+left join ledger.log_entries as next_entry
+  on next_entry.tenant_id = t.tenant_id and next_entry.position = t.position + 1
+cross join lateral (
+  select
+    count(*) filter (where p.published_at is null and not p.is_dead) as parked,
+    count(*) filter (where p.is_dead and p.discarded_at is null) as dead
+  from ledger.relay_parked as p
+  where p.tenant_id = t.tenant_id and p.relay = t.relay
+) as parked
+where (
+  t.tenant_id = any((select ledger.permitted_for_any('{relay,operate,read}'))::text[])
+  or '*' = any((select ledger.permitted_for_any('{relay,operate,read}'))::text[])
+);
+
+comment on view ledger.relay_status is
+  'Per relay and tenant: how far it is (position), how far behind in messages and seconds, parked and '
+  'dead messages, and who works there: select * from ledger.relay_status order by lag_seconds desc;';
+comment on column ledger.relay_status.lag_messages is
+  'Positions of the log behind it; events that are not published count too.';
+comment on column ledger.relay_status.lag_seconds is
+  'Age of the oldest event that is not delivered, 0 when there is none. Parked messages do not count.';
+comment on column ledger.relay_status.parked is
+  'Messages that wait to be tried again, or behind such a one.';
+comment on column ledger.relay_status.dead is
+  'Messages that are given up until ledger.requeue_dead().';
+
+-- from sql/relay/outbox_status.sql
+-- The outbox as it is known from tables that are updated per message: who published what, when, and
+-- how often it was tried. Computed, so that delivering updates nothing. A row per message and relay
+-- that serves its tenant; none where the relay does not deliver such events.
+create or replace view ledger.outbox_status with (security_barrier = true) as
+select
+  t.relay,
+  o.tenant_id,
+  l.position,
+  o.id,
+  o.event_type::text as event_type,
+  o.aggregate_type,
+  o.aggregate_id,
+  o.created_at,
+  case
+    when p.position is not null then p.published_at
+    when l.position <= t.position then (
+      select f.confirmed_at
+      from ledger.relay_confirmations as f
+      where f.tenant_id = t.tenant_id
+        and f.relay = t.relay
+        and f.through_position >= l.position
+      order by f.through_position
+      limit 1
+    )
+  end as published_at,
+  coalesce(
+    p.attempts + (p.published_at is not null)::int, (l.position <= t.position)::int, 0
+  ) as attempts,
+  p.last_error,
+  p.next_attempt_at,
+  coalesce(p.is_dead, false) as is_dead,
+  p.discarded_at
+from ledger.outbox as o
+join ledger.relay_tenants as t on t.tenant_id = o.tenant_id
+join ledger.relays as r on r.relay = t.relay
+left join ledger.log_entries as l on l.tenant_id = o.tenant_id and l.event_id = o.id
+left join ledger.relay_parked as p
+  on p.tenant_id = o.tenant_id and p.relay = t.relay and p.position = l.position
+where (r.event_types is null or o.event_type = any(r.event_types))
+  and (
+    o.tenant_id = any((select ledger.permitted_for_any('{relay,operate,read}'))::text[])
+    or '*' = any((select ledger.permitted_for_any('{relay,operate,read}'))::text[])
+  );
+
+comment on view ledger.outbox_status is
+  'Every message of the outbox per relay: published_at, attempts, last_error, next_attempt_at, '
+  'is_dead. Say which: select * from ledger.outbox_status where relay = ''nats'' and is_dead;';
+comment on column ledger.outbox_status.position is 'Position in the log; NULL = not sealed yet.';
+comment on column ledger.outbox_status.published_at is
+  'When a worker confirmed it; NULL = it has not, or the relay was rewound since.';
+comment on column ledger.outbox_status.attempts is
+  'How often it was tried; deliveries that a crash left unconfirmed are not counted.';
+
+-- from sql/relay/set_relay.sql
+-- Makes a relay, or sets all its settings anew: what is not given gets its default. Locks its row.
+create or replace function ledger.set_relay(
+  relay text,
+  event_types text[] default null,
+  max_attempts int default 10,
+  min_backoff interval default interval '1 second',
+  max_backoff interval default interval '1 hour'
+)
+returns ledger.relays
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_relay ledger.relays;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  perform ledger.refuse_relay(set_relay.relay);
+  insert into ledger.relays as r (
+    relay, event_types, max_attempts, min_backoff, max_backoff, created_by
+  )
+  values (
+    set_relay.relay, set_relay.event_types, set_relay.max_attempts, set_relay.min_backoff,
+    set_relay.max_backoff, ledger.caller()
+  )
+  on conflict (relay) do update
+  set
+    event_types = excluded.event_types,
+    max_attempts = excluded.max_attempts,
+    min_backoff = excluded.min_backoff,
+    max_backoff = excluded.max_backoff
+  returning r.* into v_relay;
+  return v_relay;
+exception when check_violation or not_null_violation then
+  raise exception using
+    errcode = 'LG009',
+    message = format('relay %s cannot be set like that', set_relay.relay),
+    detail = 'event_types: NULL or at least one; max_attempts: 1 to 1000; 0 < min_backoff <= '
+      'max_backoff.',
+    hint = 'select ledger.set_relay(''billing'', event_types => ''{invoice.sent}'', '
+      'max_attempts => 20);';
+end
+$$;
+
+comment on function ledger.set_relay(text, text[], int, interval, interval) is
+  'Makes a relay, or sets its settings anew: which event types it delivers (NULL = all), attempts '
+  'before a message is dead, pauses between them. For operators of every tenant.';
+
+-- from sql/relay/drop_relay.sql
+-- Forgets a relay: its cursors, what it parked and its history, for all tenants. Nothing waits for it
+-- any longer. Workers that hold a lease get LG014. Locks its cursors.
+create or replace function ledger.drop_relay(relay text)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  perform ledger.require_tenant('*', 'operate');
+  delete from ledger.relays as r where r.relay = drop_relay.relay;
+  if not found then
+    raise exception using
+      errcode = 'LG009',
+      message = format('there is no relay %s', coalesce(quote_literal(drop_relay.relay), 'NULL')),
+      hint = 'select * from ledger.relay_status;';
+  end if;
+  delete from ledger.relay_cursors as c where c.relay = drop_relay.relay;
+  delete from ledger.relay_parked as p where p.relay = drop_relay.relay;
+  delete from ledger.relay_confirmations as f where f.relay = drop_relay.relay;
+end
+$$;
+
+comment on function ledger.drop_relay(text) is
+  'Forgets a relay and where it stood, for all tenants; it begins anew when it claims again. For '
+  'operators of every tenant.';
+
+-- from sql/relay/rewind_relay.sql
+-- Has a relay go on elsewhere in the log of a tenant: back, to deliver again; or forth, to pass over.
+-- Who holds a lease loses it (LG014). What was parked from there on is delivered in the ordinary
+-- way. Refused where the messages were purged. Locks the cursor, and purging out.
+create or replace function ledger.rewind_relay(
+  relay text,
+  to_position bigint,
+  tenant_id text default null
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(rewind_relay.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_purged_until timestamptz;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'operate');
+  perform ledger.require_read_committed('rewinding a relay');
+  lock table ledger.relays in row exclusive mode;
+  if not exists (select from ledger.relays as r where r.relay = rewind_relay.relay) then
+    raise exception using
+      errcode = 'LG009',
+      message = format('there is no relay %s', coalesce(quote_literal(rewind_relay.relay), 'NULL')),
+      hint = 'select * from ledger.relay_status;';
+  elsif exists (
+    select from ledger.log_heads as h
+    where h.tenant_id = v_tenant_id and rewind_relay.to_position between 0 and h.tree_size
+  ) is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'the log of tenant %s has no position %s',
+        v_tenant_id, coalesce(rewind_relay.to_position::text, 'NULL')
+      ),
+      hint = '0 begins anew; the tree_size in ledger.log_heads passes everything over.';
+  end if;
+  select max(p.to_time) into v_purged_until
+  from ledger.partitions as p
+  where p.parent_name = 'outbox' and p.tier = 'dropped';
+  if exists (
+    select
+    from ledger.log_entries as l
+    where l.tenant_id = v_tenant_id
+      and l.position = rewind_relay.to_position
+      and l.created_at < v_purged_until
+  ) then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format('the messages at position %s are purged', rewind_relay.to_position),
+      detail = format('The outbox was purged up to %s.', v_purged_until),
+      hint = 'The events are still there: ledger.read_log() gives them from any position.';
+  end if;
+
+  perform ledger.lock_cursor(rewind_relay.relay, v_tenant_id);
+  -- What comes before it stays confirmed as it was.
+  insert into ledger.relay_confirmations (tenant_id, relay, through_position, confirmed_at)
+  select f.tenant_id, f.relay, rewind_relay.to_position - 1, f.confirmed_at
+  from ledger.relay_confirmations as f
+  where f.tenant_id = v_tenant_id
+    and f.relay = rewind_relay.relay
+    and f.through_position >= rewind_relay.to_position - 1
+    and rewind_relay.to_position > 0
+  order by f.through_position
+  limit 1
+  on conflict do nothing;
+  update ledger.relay_cursors as c
+  set
+    position = rewind_relay.to_position - 1,
+    claimed_position = rewind_relay.to_position - 1,
+    token = 0,
+    leased_until = null
+  where c.tenant_id = v_tenant_id and c.relay = rewind_relay.relay;
+  delete from ledger.relay_parked as p
+  where p.tenant_id = v_tenant_id
+    and p.relay = rewind_relay.relay
+    and p.position >= rewind_relay.to_position;
+  delete from ledger.relay_confirmations as f
+  where f.tenant_id = v_tenant_id
+    and f.relay = rewind_relay.relay
+    and f.through_position >= rewind_relay.to_position;
+end
+$$;
+
+comment on function ledger.rewind_relay(text, bigint, text) is
+  'The next message that the relay delivers for the tenant is the one at to_position; receivers know '
+  'what they had before by its id. 55000 where the outbox was purged. For operators.';
+
+-- from sql/relay/dead_positions.sql
+-- The cursor, locked, and the dead messages that a call is about: one, or all of a relay and tenant.
+create or replace function ledger.dead_positions(relay text, tenant_id text, "position" bigint)
+returns bigint[]
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_positions bigint[];
+begin
+  perform ledger.require_any(dead_positions.tenant_id, '{operate,relay}');
+  perform
+  from ledger.relay_cursors as c
+  where c.tenant_id = dead_positions.tenant_id and c.relay = dead_positions.relay
+  for update;
+  v_positions := array(
+    select p.position
+    from ledger.relay_parked as p
+    where p.tenant_id = dead_positions.tenant_id
+      and p.relay = dead_positions.relay
+      and p.is_dead
+      and p.discarded_at is null
+      and (dead_positions.position is null or p.position = dead_positions.position)
+    order by p.position
+  );
+  if dead_positions.position is not null and v_positions = '{}' then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'relay %s has no dead message at position %s of tenant %s',
+        dead_positions.relay, dead_positions.position, dead_positions.tenant_id
+      ),
+      hint = 'select * from ledger.outbox_status where is_dead;';
+  end if;
+  return v_positions;
+end
+$$;
+
+comment on function ledger.dead_positions(text, text, bigint) is
+  'Part of requeue_dead() and discard_dead(): which messages are meant.';
+
+-- from sql/relay/requeue_dead.sql
+-- Dead messages are tried again, with all their attempts before them. Later messages of the same
+-- aggregate that are still to come wait behind them; those that went out meanwhile did not.
+create or replace function ledger.requeue_dead(
+  relay text,
+  "position" bigint default null,
+  tenant_id text default null
+)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(requeue_dead.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_positions bigint[];
+begin
+  v_positions := ledger.dead_positions(requeue_dead.relay, v_tenant_id, requeue_dead.position);
+  update ledger.relay_parked as p
+  set is_dead = false, attempts = 0, next_attempt_at = clock_timestamp(), token = null
+  where p.tenant_id = v_tenant_id
+    and p.relay = requeue_dead.relay
+    and p.position = any(v_positions);
+  return cardinality(v_positions);
+end
+$$;
+
+comment on function ledger.requeue_dead(text, bigint, text) is
+  'Dead messages of a relay are tried again at once: the one at this position, or all (NULL). Returns '
+  'how many.';
+
+-- from sql/relay/discard_dead.sql
+-- Gives dead messages up for good: they stay in outbox_status with who and why, and no longer keep
+-- their outbox partition from being purged.
+create or replace function ledger.discard_dead(
+  relay text,
+  "position" bigint,
+  reason text,
+  tenant_id text default null
+)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(discard_dead.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_positions bigint[];
+begin
+  perform ledger.require_reason('reason', discard_dead.reason);
+  v_positions := ledger.dead_positions(discard_dead.relay, v_tenant_id, discard_dead.position);
+  update ledger.relay_parked as p
+  set
+    discarded_at = clock_timestamp(),
+    last_error = format(
+      '%s [discarded by %s: %s]', p.last_error, ledger.caller(), discard_dead.reason
+    )
+  where p.tenant_id = v_tenant_id
+    and p.relay = discard_dead.relay
+    and p.position = any(v_positions);
+  return cardinality(v_positions);
+end
+$$;
+
+comment on function ledger.discard_dead(text, bigint, text, text) is
+  'Gives dead messages of a relay up: the one at this position, or all (NULL). Returns how many.';
+
+-- from sql/outbox/relays_behind.sql
+-- Who still has to deliver messages of before a time, as far as a look at each cursor can tell: the
+-- event it comes to next is older, or a parked message is. That later positions may hold an older
+-- event, of a transaction that took long, require_delivered() looks after.
+create or replace function ledger.relays_behind(before_time timestamptz)
+returns table (relay text, tenant_id text)
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select t.relay, t.tenant_id
+  from ledger.relay_tenants as t
+  where exists (
+      select
+      from ledger.log_entries as l
+      where l.tenant_id = t.tenant_id
+        and l.position = t.position + 1
+        and l.created_at < relays_behind.before_time
+    )
+    or exists (
+      select
+      from ledger.relay_parked as p
+      where p.tenant_id = t.tenant_id
+        and p.relay = t.relay
+        and p.published_at is null
+        and p.discarded_at is null
+        and p.created_at < relays_behind.before_time
+    )
+$$;
+
+comment on function ledger.relays_behind(timestamptz) is
+  'Part of purging the outbox: relays and tenants with something to deliver from before a time.';
+
+-- from sql/outbox/require_delivered.sql
+-- Raises 55000 unless every message of a partition of the outbox is sealed and every relay of its
+-- tenant has delivered it; returns how many there are. Reads all of it, once.
+create or replace function ledger.require_delivered(partition_name name)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_found record;
+begin
+  execute format(
+    $query$
+      with reached as (
+        select t.tenant_id, min(t.position) as position
+        from ledger.relay_tenants as t
+        group by t.tenant_id
+      )
+      select
+        count(*) as messages,
+        count(*) filter (where l.position is null) as unsealed,
+        count(*) filter (where l.position > r.position) as undelivered,
+        count(*) filter (
+          where exists (
+            select
+            from ledger.relay_parked as p
+            where p.tenant_id = o.tenant_id
+              and p.position = l.position
+              and p.published_at is null
+              and p.discarded_at is null
+          )
+        ) as parked
+      from ledger.%I as o
+      left join ledger.log_entries as l on l.tenant_id = o.tenant_id and l.event_id = o.id
+      left join reached as r on r.tenant_id = o.tenant_id
+    $query$,
+    require_delivered.partition_name
+  ) into v_found;
+  if v_found.unsealed + v_found.undelivered + v_found.parked > 0 then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format(
+        '%s holds messages that are still to be delivered', require_delivered.partition_name
+      ),
+      detail = format(
+        '%s are not sealed, %s not delivered, %s parked or dead.',
+        v_found.unsealed, v_found.undelivered, v_found.parked
+      ),
+      hint = 'select * from ledger.relay_status; requeue or discard what is dead, drop_relay() what '
+        'no longer runs.';
+  end if;
+  return v_found.messages;
+end
+$$;
+
+comment on function ledger.require_delivered(name) is
+  'Part of purge_outbox(): 55000 unless all relays have delivered a partition; counts its messages.';
+
+-- from sql/outbox/permit_purge.sql
+-- Decides whether a partition of the outbox may be dropped, and records that it is. Locks writers out
+-- of it, to whom nothing new comes any longer, and rewind_relay(). Runs as ledger_append: nobody else
+-- can write the row that the guards go by.
+create or replace function ledger.permit_purge(partition_name name)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+#variable_conflict use_column
+declare
+  v_partition ledger.partitions;
+  v_count bigint;
+  v_event_id uuid;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  perform ledger.require_read_committed('purging the outbox');
+  select p.* into v_partition
+  from ledger.partitions as p
+  where p.partition_name = permit_purge.partition_name and p.parent_name = 'outbox';
+  if (
+    v_partition.tier = 'hot' and v_partition.to_time <= clock_timestamp() - interval '1 hour'
+  ) is not true then
+    raise exception using
+      errcode = 'object_not_in_prerequisite_state',
+      message = format('%s cannot be purged', coalesce(permit_purge.partition_name, 'NULL')),
+      detail = case
+        when v_partition.tier is null then 'It is no partition of ledger.outbox.'
+        else format('It is %s and ends at %s.', v_partition.tier, v_partition.to_time)
+      end,
+      hint = 'select * from ledger.partition_status where parent_name = ''outbox'';';
+  end if;
+
+  lock table ledger.relays in share mode;
+  v_count := ledger.require_delivered(permit_purge.partition_name);
+  select r.id into v_event_id
+  from ledger.emit_event(
+    'ledger.outbox_purged',
+    ledger.partition_payload(v_partition, 'dropped') || jsonb_build_object(
+      'row_count', v_count, 'purged_by', ledger.caller()
+    ),
+    tenant_id => 'ledger',
+    aggregate_type => 'partition',
+    aggregate_id => v_partition.partition_name::text
+  ) as r;
+  insert into ledger.outbox_purges (
+    partition_name, purged_at, row_count, purged_by, event_id, table_id
+  )
+  values (
+    v_partition.partition_name, clock_timestamp(), v_count, ledger.caller(), v_event_id,
+    to_regclass(format('ledger.%I', v_partition.partition_name))
+  );
+  delete from ledger.relay_parked as p
+  where p.created_at >= v_partition.from_time and p.created_at < v_partition.to_time;
+  delete from ledger.relay_confirmations as f where f.confirmed_at < v_partition.to_time;
+end
+$$;
+
+comment on function ledger.permit_purge(name) is
+  'Part of purge_outbox(): refuses, or records that the partition is dropped.';
+
+-- from sql/outbox/purge_outbox.sql
+-- Drops a partition of the outbox that every relay has delivered; the events stay. One attempt, in the
+-- caller's transaction: writers into that partition are locked out while it is read, and everybody
+-- who emits waits for 100 ms at most until the locks for the drop are there (55P03 without them).
+create or replace function ledger.purge_outbox(partition_name name)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+begin
+  perform ledger.require_tenant('*', 'operate');
+  if to_regclass('ledger.' || quote_ident(purge_outbox.partition_name)) is not null then
+    execute format('lock table only ledger.%I in share mode', purge_outbox.partition_name);
+  end if;
+  perform ledger.permit_purge(purge_outbox.partition_name);
+  perform ledger.lock_partition(purge_outbox.partition_name, 'outbox', 'outbox');
+  perform ledger_guard.open_window('partition');
+  execute format('drop table ledger.%I', purge_outbox.partition_name);
+  update ledger.partitions as p
+  set tier = 'dropped', moved_at = clock_timestamp()
+  where p.partition_name = purge_outbox.partition_name;
+end
+$$;
+
+comment on function ledger.purge_outbox(name) is
+  'Drops a partition of the outbox, whatever its age, an hour after its end at the earliest: 55000 '
+  'while a relay has not delivered all of it. ledger.maintain() calls it when '
+  'retention_policy.outbox_for is over. For operators of every tenant.';
 
 -- from sql/log/require_tree_size.sql
 -- The tree size that a proof is asked for: that of the log when NULL.
@@ -8682,6 +10400,10 @@ as $$
     select 4, 'relocate', p.partition_name, p.from_time, null
     from ledger.partition_status as p
     where p.due = 'relocate'
+    union all
+    select 5, 'purge outbox', p.partition_name, p.from_time, null
+    from ledger.partition_status as p
+    where p.due = 'purge' and not exists (select from ledger.relays_behind(p.to_time))
   ) as p
   order by p.rank, p.at_time, p.ordinal
 $$;
@@ -8715,6 +10437,7 @@ begin
     when 'archive' then perform ledger.move_partition(maintenance_step.object, 'archive');
     when 'restore' then perform ledger.move_partition(maintenance_step.object, 'hot');
     when 'relocate' then perform ledger.relocate_partition(maintenance_step.object);
+    when 'purge outbox' then perform ledger.purge_outbox(maintenance_step.object);
   end case;
 end
 $$;
@@ -10043,7 +11766,7 @@ from unnest(array[
   'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_schemas', 'event_private',
   'partitions', 'event_types', 'streams', 'idempotency_keys', 'log_entries', 'log_tiles',
   'log_blocks', 'log_heads', 'log_edges', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
-  'cold_drops', 'cold_ranges'
+  'cold_drops', 'cold_ranges', 'outbox_purges'
 ]) as listed (table_name)
 join pg_catalog.pg_class as c
   on c.relname = listed.table_name and c.relnamespace = pg_catalog.to_regnamespace('ledger')
@@ -10123,6 +11846,12 @@ as $$
     ('cold_drops', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
     (
       'cold_drops', 'ledger_guard_insert',
+      'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
+    ('outbox_purges', 'ledger_guard_row', 'update or delete', 'row', null),
+    ('outbox_purges', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
+    (
+      'outbox_purges', 'ledger_guard_insert',
       'insert', 'statement', $c$current_user <> 'ledger_append'::text$c$
     ),
     ('cold_ranges', 'ledger_guard_row', 'update or delete', 'row', null),
@@ -10353,7 +12082,8 @@ as $$
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
-      'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges'
+      'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
+      'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;
@@ -10691,7 +12421,7 @@ comment on function ledger_guard.open_window(text) is
   'upgrade, repair, uninstall).';
 
 -- from sql/guard/is_permitted_drop.sql
--- Whether drop_cold() has recorded, in this transaction, that this table is dropped.
+-- Whether drop_cold() or purge_outbox() has recorded, in this transaction, that this table is dropped.
 create or replace function ledger_guard.is_permitted_drop(table_id oid)
 returns boolean
 language sql
@@ -10705,11 +12435,17 @@ as $$
     where d.table_id = is_permitted_drop.table_id
       and d.xact_id = pg_current_xact_id_if_assigned()
       and d.dropped_at >= transaction_timestamp()
+  ) or exists (
+    select
+    from ledger.outbox_purges as d
+    where d.table_id = is_permitted_drop.table_id
+      and d.xact_id = pg_current_xact_id_if_assigned()
+      and d.purged_at >= transaction_timestamp()
   )
 $$;
 
 comment on function ledger_guard.is_permitted_drop(oid) is
-  'Whether the current transaction may drop this partition: ledger.permit_drop() allowed it.';
+  'Whether the current transaction may drop this partition: ledger.permit_drop() or permit_purge() allowed it.';
 
 -- from sql/guard/check_window.sql
 -- Raises LG001 when the transaction has broken a guard that was whole when its window opened, or
@@ -11350,7 +13086,8 @@ begin
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
-    'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges'
+    'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
+    'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -11370,7 +13107,8 @@ begin
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
-    'cold_ranges'
+    'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
+    'outbox_purges'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -11442,13 +13180,18 @@ begin
 end
 $$;
 
--- The registry is shared by all tenants, and so are partitions.
+-- The registry is shared by all tenants, and so are partitions and relays. How relays stand is for
+-- relay_status and outbox_status to show.
 drop policy if exists ledger_reader on ledger.event_types;
 create policy ledger_reader on ledger.event_types for select to public using (true);
 drop policy if exists ledger_reader on ledger.event_schemas;
 create policy ledger_reader on ledger.event_schemas for select to public using (true);
 drop policy if exists ledger_reader on ledger.cold_drops;
 create policy ledger_reader on ledger.cold_drops for select to public using (true);
+drop policy if exists ledger_reader on ledger.outbox_purges;
+create policy ledger_reader on ledger.outbox_purges for select to public using (true);
+drop policy if exists ledger_reader on ledger.relays;
+create policy ledger_reader on ledger.relays for select to public using (true);
 
 -- A file holds events of many tenants and says of how many: for those who read, or operate, all.
 drop policy if exists ledger_reader on ledger.cold_files;
@@ -11711,13 +13454,15 @@ as $$
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
-      'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges'
+      'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
+      'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
       'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
-      'cold_drops', 'cold_ranges'
+      'cold_drops', 'cold_ranges', 'relays', 'relay_cursors', 'relay_parked',
+      'relay_confirmations', 'outbox_purges'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -11733,7 +13478,9 @@ as $$
         'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges'
       ]
     ),
-    ('ledger_reader', 'r', 'public', 'true', null, array['event_types', 'event_schemas', 'cold_drops']),
+    ('ledger_reader', 'r', 'public', 'true', null, array[
+      'event_types', 'event_schemas', 'cold_drops', 'outbox_purges', 'relays'
+    ]),
     (
       'ledger_reader', 'r', 'ledger_auditor, ledger_reader',
       '(( SELECT ledger.permitted_tenants(''read''::text) AS permitted_tenants) = ''{*}''::text[])',
@@ -12214,6 +13961,66 @@ $$;
 
 comment on function ledger.check_partitions() is 'The part of doctor() about partitions.';
 
+-- from sql/monitor/check_relays.sql
+-- doctor(): relays that stand still or have given messages up, and an outbox that therefore, or for
+-- want of maintain(), is not purged.
+create or replace function ledger.check_relays()
+returns table (severity text, kind text, object text, detail text, hint text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning', 'dead messages', format('relay %s, tenant %s', s.relay, s.tenant_id),
+    format('%s messages are given up.', s.dead),
+    'select * from ledger.outbox_status where is_dead; then ledger.requeue_dead() or discard_dead().'
+  from ledger.relay_status as s
+  where s.dead > 0
+  union all
+  select
+    'warning', 'relay behind', format('relay %s, tenant %s', s.relay, s.tenant_id),
+    format(
+      'The oldest of %s messages is %s old%s.',
+      s.lag_messages, justify_interval(make_interval(secs => round(s.lag_seconds))),
+      case when s.leased_by is null then ', and nobody works there' else '' end
+    ),
+    'Does `agent-events relay run` run? What is no longer wanted goes with ledger.drop_relay().'
+  from ledger.relay_status as s
+  where s.lag_seconds > 3600
+  union all
+  select
+    'warning', 'purging overdue', p.partition_name::text,
+    coalesce(
+      (
+        select format(
+          'Not delivered by: %s.',
+          string_agg(format('relay %s for tenant %s', b.relay, b.tenant_id), ', ')
+        )
+        from ledger.relays_behind(p.to_time) as b
+        having count(*) > 0
+      ),
+      'Every relay has delivered it.'
+    ),
+    'Schedule it: call ledger.maintain(); it purges what all relays have delivered.'
+  from ledger.partition_status as p
+  cross join ledger.retention_policy as r
+  where p.due = 'purge' and p.age > r.outbox_for + interval '2 days'
+  union all
+  select
+    'error', 'dropped without record', p.partition_name::text,
+    'The manifest says dropped, but no purge is on record.',
+    'ledger.purge_outbox() did not drop it. Find out who did.'
+  from ledger.partitions as p
+  where p.parent_name = 'outbox'
+    and p.tier = 'dropped'
+    and not exists (
+      select from ledger.outbox_purges as d where d.partition_name = p.partition_name
+    )
+$$;
+
+comment on function ledger.check_relays() is
+  'The part of doctor() about relays and what they keep from being purged.';
+
 -- from sql/monitor/check_privacy.sql
 -- doctor(): private data against the events that commit to it, for the last 1,000 events of each
 -- tenant until 10,000 are looked at; deep => true looks at all. What is gone must be named by an
@@ -12456,6 +14263,8 @@ as $$
     union all
     select * from ledger.check_outbox(doctor.deep)
     union all
+    select * from ledger.check_relays()
+    union all
     select * from ledger.check_privacy(doctor.deep)
     union all
     select * from ledger.check_erasures(doctor.deep)
@@ -12470,8 +14279,8 @@ as $$
 $$;
 
 comment on function ledger.doctor(boolean) is
-  'What is wrong with guards, roles, privileges, partitions, events, private data, cold files and '
-  'sealing; deep => true checks every event.';
+  'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
+  'files and sealing; deep => true checks every event.';
 
 -- from sql/grants.sql
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
@@ -12491,7 +14300,11 @@ declare
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
-    'record_cold_file', 'permit_drop', 'require_restored'
+    'record_cold_file', 'permit_drop', 'require_restored', 'sweep_log',
+    'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
+    'find_cursor', 'require_lease', 'take_retries', 'park_followers', 'park_message', 'wake_lane',
+    'settle_retries', 'dead_positions', 'requeue_dead', 'discard_dead', 'set_relay', 'drop_relay',
+    'rewind_relay', 'permit_purge'
   ];
   v_object record;
 begin
@@ -12563,6 +14376,10 @@ to ledger_append;
 grant select, insert on ledger.legal_holds, ledger.erasures to ledger_append;
 grant select, insert on ledger.cold_files, ledger.cold_drops, ledger.cold_ranges to ledger_append;
 grant select on ledger.active_holds, ledger.log_sweep, ledger.partitions to ledger_append;
+grant select, insert, update, delete on
+  ledger.relays, ledger.relay_cursors, ledger.relay_parked, ledger.relay_confirmations
+to ledger_append;
+grant select, insert on ledger.outbox_purges to ledger_append;
 grant delete on ledger.event_private to ledger_append;
 grant update on
   ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep,
@@ -12575,7 +14392,8 @@ to ledger_append;
 -- Everybody who may use the ledger at all.
 grant execute on function
   ledger.setting, ledger.caller, ledger.is_owner, ledger.permitted_tenants, ledger.acts_for,
-  ledger.require_tenant, ledger.require_any, ledger.set_context, ledger.event_id, ledger.uuid_v7,
+  ledger.permitted_for_any, ledger.require_tenant, ledger.require_any, ledger.set_context,
+  ledger.event_id, ledger.uuid_v7,
   ledger.event_time, ledger.event_entry, ledger.event_hash, ledger.private_hash,
   ledger.event_schema
 to
@@ -12616,6 +14434,19 @@ grant execute on function ledger.seal to
   ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_auditor;
 grant execute on function ledger.seal_all, ledger.rebase_log to ledger_operator;
 grant execute on function ledger.verify to ledger_reader, ledger_auditor, ledger_operator;
+
+-- Relays: who delivers, and who looks after it.
+grant execute on function
+  ledger.claim_outbox, ledger.read_outbox, ledger.confirm_outbox, ledger.fail_outbox
+to ledger_relay;
+grant execute on function ledger.requeue_dead, ledger.discard_dead to
+  ledger_relay, ledger_operator;
+grant execute on function
+  ledger.set_relay, ledger.drop_relay, ledger.rewind_relay, ledger.purge_outbox
+to ledger_operator;
+grant select on ledger.relays, ledger.relay_status, ledger.outbox_status to
+  ledger_relay, ledger_reader, ledger_operator, ledger_auditor;
+grant select on ledger.outbox_purges to ledger_reader, ledger_operator, ledger_auditor;
 
 -- Private data: no table privilege, so that every look is recorded. Holds.
 grant execute on function
@@ -16875,6 +18706,103 @@ $json$
       "tree_size": 120512,
       "reason": "Restored from backup",
       "rebased_by": "operator"
+    }
+  ]
+}
+$json$
+  );
+
+  perform ledger.register_event_type(
+    event_type => 'ledger.outbox_purged',
+    schema_version => 1,
+    catalog => 'ledger',
+    publish => false,
+    description => 'When a partition of the outbox was dropped, after every relay had delivered it.',
+    schema => $json$
+{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "ledger.outbox_purged",
+  "description": "When a partition of the outbox was dropped, after every relay had delivered it.",
+  "x-event-type": "ledger.outbox_purged",
+  "x-publish": false,
+  "type": "object",
+  "properties": {
+    "partition_name": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Name of the partition."
+    },
+    "parent_name": {
+      "type": "string",
+      "enum": [
+        "agent_events",
+        "outbox"
+      ],
+      "description": "Table it is, or was, a partition of."
+    },
+    "from_time": {
+      "type": "string",
+      "format": "date-time",
+      "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})$",
+      "description": "First moment it covers (ISO 8601 with offset)."
+    },
+    "to_time": {
+      "type": "string",
+      "format": "date-time",
+      "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})$",
+      "description": "Moment it ends before (ISO 8601 with offset)."
+    },
+    "old_tier": {
+      "type": "string",
+      "enum": [
+        "hot",
+        "archive",
+        "cold",
+        "dropped"
+      ],
+      "description": "Where it was."
+    },
+    "new_tier": {
+      "type": "string",
+      "enum": [
+        "hot",
+        "archive",
+        "cold",
+        "dropped"
+      ],
+      "description": "Where it is now."
+    },
+    "row_count": {
+      "type": "integer",
+      "minimum": 0,
+      "description": "Rows in it."
+    },
+    "purged_by": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Role that purged it."
+    }
+  },
+  "required": [
+    "partition_name",
+    "parent_name",
+    "from_time",
+    "to_time",
+    "old_tier",
+    "new_tier",
+    "row_count",
+    "purged_by"
+  ],
+  "examples": [
+    {
+      "partition_name": "outbox_p20260801",
+      "parent_name": "outbox",
+      "from_time": "2026-08-01T00:00:00Z",
+      "to_time": "2026-09-01T00:00:00Z",
+      "old_tier": "hot",
+      "new_tier": "dropped",
+      "row_count": 120000,
+      "purged_by": "operator"
     }
   ]
 }

@@ -622,11 +622,12 @@ class Ledger:
         cold_for: Interval | None = None,
         archive_tablespace: str | None = None,
         archive_access_method: str | None = None,
+        outbox_for: Interval | None = None,
     ) -> RetentionPolicy:
         """Set the whole retention policy: what is None is for ever, or as it was.
 
         The ages count from the end of a partition. Moves nothing by itself; `maintain` archives
-        what is due. For operators of every tenant.
+        and purges what is due. For operators of every tenant.
         """
         rows = self._rows(
             "set_retention",
@@ -636,6 +637,7 @@ class Ledger:
                 "cold_for": cold_for,
                 "archive_tablespace": archive_tablespace,
                 "archive_access_method": archive_access_method,
+                "outbox_for": outbox_for,
             },
         )
         return RetentionPolicy(*rows[0])

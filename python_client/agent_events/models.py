@@ -452,6 +452,7 @@ class PartitionStatus:
 class RetentionPolicy:
     """How long events stay in each tier, from the end of their partition; None = for ever.
 
+    outbox_for  how long messages stay in the outbox at least; None = for ever
     archive_tablespace, archive_access_method  of archived partitions; None = as they were
     """
 
@@ -460,6 +461,7 @@ class RetentionPolicy:
     cold_for: timedelta | None
     archive_tablespace: str | None
     archive_access_method: str | None
+    outbox_for: timedelta | None
     changed_at: datetime
     changed_by: str
 

@@ -1,6 +1,8 @@
 -- The messages of a claim: those that are tried again, then the new ones in the order of the log.
 -- What was parked or delivered since the claim is left out. Locks nothing, so that it may take as
 -- long as the client wants. Volatile: in one statement with the claim it sees what that one parked.
+-- Messages are found by key one after the other, whatever statistics say of a partition that was
+-- empty when it was analyzed.
 create or replace function ledger.read_outbox(claim ledger.outbox_claim)
 returns setof ledger.outbox_message
 language plpgsql
@@ -8,6 +10,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
 as $$
 #variable_conflict use_column
 declare

@@ -23,8 +23,8 @@ LOCK_WAIT = 30.0
 """Seconds for which set-interval tries to get its locks."""
 
 POLICY = """
-    select hot_for, warm_for, cold_for, archive_tablespace, archive_access_method, changed_at,
-      changed_by
+    select hot_for, warm_for, cold_for, archive_tablespace, archive_access_method, outbox_for,
+      changed_at, changed_by
     from ledger.retention_policy
 """
 SETTINGS = "select partition_interval, premake from ledger.partition_settings"
@@ -34,6 +34,7 @@ DONE_BY = {
     "relocate": "agent-events maintain",
     "cold": "agent-events cold export, then cold drop",
     "expire": "agent-events cold expire",
+    "purge": "agent-events maintain, once every relay has delivered it",
 }
 
 
@@ -107,6 +108,13 @@ def set_interval(
     help="Age at which its file may be deleted.",
 )
 @click.option("--tablespace", help="Where archived partitions go; '' leaves them where they are.")
+@click.option(
+    "--outbox",
+    "outbox_for",
+    type=duration_or_never,
+    metavar="AGE",
+    help="Age at which messages that every relay has delivered are dropped.",
+)
 @click.option("--access-method", help="Of archived partitions; '' leaves them as they are.")
 @dsn_option
 @json_option
@@ -116,6 +124,7 @@ def set_retention(
     hot_for: timedelta | None,
     warm_for: timedelta | None,
     cold_for: timedelta | None,
+    outbox_for: timedelta | None,
     tablespace: str | None,
     access_method: str | None,
     dsn: str | None,
@@ -123,19 +132,18 @@ def set_retention(
 ) -> None:
     """Set how long events stay in each tier. AGE is as 30d, or never.
 
-    All three count from the end of a partition. What is not given stays as it is. Moves nothing by
-    itself: `agent-events maintain` archives what is due, `agent-events cold` does the rest.
+    All count from the end of a partition. What is not given stays as it is. Moves nothing by
+    itself: `agent-events maintain` archives and purges, `agent-events cold` does the rest.
     """
     given = {
         "hot_for": hot_for,
         "warm_for": warm_for,
         "cold_for": cold_for,
+        "outbox_for": outbox_for,
         "archive_tablespace": tablespace or None,
         "archive_access_method": access_method or None,
     }
-    options = dict(
-        zip(given, ("hot_for", "warm_for", "cold_for", "tablespace", "access_method"), strict=True)
-    )
+    options = {name: name.removeprefix("archive_") for name in given}
     unset = click.core.ParameterSource.DEFAULT
     changes = {
         name: value
@@ -143,7 +151,7 @@ def set_retention(
         if ctx.get_parameter_source(options[name]) is not unset
     }
     if not changes:
-        raise click.UsageError("say at least one of --hot, --warm, --cold, --tablespace")
+        raise click.UsageError("say at least one of --hot, --warm, --cold, --outbox, --tablespace")
     with connect(dsn or ctx.obj[0]) as connection:
         now = asdict(_policy(connection))
         kept = {name: now[name] for name in given}
@@ -241,7 +249,8 @@ def _policy_line(policy: RetentionPolicy) -> str:
     else:
         text = ", ".join(f"{tier} {length(age) if age else 'for ever'}" for tier, age in ages)
     where = ", ".join(filter(None, (policy.archive_tablespace, policy.archive_access_method)))
-    return f"Retention:  {text}" + (f"; archived to {where}" if where else "")
+    outbox = f"; outbox {length(policy.outbox_for)}" if policy.outbox_for else ""
+    return f"Retention:  {text}{outbox}" + (f"; archived to {where}" if where else "")
 
 
 def _print_due(partitions: Sequence[PartitionStatus]) -> None:
