@@ -5,6 +5,7 @@ from agent_events._async import AsyncLedger
 from agent_events._sync import Ledger
 from agent_events.errors import LedgerError
 from agent_events.models import (
+    DeadMessage,
     ErasureCertificate,
     Event,
     EventInput,
@@ -12,10 +13,15 @@ from agent_events.models import (
     InclusionProof,
     LogEntry,
     LogFinding,
+    OutboxClaim,
+    OutboxMessage,
+    ParkedMessage,
     PartitionStatus,
     PlannedStep,
     PrivateEvent,
     Receipt,
+    RelaySettings,
+    RelayStatus,
     RetentionPolicy,
     SealReceipt,
     TraceNode,
@@ -26,6 +32,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AsyncLedger",
+    "DeadMessage",
     "ErasureCertificate",
     "Event",
     "EventInput",
@@ -35,10 +42,15 @@ __all__ = [
     "LedgerError",
     "LogEntry",
     "LogFinding",
+    "OutboxClaim",
+    "OutboxMessage",
+    "ParkedMessage",
     "PartitionStatus",
     "PlannedStep",
     "PrivateEvent",
     "Receipt",
+    "RelaySettings",
+    "RelayStatus",
     "RetentionPolicy",
     "SealReceipt",
     "TraceNode",

@@ -18,6 +18,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from agent_events.models import (
+    DeadMessage,
     ErasureCertificate,
     Event,
     EventFilter,
@@ -25,10 +26,15 @@ from agent_events.models import (
     Finding,
     InclusionProof,
     LogFinding,
+    OutboxClaim,
+    OutboxMessage,
+    ParkedMessage,
     PartitionStatus,
     PlannedStep,
     PrivateEvent,
     Receipt,
+    RelaySettings,
+    RelayStatus,
     RetentionPolicy,
     SealReceipt,
 )
@@ -72,7 +78,17 @@ _COLUMNS = {
     "release_hold": "release_hold",
     "maintenance_plan": ", ".join(field.name for field in fields(PlannedStep)),
     "set_retention": ", ".join(field.name for field in fields(RetentionPolicy)),
+    "claim_outbox": ", ".join(field.name for field in fields(OutboxClaim)),
+    "read_outbox": ", ".join(field.name for field in fields(OutboxMessage)),
+    "confirm_outbox": "confirm_outbox",
+    "fail_outbox": ", ".join(field.name for field in fields(ParkedMessage)),
+    "requeue_dead": "requeue_dead",
+    "discard_dead": "discard_dead",
+    "rewind_relay": "rewind_relay",
+    "set_relay": ", ".join(field.name for field in fields(RelaySettings)),
+    "drop_relay": "drop_relay",
 }
+_NAMES = {"position": '"position"'}  # a key word of SQL
 PROCEDURES = frozenset(
     {"maintain", "archive_partition", "restore_partition", "set_partition_interval"}
 )
@@ -80,6 +96,22 @@ PARTITIONS = (
     f"select {', '.join(field.name for field in fields(PartitionStatus))} "
     "from ledger.partition_status order by from_time, parent_name"
 )
+
+
+RELAYS = f"""
+    select {", ".join(field.name for field in fields(RelayStatus))}
+    from ledger.relay_status
+    where %(relay)s::text is null or relay = %(relay)s
+    order by relay, tenant_id
+"""
+DEAD = f"""
+    select {", ".join(field.name for field in fields(DeadMessage))}
+    from ledger.outbox_status
+    where relay = %(relay)s
+      and is_dead
+      and (%(tenant_id)s::text is null or tenant_id = %(tenant_id)s)
+    order by tenant_id, position
+"""
 
 
 def bind(function: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -94,7 +126,7 @@ def bind(function: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, An
 
 @cache
 def _call(function: str, names: frozenset[str]) -> str:
-    arguments = ", ".join(f"{name} => %({name})s" for name in sorted(names))
+    arguments = ", ".join(f"{_NAMES.get(name, name)} => %({name})s" for name in sorted(names))
     if function in PROCEDURES:
         return f"call ledger.{function}({arguments})"
     return f"select {_COLUMNS[function]} from ledger.{function}({arguments})"

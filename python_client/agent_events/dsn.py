@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from agent_events import embedded
 
+# A server that vanished without a word is noticed within a minute.
+_LASTING = {
+    "application_name": "agent-events",
+    "connect_timeout": "10",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "40000",
+}
 _LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER")
 
 
@@ -38,4 +47,12 @@ def resolve(dsn: str | None = None) -> str:
     raise NoDatabaseError(
         "which database? Give --dsn, set AGENT_EVENTS_DSN or PGHOST, PGDATABASE, …, "
         "or start one with: agent-events dev up"
+    )
+
+
+def lasting(dsn: str, **defaults: str) -> str:
+    """Add what a connection needs that is to last, where the connection string does not say."""
+    given = conninfo_to_dict(dsn)
+    return make_conninfo(
+        dsn, **{name: value for name, value in (_LASTING | defaults).items() if name not in given}
     )

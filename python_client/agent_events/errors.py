@@ -14,6 +14,7 @@ LedgerError
  +-- IncompatibleSchema      LG011  the new schema version would break readers of the old one
  +-- ClusterChanged          LG012  another cluster, a restore or a clock that went backwards
  +-- MaintenanceRunning      LG013  another session does a step of maintenance
+ +-- LeaseLost               LG014  another worker took over, or the lease was given back
 
 The database raises them with these SQLSTATEs; the table in sql/README.md is the same list. Every
 other error of PostgreSQL or of the connection stays the `psycopg.Error` that it is.
@@ -133,6 +134,12 @@ class MaintenanceRunning(LedgerError):
     """Another session does a step of maintenance, which does what is due."""
 
     code = "LG013"
+
+
+class LeaseLost(LedgerError):
+    """Another worker took over, or the lease was given back: drop what you hold, claim again."""
+
+    code = "LG014"
 
 
 class UnversionedLedger(Exception):

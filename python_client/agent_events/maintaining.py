@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event, Thread
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row
 
 from agent_events import errors
+from agent_events._log import Log, given, reason_of
 from agent_events._sync import Ledger
+from agent_events.dsn import lasting
 
 BUSY = "LG013"
 """SQLSTATE of a step that found other maintenance running."""
@@ -48,15 +49,6 @@ LAST_STEP = """
     order by ordinal desc
     limit 1
 """
-# A server that vanished without a word is noticed within a minute.
-CONNECTION = {
-    "application_name": "agent-events",
-    "connect_timeout": "10",
-    "keepalives_idle": "20",
-    "keepalives_interval": "5",
-    "keepalives_count": "4",
-    "tcp_user_timeout": "40000",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +121,6 @@ def _last_step(connection: psycopg.Connection[Any], run_id: UUID) -> Step:
     return taken
 
 
-class Log(Protocol):
-    """Is told what happens, from several threads."""
-
-    def __call__(self, event: str, /, **fields: Any) -> None:
-        """Take it down."""
-
-
 @dataclass(frozen=True)
 class Schedule:
     """How often to maintain and to seal; None = never."""
@@ -201,7 +186,7 @@ class _Loop(Thread):
     ) -> None:
         super().__init__(name=name)
         self.failure: BaseException | None = None
-        self._dsn = with_defaults(dsn)
+        self._dsn = lasting(dsn)
         self._every = every.total_seconds()
         self._work = work
         self._stopping = stop
@@ -236,7 +221,7 @@ class _Loop(Thread):
                     return
                 failures += 1
                 pause = min(LONGEST_PAUSE, 2.0 ** (failures - 1)) * random.uniform(0.8, 1.2)  # noqa: S311
-                self._log("failed", work=self.name, **_reason(error), retry_in=round(pause, 1))
+                self._log("failed", work=self.name, **reason_of(error), retry_in=round(pause, 1))
                 if self._connection is not None and self._connection.closed:
                     self._connection = None
 
@@ -293,29 +278,6 @@ class _Maintaining:
             if taken.error is not None or taken.object is not None:
                 fields = {"step": taken.step, "object": taken.object, **(taken.error or {})}
                 event = "step" if taken.error is None else "step_failed"
-                self._log(event, **_given(fields), seconds=round(taken.seconds, 2))
+                self._log(event, **given(fields), seconds=round(taken.seconds, 2))
         seconds = round(monotonic() - started, 2)
         self._log("maintained", done=done, failed=failed, seconds=seconds)
-
-
-def _reason(error: psycopg.Error | errors.LedgerError) -> dict[str, Any]:
-    if isinstance(error, errors.LedgerError):
-        return _given({"sqlstate": error.sqlstate, "message": error.message, "hint": error.hint})
-    message = error.diag.message_primary or str(error)
-    return _given(
-        {
-            "sqlstate": error.sqlstate,
-            "message": " ".join(message.split()),
-            "hint": error.diag.message_hint,
-        }
-    )
-
-
-def _given(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value not in (None, "")}
-
-
-def with_defaults(dsn: str) -> str:
-    """Add what a connection needs that is to last, where the connection string does not say."""
-    given = conninfo_to_dict(dsn)
-    return make_conninfo(dsn, **{k: v for k, v in CONNECTION.items() if k not in given})

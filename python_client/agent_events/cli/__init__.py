@@ -25,6 +25,7 @@ COMMANDS = (
     "migrate",
     "partitions",
     "prove",
+    "relay",
     "types",
     "verify",
 )

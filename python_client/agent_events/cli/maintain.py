@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from threading import Lock
-from typing import Any
+from datetime import timedelta
 
 import click
 from rich.table import Table
@@ -22,11 +19,11 @@ from agent_events.cli._common import (
     dsn_option,
     err,
     json_option,
-    plain,
     print_json,
     print_table,
 )
-from agent_events.cli._units import duration, duration_or_never, exact
+from agent_events.cli._log import LineLog
+from agent_events.cli._units import duration, duration_or_never
 from agent_events.maintaining import Schedule, Step, keep, take_steps
 
 EVERY = timedelta(hours=1)
@@ -164,33 +161,3 @@ def _explain(steps: Sequence[Step]) -> None:
         hint = taken.error["hint"] or (WHO_HOLDS if state == "55P03" else None)
         for text in filter(None, (taken.error["detail"], hint)):
             err.print(f"    {text}", markup=False)
-
-
-class LineLog:
-    """Writes a line to stderr for each thing that happens; JSON if asked."""
-
-    def __init__(self, as_json: bool) -> None:
-        self._as_json = as_json
-        self._lock = Lock()
-
-    def __call__(self, event: str, /, **fields: Any) -> None:
-        """Write a line."""
-        at = datetime.now(UTC)
-        if self._as_json:
-            line = json.dumps({"at": at, "event": event, **fields}, default=_plain)
-        else:
-            given = (f"{name}={_text(value)}" for name, value in fields.items())
-            line = " ".join([f"{at:%Y-%m-%dT%H:%M:%SZ}", event, *given])
-        with self._lock:
-            click.echo(line, err=True)
-
-
-def _plain(value: object) -> object:
-    return value.total_seconds() if isinstance(value, timedelta) else plain(value)
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "never"
-    text = exact(value) if isinstance(value, timedelta) else str(value)
-    return json.dumps(text, ensure_ascii=False) if " " in text or '"' in text else text

@@ -220,7 +220,7 @@ def test_the_process_finishes_the_step_at_hand(
 SHORT_GRACE = """
 import sys
 from datetime import timedelta
-from agent_events.cli.maintain import LineLog
+from agent_events.cli._log import LineLog
 from agent_events.maintaining import Schedule, keep
 
 hour = timedelta(hours=1)

@@ -1,0 +1,1 @@
+"""The destinations: a module each, imported when it is used."""
