@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from psycopg.rows import dict_row
 
+from agent_events import Ledger
 from agent_events.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +59,7 @@ def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> No
         "docs/event-types.md",
         "docs/privacy.md",
         "docs/operating.md",
+        "docs/relay.md",
     ],
 )
 def test_sql_runs(name: str, pg: psycopg.Connection[Any]) -> None:
@@ -121,6 +125,39 @@ def test_commands_of_the_operating_page_run(dsn: str) -> None:
         assert done.exit_code == 0, f"{words}: {done.output}"
         ran += 1
     assert ran > 5
+
+
+def test_commands_of_the_relay_page_run(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In order; the one that goes on is stopped when it is connected."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AGENT_EVENTS_DSN", dsn)
+    with psycopg.connect(dsn) as connection:
+        Ledger(connection).emit_event("run.paused")
+    ran = 0
+    for words in commands(ROOT / "docs" / "relay.md"):
+        if words[:2] == ["relay", "run"] and "--once" not in words:
+            words[words.index("--health") + 1] = "0"
+            assert run_until_connected(words) == 0
+        else:
+            done = CliRunner().invoke(main, words)
+            assert done.exit_code == 0, f"{words}: {done.output}"
+        ran += 1
+    assert ran > 8
+    assert (tmp_path / "events.jsonl").read_text().count("run.paused") == 1
+
+
+def run_until_connected(words: list[str]) -> int:
+    command = [str(Path(sys.executable).with_name("agent-events")), *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        connected = 0
+        for line in process.stderr or ():
+            if " connected " in line:
+                connected += 1
+                if connected == 2:
+                    process.terminate()
+        return process.wait(timeout=60)
 
 
 @every_page

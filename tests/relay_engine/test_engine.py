@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -131,6 +132,38 @@ def test_a_zombie_cannot_confirm(ledger: Ledger, emit: Emit, start: Start, tmp_p
         reader.kill()
     assert status(ledger).lag_messages == 0
     assert numbers(file) == list(range(2010))
+
+
+def test_a_slow_destination_keeps_its_lease(
+    ledger: Ledger, emit: Emit, start: Start, tmp_path: Path
+) -> None:
+    """Renewed while nothing at all is acknowledged."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    emit(2000)
+    start(f"file:{pipe}", "--lease", "1s")
+    wait_until(lambda: ledger.relays(RELAY) and status(ledger).leased_until)
+    first = status(ledger).leased_until
+    assert first is not None
+    wait_until(lambda: (status(ledger).leased_until or first) > first + timedelta(seconds=2))
+    assert status(ledger).position == -1
+
+
+def test_a_destination_that_hangs_does_not_keep_it_from_ending(
+    ledger: Ledger, emit: Emit, start: Start, tmp_path: Path
+) -> None:
+    """It gives its leases back; what was on its way comes again."""
+    pipe, file = tmp_path / "pipe", tmp_path / "out"
+    os.mkfifo(pipe)
+    emit(2000)
+    relay = start(f"file:{pipe}", "--grace", "200ms")
+    wait_until(lambda: ledger.relays(RELAY) and status(ledger).leased_by)
+    relay.wait_for("opened")
+    assert relay.end() == 0
+    assert relay.wait_for("cancelled")["in_flight"] > 0
+    assert status(ledger).leased_by is None
+    assert start(f"file:{file}", "--once").wait() == 0
+    assert numbers(file) == list(range(2000))
 
 
 def test_a_restarted_database_is_found_again(server_folder: Path, tmp_path: Path) -> None:

@@ -144,12 +144,12 @@ class Engine:
         for number in SIGNALS:
             loop.add_signal_handler(number, self._receive, number)
         self._log("started", relay=self.settings.relay, destination=self._transport.destination)
-        tasks = {
+        of_database = [
             asyncio.create_task(self._with_outbox("claim", self._claim)),
             asyncio.create_task(self._with_outbox("confirm", self._confirm)),
-            asyncio.create_task(self._send()),
-        }
-        guard = asyncio.create_task(self._end_in_time(tasks))
+        ]
+        tasks = [*of_database, asyncio.create_task(self._send())]
+        guard = asyncio.create_task(self._end_in_time(tasks, of_database))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
@@ -258,6 +258,7 @@ class Engine:
             changed=self._changed,
         )
         self._leases[claim.tenant_id] = lease
+        self._to_confirm.set()  # from now on there is a lease to renew
         async with lease.lock:
             await self._take_in(outbox, lease, claim, began)
 
@@ -410,7 +411,10 @@ class Engine:
 
     async def _hand_over(self, batch: list[Outgoing], lease: Lease) -> None:
         try:
-            await self._transport.send(batch, lease.settle)
+            async with asyncio.timeout(SILENCE):
+                await self._transport.send(batch, lease.settle)
+        except TimeoutError:
+            self._unavailable = Unavailable(f"nothing was taken for {SILENCE:.0f} s")
         except Unavailable as error:
             self._unavailable = self._unavailable or error
         except Exception as error:  # noqa: BLE001 - a broken client must not end the process
@@ -421,7 +425,7 @@ class Engine:
         assert self._outgoing is not None  # noqa: S101 - made before anything is claimed
         try:
             return [self._outgoing(message) for message in batch]
-        except ValueError:
+        except Exception:  # noqa: BLE001 - it is said which, and parked
             return list(self._enveloped_one_by_one(batch, lease))
 
     def _enveloped_one_by_one(self, batch: Iterable[Message], lease: Lease) -> Iterable[Outgoing]:
@@ -429,8 +433,8 @@ class Engine:
         for message in batch:
             try:
                 yield self._outgoing(message)
-            except ValueError as error:
-                lease.refuse(message, Refused(str(error), is_permanent=True))
+            except Exception as error:  # noqa: BLE001 - one message must not end the process
+                lease.refuse(message, Refused(f"{type(error).__name__}: {error}"))
 
     def _notice_silence(self) -> None:
         since = monotonic() - SILENCE
@@ -578,15 +582,16 @@ class Engine:
         for each in SIGNALS:  # a second one ends the process at once
             asyncio.get_running_loop().remove_signal_handler(each)
 
-    async def _end_in_time(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+    async def _end_in_time(
+        self, tasks: Iterable[asyncio.Task[None]], of_database: Iterable[asyncio.Task[None]]
+    ) -> None:
         """Let nothing that hangs keep the process from ending."""
         await self._stopping.wait()
         await asyncio.sleep(self.settings.grace.total_seconds())
-        unsettled = self._in_flight
-        self._log("cancelled", unsettled=unsettled)
+        self._log("cancelled", in_flight=self._in_flight)
         self._is_claiming = self._is_sending = False
         self._wake()
-        await asyncio.sleep(LAST_WORDS)
+        await asyncio.wait(of_database, timeout=LAST_WORDS)
         for task in tasks:
             task.cancel()
 

@@ -12,8 +12,10 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import ClassVar
 
 from agent_events.relay.envelope import EVENT_TYPE, Mode, Outgoing
@@ -53,14 +55,14 @@ class StdoutTransport(Transport):
 
     async def open(self) -> None:
         """Open the file. See `Transport.open`."""
-        await asyncio.to_thread(self._open)
+        await _apart(self._open)
 
     async def send(self, batch: Sequence[Outgoing], settled: Settled) -> None:
         """Write, and have it written through. See `Transport.send`."""
         lines = b"".join(map(_line, batch))
         failure: Unavailable | None = None
         try:
-            await asyncio.to_thread(self._write, lines)
+            await _apart(lambda: self._write(lines))
         except (OSError, ValueError) as error:
             failure = Unavailable(f"{self.destination}: {error}")
         for outgoing in batch:
@@ -106,6 +108,32 @@ class StdoutTransport(Transport):
                 raise
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+async def _apart(work: Callable[[], None]) -> None:
+    """Do it in a thread that, unlike asyncio's, does not keep the process from ending."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def settle(error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        error: Exception | None = None
+        try:
+            work()
+        except Exception as caught:  # noqa: BLE001 - raised again where it is awaited
+            error = caught
+        with suppress(RuntimeError):  # nobody waits any more
+            loop.call_soon_threadsafe(settle, error)
+
+    Thread(target=run, daemon=True).start()
+    await done
 
 
 def _line(outgoing: Outgoing) -> bytes:
