@@ -15,7 +15,9 @@ declare
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
-    'record_cold_file', 'permit_drop', 'require_restored'
+    'record_cold_file', 'permit_drop', 'require_restored',
+    'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
+    'purge_inbox'
   ];
   v_object record;
 begin
@@ -86,7 +88,14 @@ grant select, insert on
 to ledger_append;
 grant select, insert on ledger.legal_holds, ledger.erasures to ledger_append;
 grant select, insert on ledger.cold_files, ledger.cold_drops, ledger.cold_ranges to ledger_append;
-grant select on ledger.active_holds, ledger.log_sweep, ledger.partitions to ledger_append;
+grant select, insert, update, delete on
+  ledger.inbox_failures
+to ledger_append;
+-- UPDATE on inbox only to lock what is purged.
+grant select, insert, update, delete on ledger.inbox to ledger_append;
+grant select on
+  ledger.active_holds, ledger.log_sweep, ledger.partitions, ledger.retention_policy
+to ledger_append;
 grant delete on ledger.event_private to ledger_append;
 grant update on
   ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep,
@@ -164,6 +173,18 @@ grant select on ledger.cold_ranges to ledger_reader, ledger_auditor;
 grant select on ledger.cold_files, ledger.cold_drops to
   ledger_reader, ledger_auditor, ledger_operator;
 grant select on ledger.partitions to ledger_reader;
+
+-- Consumers: what they processed, and what they could not. Operators decide about dead messages
+-- without reading them.
+grant execute on function
+  ledger.accept_event, ledger.fail_event, ledger.claim_failures
+to ledger_consumer;
+grant execute on function
+  ledger.requeue_failures, ledger.discard_failure, ledger.purge_inbox
+to ledger_operator;
+grant select on ledger.inbox_failures to ledger_consumer;
+grant select on ledger.inbox, ledger.inbox_status to
+  ledger_consumer, ledger_operator, ledger_auditor;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;

@@ -607,11 +607,13 @@ class Ledger:
         cold_for: Interval | None = None,
         archive_tablespace: str | None = None,
         archive_access_method: str | None = None,
+        inbox_for: Interval | None = None,
     ) -> RetentionPolicy:
         """Set the whole retention policy: what is None is for ever, or as it was.
 
-        The ages count from the end of a partition. Moves nothing by itself; `maintain` archives
-        what is due. For operators of every tenant.
+        The ages count from the end of a partition, `inbox_for` from when an event was processed.
+        Moves and deletes nothing by itself; `maintain` archives and purges what is due. For
+        operators of every tenant.
         """
         rows = self._rows(
             "set_retention",
@@ -621,6 +623,7 @@ class Ledger:
                 "cold_for": cold_for,
                 "archive_tablespace": archive_tablespace,
                 "archive_access_method": archive_access_method,
+                "inbox_for": inbox_for,
             },
         )
         return RetentionPolicy(*rows[0])

@@ -331,6 +331,7 @@ class RetentionPolicy:
     """How long events stay in each tier, from the end of their partition; None = for ever.
 
     archive_tablespace, archive_access_method  of archived partitions; None = as they were
+    inbox_for  how long the inbox remembers what was processed; not from the end of a partition
     """
 
     hot_for: timedelta | None
@@ -340,6 +341,7 @@ class RetentionPolicy:
     archive_access_method: str | None
     changed_at: datetime
     changed_by: str
+    inbox_for: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)

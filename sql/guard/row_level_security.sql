@@ -23,7 +23,8 @@ begin
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
-    'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges'
+    'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
+    'inbox', 'inbox_failures'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -43,7 +44,7 @@ begin
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
-    'cold_ranges'
+    'cold_ranges', 'inbox', 'inbox_failures'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -87,7 +88,8 @@ begin
 end
 $$;
 
--- Private data only for whom it was granted; holds and erasures also for who works with them.
+-- Private data only for whom it was granted; holds, erasures and what consumers did also for who
+-- works with them.
 do $$
 declare
   v_policy record;
@@ -96,8 +98,15 @@ begin
     select p.role_name, p.privilege, t.table_name
     from (values
       ('ledger_privacy', 'privacy', array['event_private', 'legal_holds', 'erasures']),
-      ('ledger_auditor', 'audit', array['legal_holds', 'erasures']),
-      ('ledger_operator', 'operate', array['legal_holds'])
+      (
+        'ledger_auditor', 'audit',
+        array['legal_holds', 'erasures', 'inbox']
+      ),
+      (
+        'ledger_operator', 'operate',
+        array['legal_holds', 'inbox']
+      ),
+      ('ledger_consumer', 'consume', array['inbox', 'inbox_failures'])
     ) as p (role_name, privilege, tables)
     cross join unnest(p.tables) as t (table_name)
   loop

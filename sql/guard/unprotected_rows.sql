@@ -12,7 +12,8 @@ as $$
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
-      'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges'
+      'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
+      'inbox', 'inbox_failures'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;

@@ -1,5 +1,6 @@
 -- One row: how old events may grow before they leave a tier, counted from the end of their
--- partition. NULL = never, which is where a new ledger begins: nothing moves, nothing is dropped.
+-- partition, and what consumers processed before it is forgotten. NULL = never, which is where a new
+-- ledger begins: nothing moves, nothing is dropped.
 create table ledger.retention_policy (
   is_only boolean primary key default true check (is_only),
   hot_for interval check (hot_for >= interval '1 hour'),
@@ -9,6 +10,7 @@ create table ledger.retention_policy (
   archive_access_method name,
   changed_at timestamptz not null default clock_timestamp(),
   changed_by name not null default current_user,
+  inbox_for interval check (inbox_for >= interval '1 hour'),
   constraint in_order check (
     coalesce(warm_for >= hot_for, true)
     and coalesce(cold_for >= warm_for, true)
@@ -27,3 +29,6 @@ comment on column ledger.retention_policy.archive_tablespace is
   'Where archived partitions are stored; NULL = where they were.';
 comment on column ledger.retention_policy.archive_access_method is
   'Table access method of archived partitions, such as columnar; NULL = as they were.';
+comment on column ledger.retention_policy.inbox_for is
+  'How long the inbox remembers what was processed; a duplicate that arrives later is processed '
+  'again. See ledger.purge_inbox().';

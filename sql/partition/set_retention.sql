@@ -1,11 +1,12 @@
 -- Sets the retention policy, all of it: what is not given is NULL, for ever. Moves nothing by
--- itself; ledger.maintain() archives what is due, `agent-events cold` exports and drops.
+-- itself; ledger.maintain() archives and purges what is due, `agent-events cold` exports and drops.
 create or replace function ledger.set_retention(
   hot_for interval default null,
   warm_for interval default null,
   cold_for interval default null,
   archive_tablespace name default null,
-  archive_access_method name default null
+  archive_access_method name default null,
+  inbox_for interval default null
 )
 returns ledger.retention_policy
 language plpgsql
@@ -44,7 +45,8 @@ begin
     archive_tablespace = set_retention.archive_tablespace,
     archive_access_method = set_retention.archive_access_method,
     changed_at = clock_timestamp(),
-    changed_by = ledger.caller()
+    changed_by = ledger.caller(),
+    inbox_for = set_retention.inbox_for
   returning p.* into v_policy;
   return v_policy;
 exception when check_violation then
@@ -52,12 +54,13 @@ exception when check_violation then
     errcode = 'LG009',
     message = 'the retention policy is out of order',
     detail = 'hot_for <= warm_for <= cold_for, each an hour at least, all counted from the end of '
-      'a partition.',
+      'a partition; inbox_for an hour at least.',
     hint = 'select ledger.set_retention(hot_for => ''7 days'', warm_for => ''30 days'', '
       'cold_for => ''365 days'');';
 end
 $$;
 
-comment on function ledger.set_retention(interval, interval, interval, name, name) is
+comment on function ledger.set_retention(interval, interval, interval, name, name, interval) is
   'Sets how long events stay hot, warm and cold, as ages from the end of their partition (NULL = '
-  'for ever), and where archived partitions are stored. For operators of every tenant.';
+  'for ever), where archived partitions are stored, and how long the inbox remembers what was '
+  'processed. For operators of every tenant.';

@@ -23,6 +23,8 @@ FORCED = [
     "event_schemas",
     "event_types",
     "idempotency_keys",
+    "inbox",
+    "inbox_failures",
     "legal_holds",
     "log_blocks",
     "log_edges",
