@@ -17,7 +17,7 @@ declare
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
     'record_cold_file', 'permit_drop', 'require_restored',
     'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
-    'purge_inbox'
+    'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription'
   ];
   v_object record;
 begin
@@ -89,7 +89,7 @@ to ledger_append;
 grant select, insert on ledger.legal_holds, ledger.erasures to ledger_append;
 grant select, insert on ledger.cold_files, ledger.cold_drops, ledger.cold_ranges to ledger_append;
 grant select, insert, update, delete on
-  ledger.inbox_failures
+  ledger.inbox_failures, ledger.subscription_cursors
 to ledger_append;
 -- UPDATE on inbox only to lock what is purged.
 grant select, insert, update, delete on ledger.inbox to ledger_append;
@@ -177,13 +177,14 @@ grant select on ledger.partitions to ledger_reader;
 -- Consumers: what they processed, and what they could not. Operators decide about dead messages
 -- without reading them.
 grant execute on function
-  ledger.accept_event, ledger.fail_event, ledger.claim_failures
+  ledger.accept_event, ledger.fail_event, ledger.claim_failures, ledger.subscription_position,
+  ledger.save_position, ledger.drop_subscription
 to ledger_consumer;
 grant execute on function
-  ledger.requeue_failures, ledger.discard_failure, ledger.purge_inbox
+  ledger.requeue_failures, ledger.discard_failure, ledger.purge_inbox, ledger.drop_subscription
 to ledger_operator;
 grant select on ledger.inbox_failures to ledger_consumer;
-grant select on ledger.inbox, ledger.inbox_status to
+grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors to
   ledger_consumer, ledger_operator, ledger_auditor;
 
 -- Registrars and operators.

@@ -214,6 +214,12 @@ set local client_min_messages = warning;
 \ir log/read_log.sql
 \ir log/position_of.sql
 
+-- subscription: cursors over the log that outlive their readers.
+\ir subscription/subscription_cursors.sql
+\ir subscription/subscription_position.sql
+\ir subscription/save_position.sql
+\ir subscription/drop_subscription.sql
+
 -- prove: that an event is in the tree, that one tree continues another, and what is signed outside.
 \ir log/require_tree_size.sql
 \ir log/split_size.sql

@@ -24,7 +24,7 @@ begin
     'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
     'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
-    'inbox', 'inbox_failures'
+    'inbox', 'inbox_failures', 'subscription_cursors'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -44,7 +44,7 @@ begin
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
-    'cold_ranges', 'inbox', 'inbox_failures'
+    'cold_ranges', 'inbox', 'inbox_failures', 'subscription_cursors'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -100,13 +100,13 @@ begin
       ('ledger_privacy', 'privacy', array['event_private', 'legal_holds', 'erasures']),
       (
         'ledger_auditor', 'audit',
-        array['legal_holds', 'erasures', 'inbox']
+        array['legal_holds', 'erasures', 'inbox', 'subscription_cursors']
       ),
       (
         'ledger_operator', 'operate',
-        array['legal_holds', 'inbox']
+        array['legal_holds', 'inbox', 'subscription_cursors']
       ),
-      ('ledger_consumer', 'consume', array['inbox', 'inbox_failures'])
+      ('ledger_consumer', 'consume', array['inbox', 'inbox_failures', 'subscription_cursors'])
     ) as p (role_name, privilege, tables)
     cross join unnest(p.tables) as t (table_name)
   loop

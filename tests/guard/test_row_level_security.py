@@ -34,6 +34,7 @@ FORCED = [
     "log_tiles",
     "outbox",
     "streams",
+    "subscription_cursors",
     "tenant_grants",
     "tenants",
 ]
