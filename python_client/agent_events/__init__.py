@@ -9,6 +9,8 @@ from agent_events.models import (
     Event,
     EventInput,
     Finding,
+    InboxFailure,
+    InboxStatus,
     InclusionProof,
     LogEntry,
     LogFinding,
@@ -21,15 +23,19 @@ from agent_events.models import (
     TraceNode,
 )
 from agent_events.pool import open_async_pool, open_pool
+from agent_events.subscribing import AsyncSubscription, Subscription
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AsyncLedger",
+    "AsyncSubscription",
     "ErasureCertificate",
     "Event",
     "EventInput",
     "Finding",
+    "InboxFailure",
+    "InboxStatus",
     "InclusionProof",
     "Ledger",
     "LedgerError",
@@ -41,6 +47,7 @@ __all__ = [
     "Receipt",
     "RetentionPolicy",
     "SealReceipt",
+    "Subscription",
     "TraceNode",
     "errors",
     "open_async_pool",

@@ -5,11 +5,21 @@ from __future__ import annotations
 import os
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from agent_events import embedded
 
 _LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER")
+
+# A server that vanished without a word is noticed within a minute.
+CONNECTION = {
+    "application_name": "agent-events",
+    "connect_timeout": "10",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "40000",
+}
 
 
 class NoDatabaseError(psycopg.OperationalError):
@@ -39,3 +49,9 @@ def resolve(dsn: str | None = None) -> str:
         "which database? Give --dsn, set AGENT_EVENTS_DSN or PGHOST, PGDATABASE, …, "
         "or start one with: agent-events dev up"
     )
+
+
+def with_defaults(dsn: str) -> str:
+    """Add what a connection needs that is to last, where the connection string does not say."""
+    given = conninfo_to_dict(dsn)
+    return make_conninfo(dsn, **{k: v for k, v in CONNECTION.items() if k not in given})

@@ -17,11 +17,11 @@ from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row
 
 from agent_events import errors
 from agent_events._sync import Ledger
+from agent_events.dsn import with_defaults
 
 BUSY = "LG013"
 """SQLSTATE of a step that found other maintenance running."""
@@ -48,15 +48,6 @@ LAST_STEP = """
     order by ordinal desc
     limit 1
 """
-# A server that vanished without a word is noticed within a minute.
-CONNECTION = {
-    "application_name": "agent-events",
-    "connect_timeout": "10",
-    "keepalives_idle": "20",
-    "keepalives_interval": "5",
-    "keepalives_count": "4",
-    "tcp_user_timeout": "40000",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,9 +304,3 @@ def _reason(error: psycopg.Error | errors.LedgerError) -> dict[str, Any]:
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, "")}
-
-
-def with_defaults(dsn: str) -> str:
-    """Add what a connection needs that is to last, where the connection string does not say."""
-    given = conninfo_to_dict(dsn)
-    return make_conninfo(dsn, **{k: v for k, v in CONNECTION.items() if k not in given})

@@ -5,7 +5,7 @@
 -- when it committed after the caller's snapshot. Goes back only with reset.
 create or replace function ledger.save_position(
   subscription text,
-  "position" bigint,
+  through_position bigint,
   reset boolean default false,
   tenant_id text default null
 )
@@ -28,19 +28,19 @@ begin
       errcode = 'LG009',
       message = 'subscription must have 1 to 255 characters',
       hint = 'Name it after what it is for, such as search-index.';
-  elsif save_position.position between -1 and v_tree_size - 1 is not true then
+  elsif save_position.through_position between -1 and v_tree_size - 1 is not true then
     raise exception using
       errcode = 'LG009',
       message = format(
         'position %s is not in the log of tenant %s',
-        coalesce(save_position.position::text, 'NULL'), v_tenant_id
+        coalesce(save_position.through_position::text, 'NULL'), v_tenant_id
       ),
       detail = format('It has positions from 0 to %s; -1 is before its first.', v_tree_size - 1),
       hint = 'Save the position of the last event that was dealt with.';
   end if;
 
   insert into ledger.subscription_cursors as c (tenant_id, subscription, position, updated_at)
-  values (v_tenant_id, save_position.subscription, save_position.position, clock_timestamp())
+  values (v_tenant_id, save_position.subscription, save_position.through_position, clock_timestamp())
   on conflict on constraint subscription_cursors_pkey do update
   set position = excluded.position, updated_at = excluded.updated_at
   where c.position < excluded.position or save_position.reset;
