@@ -3,6 +3,7 @@
 from agent_events import errors
 from agent_events._async import AsyncLedger
 from agent_events._sync import Ledger
+from agent_events.consuming import InboxEvent, consumer
 from agent_events.errors import LedgerError
 from agent_events.models import (
     ErasureCertificate,
@@ -34,6 +35,7 @@ __all__ = [
     "Event",
     "EventInput",
     "Finding",
+    "InboxEvent",
     "InboxFailure",
     "InboxStatus",
     "InclusionProof",
@@ -49,6 +51,7 @@ __all__ = [
     "SealReceipt",
     "Subscription",
     "TraceNode",
+    "consumer",
     "errors",
     "open_async_pool",
     "open_pool",
