@@ -24,7 +24,7 @@ LOCK_WAIT = 30.0
 
 POLICY = """
     select hot_for, warm_for, cold_for, archive_tablespace, archive_access_method, changed_at,
-      changed_by
+      changed_by, inbox_for
     from ledger.retention_policy
 """
 SETTINGS = "select partition_interval, premake from ledger.partition_settings"
@@ -106,6 +106,13 @@ def set_interval(
     metavar="AGE",
     help="Age at which its file may be deleted.",
 )
+@click.option(
+    "--inbox",
+    "inbox_for",
+    type=duration_or_never,
+    metavar="AGE",
+    help="Age at which consumers forget what they processed; later duplicates are processed again.",
+)
 @click.option("--tablespace", help="Where archived partitions go; '' leaves them where they are.")
 @click.option("--access-method", help="Of archived partitions; '' leaves them as they are.")
 @dsn_option
@@ -116,15 +123,17 @@ def set_retention(
     hot_for: timedelta | None,
     warm_for: timedelta | None,
     cold_for: timedelta | None,
+    inbox_for: timedelta | None,
     tablespace: str | None,
     access_method: str | None,
     dsn: str | None,
     as_json: bool,
 ) -> None:
-    """Set how long events stay in each tier. AGE is as 30d, or never.
+    """Set how long events stay in each tier, and in the inbox. AGE is as 30d, or never.
 
-    All three count from the end of a partition. What is not given stays as it is. Moves nothing by
-    itself: `agent-events maintain` archives what is due, `agent-events cold` does the rest.
+    The tiers count from the end of a partition, the inbox from when an event was processed. What is
+    not given stays as it is. Moves and deletes nothing by itself: `agent-events maintain` archives
+    and purges what is due, `agent-events cold` does the rest.
     """
     given = {
         "hot_for": hot_for,
@@ -132,10 +141,9 @@ def set_retention(
         "cold_for": cold_for,
         "archive_tablespace": tablespace or None,
         "archive_access_method": access_method or None,
+        "inbox_for": inbox_for,
     }
-    options = dict(
-        zip(given, ("hot_for", "warm_for", "cold_for", "tablespace", "access_method"), strict=True)
-    )
+    options = {name: name.removeprefix("archive_") for name in given}
     unset = click.core.ParameterSource.DEFAULT
     changes = {
         name: value
@@ -143,7 +151,7 @@ def set_retention(
         if ctx.get_parameter_source(options[name]) is not unset
     }
     if not changes:
-        raise click.UsageError("say at least one of --hot, --warm, --cold, --tablespace")
+        raise click.UsageError("say at least one of --hot, --warm, --cold, --inbox, --tablespace")
     with connect(dsn or ctx.obj[0]) as connection:
         now = asdict(_policy(connection))
         kept = {name: now[name] for name in given}
@@ -240,6 +248,8 @@ def _policy_line(policy: RetentionPolicy) -> str:
         text = "for ever: nothing is archived, nothing leaves the database"
     else:
         text = ", ".join(f"{tier} {length(age) if age else 'for ever'}" for tier, age in ages)
+    if policy.inbox_for:
+        text += f"; inbox {length(policy.inbox_for)}"
     where = ", ".join(filter(None, (policy.archive_tablespace, policy.archive_access_method)))
     return f"Retention:  {text}" + (f"; archived to {where}" if where else "")
 
