@@ -19,7 +19,9 @@ declare
     'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
     'find_cursor', 'require_lease', 'take_retries', 'park_followers', 'park_message', 'wake_lane',
     'settle_retries', 'dead_positions', 'requeue_dead', 'discard_dead', 'set_relay', 'drop_relay',
-    'rewind_relay', 'permit_purge'
+    'rewind_relay', 'permit_purge',
+    'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
+    'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription'
   ];
   v_object record;
 begin
@@ -90,11 +92,18 @@ grant select, insert on
 to ledger_append;
 grant select, insert on ledger.legal_holds, ledger.erasures to ledger_append;
 grant select, insert on ledger.cold_files, ledger.cold_drops, ledger.cold_ranges to ledger_append;
-grant select on ledger.active_holds, ledger.log_sweep, ledger.partitions to ledger_append;
 grant select, insert, update, delete on
   ledger.relays, ledger.relay_cursors, ledger.relay_parked, ledger.relay_confirmations
 to ledger_append;
 grant select, insert on ledger.outbox_purges to ledger_append;
+grant select, insert, update, delete on
+  ledger.inbox_failures, ledger.subscription_cursors
+to ledger_append;
+-- UPDATE on inbox only to lock what is purged.
+grant select, insert, update, delete on ledger.inbox to ledger_append;
+grant select on
+  ledger.active_holds, ledger.log_sweep, ledger.partitions, ledger.retention_policy
+to ledger_append;
 grant delete on ledger.event_private to ledger_append;
 grant update on
   ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep,
@@ -186,6 +195,19 @@ grant select on ledger.cold_ranges to ledger_reader, ledger_auditor;
 grant select on ledger.cold_files, ledger.cold_drops to
   ledger_reader, ledger_auditor, ledger_operator;
 grant select on ledger.partitions to ledger_reader;
+
+-- Consumers: what they processed, and what they could not. Operators decide about dead messages
+-- without reading them.
+grant execute on function
+  ledger.accept_event, ledger.fail_event, ledger.claim_failures, ledger.subscription_position,
+  ledger.save_position, ledger.drop_subscription
+to ledger_consumer;
+grant execute on function
+  ledger.requeue_failures, ledger.discard_failure, ledger.purge_inbox, ledger.drop_subscription
+to ledger_operator;
+grant select on ledger.inbox_failures to ledger_consumer;
+grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors to
+  ledger_consumer, ledger_operator, ledger_auditor;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;

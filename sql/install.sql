@@ -260,6 +260,11 @@ set local client_min_messages = warning;
 \ir outbox/require_delivered.sql
 \ir outbox/permit_purge.sql
 \ir outbox/purge_outbox.sql
+-- subscription: cursors over the log that outlive their readers.
+\ir subscription/subscription_cursors.sql
+\ir subscription/subscription_position.sql
+\ir subscription/save_position.sql
+\ir subscription/drop_subscription.sql
 
 -- prove: that an event is in the tree, that one tree continues another, and what is signed outside.
 \ir log/require_tree_size.sql
@@ -284,6 +289,22 @@ set local client_min_messages = warning;
 \ir log/verify_stream.sql
 \ir log/verify_unlogged.sql
 \ir log/verify.sql
+
+-- inbox: what a consumer has processed, written in its own transaction, so that a message that comes
+-- twice is processed once; and what it failed to process, with the message, until it can.
+\ir inbox/inbox.sql
+\ir inbox/inbox_failures.sql
+\ir inbox/inbox_status.sql
+\ir inbox/require_inbox_key.sql
+\ir inbox/require_max_rows.sql
+\ir inbox/accept_event.sql
+\ir inbox/refuse_failure.sql
+\ir inbox/fail_event.sql
+\ir inbox/claim_failures.sql
+\ir inbox/refuse_unknown_failure.sql
+\ir inbox/requeue_failures.sql
+\ir inbox/discard_failure.sql
+\ir inbox/purge_inbox.sql
 
 -- hold, erase, read: what must be kept, what must go, and who saw it. A hold stands in the way of
 -- erasing and dropping; private data is deleted for good, and the event still shows that it was
@@ -400,6 +421,7 @@ set local client_min_messages = warning;
 \ir monitor/check_grants.sql
 \ir monitor/check_guards.sql
 \ir monitor/check_cold.sql
+\ir monitor/check_inbox.sql
 \ir monitor/check_log.sql
 \ir monitor/check_maintenance.sql
 \ir monitor/check_outbox.sql

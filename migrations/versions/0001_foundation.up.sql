@@ -3167,13 +3167,15 @@ comment on table ledger.partition_settings is
 
 -- from sql/partition/retention_policy.sql
 -- One row: how old events may grow before they leave a tier, counted from the end of their
--- partition. NULL = never, which is where a new ledger begins: nothing moves, nothing is dropped.
+-- partition, and what consumers processed before it is forgotten. NULL = never, which is where a new
+-- ledger begins: nothing moves, nothing is dropped.
 create table ledger.retention_policy (
   is_only boolean primary key default true check (is_only),
   hot_for interval check (hot_for >= interval '1 hour'),
   warm_for interval check (warm_for >= interval '1 hour'),
   cold_for interval check (cold_for >= interval '1 hour'),
   outbox_for interval check (outbox_for >= interval '1 hour'),
+  inbox_for interval check (inbox_for >= interval '1 hour'),
   archive_tablespace name,
   archive_access_method name,
   changed_at timestamptz not null default clock_timestamp(),
@@ -3198,6 +3200,9 @@ comment on column ledger.retention_policy.archive_tablespace is
   'Where archived partitions are stored; NULL = where they were.';
 comment on column ledger.retention_policy.archive_access_method is
   'Table access method of archived partitions, such as columnar; NULL = as they were.';
+comment on column ledger.retention_policy.inbox_for is
+  'How long the inbox remembers what was processed; a duplicate that arrives later is processed '
+  'again. See ledger.purge_inbox().';
 
 -- from sql/partition/initial_settings.sql
 -- Monthly partitions, three ahead, none yet: ensure_partitions() makes the first. Change
@@ -3772,7 +3777,8 @@ create or replace function ledger.set_retention(
   cold_for interval default null,
   archive_tablespace name default null,
   archive_access_method name default null,
-  outbox_for interval default null
+  outbox_for interval default null,
+  inbox_for interval default null
 )
 returns ledger.retention_policy
 language plpgsql
@@ -3812,23 +3818,25 @@ begin
     archive_tablespace = set_retention.archive_tablespace,
     archive_access_method = set_retention.archive_access_method,
     changed_at = clock_timestamp(),
-    changed_by = ledger.caller()
+    changed_by = ledger.caller(),
+    inbox_for = set_retention.inbox_for
   returning p.* into v_policy;
   return v_policy;
 exception when check_violation then
   raise exception using
     errcode = 'LG009',
     message = 'the retention policy is out of order',
-    detail = 'hot_for <= warm_for <= cold_for, these and outbox_for an hour at least, all counted '
-      'from the end of a partition.',
+    detail = 'hot_for <= warm_for <= cold_for, all ages an hour at least; those of partitions count '
+      'from their end.',
     hint = 'select ledger.set_retention(hot_for => ''7 days'', warm_for => ''30 days'', '
       'cold_for => ''365 days'');';
 end
 $$;
 
-comment on function ledger.set_retention(interval, interval, interval, name, name, interval) is
+comment on function ledger.set_retention is
   'Sets how long events stay hot, warm and cold, as ages from the end of their partition (NULL = '
-  'for ever), where archived partitions are stored, and how long messages stay in the outbox. For operators of every tenant.';
+  'for ever), where archived partitions are stored, and how long the outbox keeps messages and the '
+  'inbox remembers what was processed. For operators of every tenant.';
 
 -- from sql/partition/tablespace_of.sql
 -- The tablespace that a table or index is stored in, by name.
@@ -6162,7 +6170,9 @@ comment on function ledger.edge_root(text) is
   'Part of seal(): root of a tenant''s tree from its right edge.';
 
 -- from sql/log/close_block.sql
--- Writes the block of a seal and advances the head.
+-- Writes the block of a seal and advances the head. Where the setting ledger.notify is 'on' it says so
+-- on the channel ledger_log, for subscriptions that wait: once per seal, never per event, because a
+-- transaction that notifies holds a lock of the whole cluster while it commits.
 create or replace function ledger.close_block(tenant_id text, added bigint, snapshot pg_snapshot)
 returns ledger.seal_receipt
 language plpgsql
@@ -6203,6 +6213,9 @@ begin
     sealed_at = v_block.sealed_at,
     snapshot = close_block.snapshot
   where h.tenant_id = close_block.tenant_id;
+  if ledger.setting('notify') = 'on' then
+    perform pg_notify('ledger_log', close_block.tenant_id);
+  end if;
   return row(
     v_block.tenant_id, close_block.added, v_block.tree_size, v_block.root, v_block.block_no
   );
@@ -7593,8 +7606,8 @@ comment on function ledger.confirm_outbox(text, bigint, bigint, bigint[], boolea
 
 -- from sql/relay/backoff.sql
 -- Pause before the next attempt: doubling from min_backoff, at most max_backoff, and between half and
--- all of that by chance, so that what failed together does not come back together. retry_after, what
--- the destination asked for, counts if it is longer, up to a day.
+-- all of that by chance, so that what failed together does not come back together; or retry_after, what
+-- was asked for, if that is longer.
 create or replace function ledger.backoff(
   attempts int,
   min_backoff interval,
@@ -7613,11 +7626,11 @@ return greatest(
       * 2.0::double precision ^ least(backoff.attempts - 1, 60)
     )
   ),
-  least(coalesce(backoff.retry_after, interval '0'), interval '1 day')
+  coalesce(backoff.retry_after, interval '0')
 );
 
 comment on function ledger.backoff(int, interval, interval, interval) is
-  'Part of fail_outbox(): the pause before the next attempt.';
+  'Part of fail_outbox() and fail_event(): the pause before the next attempt.';
 
 -- from sql/relay/park_message.sql
 -- Parks a message that was handed out, unless it is parked already; returns its row.
@@ -7710,7 +7723,8 @@ begin
     next_attempt_at = case
       when fail_outbox.is_permanent is not true and p.attempts + 1 < v_relay.max_attempts
         then clock_timestamp() + ledger.backoff(
-          p.attempts + 1, v_relay.min_backoff, v_relay.max_backoff, fail_outbox.retry_after
+          p.attempts + 1, v_relay.min_backoff, v_relay.max_backoff,
+          least(coalesce(fail_outbox.retry_after, interval '0'), interval '1 day')
         )
     end
   where p.tenant_id = v_tenant_id
@@ -7745,8 +7759,8 @@ $$;
 
 comment on function ledger.fail_outbox(text, bigint, bigint, text, interval, boolean, text) is
   'The destination did not take the message at this position: it is parked, and tried again after a '
-  'pause that doubles (at least retry_after), or is dead (is_permanent, or after the relay''s '
-  'max_attempts). What was handed out of its aggregate after it must not be delivered now. Returns '
+  'pause that doubles (at least retry_after, up to a day), or is dead (is_permanent, or after the '
+  'relay''s max_attempts). What was handed out of its aggregate after it must not be delivered now. Returns '
   'its row: attempts, next_attempt_at, is_dead. LG014 when the lease is lost.';
 
 -- from sql/relay/relay_tenants.sql
@@ -8331,6 +8345,130 @@ comment on function ledger.purge_outbox(name) is
   'Drops a partition of the outbox, whatever its age, an hour after its end at the earliest: 55000 '
   'while a relay has not delivered all of it. ledger.maintain() calls it when '
   'retention_policy.outbox_for is over. For operators of every tenant.';
+
+-- from sql/subscription/subscription_cursors.sql
+-- How far each subscription is in its tenant's log. One row is updated again and again: the room on
+-- its page lets PostgreSQL do that in place.
+create table ledger.subscription_cursors (
+  tenant_id text collate "C" not null,
+  subscription text collate "C" not null,
+  position bigint not null,
+  updated_at timestamptz not null,
+  primary key (tenant_id, subscription)
+) with (fillfactor = 50);
+
+comment on table ledger.subscription_cursors is
+  'Where each subscription stands; ledger.save_position() writes it.';
+comment on column ledger.subscription_cursors.position is
+  'Position of the last event that was dealt with; -1 = none yet.';
+
+-- from sql/subscription/subscription_position.sql
+create or replace function ledger.subscription_position(
+  subscription text,
+  tenant_id text default null
+)
+returns bigint
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(
+    subscription_position.tenant_id, ledger.setting('tenant_id'), 'default'
+  );
+begin
+  perform ledger.require_tenant(v_tenant_id, 'consume');
+  return (
+    select c.position
+    from ledger.subscription_cursors as c
+    where c.tenant_id = v_tenant_id and c.subscription = subscription_position.subscription
+  );
+end
+$$;
+
+comment on function ledger.subscription_position(text, text) is
+  'Position of the last event that a subscription has dealt with, for read_log(after_position => '
+  '...); NULL when it has saved none. For consumers.';
+
+-- from sql/subscription/save_position.sql
+-- Where a subscription stands, as of the caller's transaction: what the same transaction writes about
+-- the event and the position commit together. True when that moved it on. False when it was as far
+-- already: another process of the same subscription was faster, and whoever wants to handle each
+-- event once rolls back. Waits for a transaction that saves the same one; 40001 above READ COMMITTED
+-- when it committed after the caller's snapshot. Goes back only with reset.
+create or replace function ledger.save_position(
+  subscription text,
+  through_position bigint,
+  reset boolean default false,
+  tenant_id text default null
+)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(save_position.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_tree_size bigint;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'consume');
+  v_tree_size := coalesce(
+    (select h.tree_size from ledger.log_heads as h where h.tenant_id = v_tenant_id), 0
+  );
+  if length(save_position.subscription) between 1 and 255 is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = 'subscription must have 1 to 255 characters',
+      hint = 'Name it after what it is for, such as search-index.';
+  elsif save_position.through_position between -1 and v_tree_size - 1 is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'position %s is not in the log of tenant %s',
+        coalesce(save_position.through_position::text, 'NULL'), v_tenant_id
+      ),
+      detail = format('It has positions from 0 to %s; -1 is before its first.', v_tree_size - 1),
+      hint = 'Save the position of the last event that was dealt with.';
+  end if;
+
+  insert into ledger.subscription_cursors as c (tenant_id, subscription, position, updated_at)
+  values (v_tenant_id, save_position.subscription, save_position.through_position, clock_timestamp())
+  on conflict on constraint subscription_cursors_pkey do update
+  set position = excluded.position, updated_at = excluded.updated_at
+  where c.position < excluded.position or save_position.reset;
+  return found;
+end
+$$;
+
+comment on function ledger.save_position(text, bigint, boolean, text) is
+  'Saves the position of the last event that a subscription has dealt with, in the caller''s '
+  'transaction; false when it was as far already. reset => true also goes back. For consumers.';
+
+-- from sql/subscription/drop_subscription.sql
+create or replace function ledger.drop_subscription(
+  subscription text,
+  tenant_id text default null
+)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(drop_subscription.tenant_id, ledger.setting('tenant_id'), 'default');
+begin
+  perform ledger.require_any(v_tenant_id, '{consume,operate}');
+  delete from ledger.subscription_cursors as c
+  where c.tenant_id = v_tenant_id and c.subscription = drop_subscription.subscription;
+  return found;
+end
+$$;
+
+comment on function ledger.drop_subscription(text, text) is
+  'Forgets where a subscription stands: it begins anew; false when it is not known. For consumers '
+  'and operators.';
 
 -- from sql/log/require_tree_size.sql
 -- The tree size that a proof is asked for: that of the log when NULL.
@@ -9342,6 +9480,575 @@ comment on function ledger.verify(text, bigint, bigint, text, text) is
   'What is wrong with a tenant''s log, no row when it is whole: kind, block_no, position and '
   'event_id of each finding. All of it, the positions from from_position to to_position - 1, or '
   'one stream (aggregate_type, aggregate_id).';
+
+-- from sql/inbox/inbox.sql
+-- What each consumer has processed: one row per event and consumer, written in the transaction that
+-- processed it, so that both are there or neither is. Rows go after retention_policy.inbox_for.
+create table ledger.inbox (
+  tenant_id text collate "C" not null,
+  consumer text collate "C" not null,
+  event_id uuid not null,
+  event_type text collate "C",
+  processed_at timestamptz not null,
+  primary key (tenant_id, consumer, event_id)
+);
+
+-- For purge_inbox(), which deletes the oldest rows of all tenants. Rows come in the order of their
+-- times, which a B-tree takes at its right end for next to nothing; BRIN would lose its order with
+-- the first purge, when new rows fill the room of old ones.
+create index inbox_processed_at on ledger.inbox (processed_at);
+
+comment on table ledger.inbox is
+  'Which events a consumer has processed; ledger.accept_event() writes it and ledger.purge_inbox() '
+  'empties it.';
+comment on column ledger.inbox.consumer is
+  'Name of what processes the event, such as billing; each consumer processes each event once.';
+
+-- from sql/inbox/inbox_failures.sql
+-- Events that a consumer could not process, until it can, or until somebody gives them up. The
+-- message is kept as it came, so that it can be processed again when the broker has long forgotten
+-- it. A row goes when the event is processed.
+create table ledger.inbox_failures (
+  tenant_id text collate "C" not null,
+  consumer text collate "C" not null,
+  event_id uuid not null,
+  event_type text collate "C",
+  attempts int not null,
+  last_error text not null,
+  failed_at timestamptz not null,
+  next_attempt_at timestamptz,
+  is_dead boolean not null,
+  message jsonb,
+  discarded_at timestamptz,
+  discarded_by name,
+  discard_reason text,
+  primary key (tenant_id, consumer, event_id),
+  check (is_dead = (next_attempt_at is null)),
+  check (num_nulls(discarded_at, discarded_by, discard_reason) in (0, 3)),
+  check (is_dead or discarded_at is null)
+);
+
+-- What is due, for claim_failures().
+create index inbox_failures_due on ledger.inbox_failures (consumer, next_attempt_at)
+where next_attempt_at is not null;
+
+comment on table ledger.inbox_failures is
+  'Events that a consumer failed to process, with their messages; see ledger.inbox_status. A dead '
+  'one waits for ledger.requeue_failures() or ledger.discard_failure().';
+comment on column ledger.inbox_failures.attempts is
+  'How often it failed since it first did, or since it was requeued.';
+comment on column ledger.inbox_failures.next_attempt_at is
+  'When it is due again, or until when the session that claimed it may take; NULL for a dead one.';
+comment on column ledger.inbox_failures.is_dead is
+  'It failed as often as the consumer allows, and is not tried again by itself.';
+comment on column ledger.inbox_failures.message is
+  'The message as a CloudEvent in JSON; NULL when only the broker can deliver it again.';
+comment on column ledger.inbox_failures.discarded_at is
+  'When an operator gave it up: it counts as processed.';
+
+-- from sql/inbox/inbox_status.sql
+-- What consumers could not process, without the messages: operators and auditors need not read them,
+-- so they have no privilege on the table, and the view, which reads it as its owner, says itself whose
+-- rows they see.
+create or replace view ledger.inbox_status
+with (security_barrier = true) as
+select
+  f.tenant_id,
+  f.consumer,
+  f.event_id,
+  f.event_type,
+  case
+    when f.discarded_at is not null then 'discarded'
+    when f.is_dead then 'dead'
+    when f.next_attempt_at <= clock_timestamp() then 'due'
+    else 'waiting'
+  end as state,
+  f.attempts,
+  f.last_error,
+  f.failed_at,
+  f.next_attempt_at,
+  f.is_dead,
+  f.discarded_at,
+  f.discarded_by,
+  f.discard_reason
+from ledger.inbox_failures as f
+where array[f.tenant_id, '*'] && (
+  select
+    ledger.permitted_tenants('consume')
+    || ledger.permitted_tenants('operate')
+    || ledger.permitted_tenants('audit')
+);
+
+comment on view ledger.inbox_status is
+  'Events that a consumer failed to process: state is due, waiting (until next_attempt_at), dead '
+  'or discarded. ledger.requeue_failures() and ledger.discard_failure() decide about dead ones.';
+
+-- from sql/inbox/require_inbox_key.sql
+create or replace function ledger.require_inbox_key(tenant_id text, consumer text, event_id uuid)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_reason text := case
+    when tenant_id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' is not true then
+      format('%L is no tenant id', left(tenant_id, 100))
+    when length(consumer) between 1 and 255 is not true then
+      'consumer must have 1 to 255 characters'
+    when event_id is null then 'event_id is NULL'
+  end;
+begin
+  if v_reason is not null then
+    raise exception using
+      errcode = 'LG009',
+      message = v_reason,
+      hint = 'select ledger.accept_event(''billing'', event_id => ...): the name of the consumer, '
+        'and the id that the event came with.';
+  end if;
+end
+$$;
+
+comment on function ledger.require_inbox_key(text, text, uuid) is
+  'Part of accept_event() and its likes: raises LG009 for what names no event of a consumer.';
+
+-- from sql/inbox/require_max_rows.sql
+create or replace function ledger.require_max_rows(max_rows int)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if require_max_rows.max_rows between 1 and 100000 is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'max_rows is %s, not 1 to 100000', coalesce(require_max_rows.max_rows::text, 'NULL')
+      ),
+      hint = 'Take so many at a time, and call again while there are as many.';
+  end if;
+end
+$$;
+
+comment on function ledger.require_max_rows(int) is 'Raises LG009 unless 1 to 100000.';
+
+-- from sql/inbox/accept_event.sql
+-- Whether the caller's transaction is the one that processes the event: true for the first, false
+-- ever after. What the transaction then writes and the inbox row commit together, or neither does:
+-- exactly once, however often the message is delivered.
+--
+-- Where another transaction has accepted the event and is not over, this one waits: it gets false
+-- when the other commits, true when that rolls back. Under REPEATABLE READ and SERIALIZABLE an
+-- acceptance that committed after the caller's snapshot is a serialization failure (40001): the
+-- transaction has to be run again, and gets false then. Locks nothing else; who accepts several
+-- events in one transaction does so in one order, or two of them may deadlock (40P01).
+create or replace function ledger.accept_event(
+  consumer text,
+  event_id uuid,
+  event_type text default null,
+  tenant_id text default null
+)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(accept_event.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_is_first boolean;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'consume');
+  perform ledger.require_inbox_key(v_tenant_id, accept_event.consumer, accept_event.event_id);
+  insert into ledger.inbox (tenant_id, consumer, event_id, event_type, processed_at)
+  values (
+    v_tenant_id, accept_event.consumer, accept_event.event_id, accept_event.event_type,
+    clock_timestamp()
+  )
+  on conflict do nothing;
+  v_is_first := found;
+  -- Also when it is not the first: a failure may have been recorded while another one succeeded.
+  delete from ledger.inbox_failures as f
+  where f.tenant_id = v_tenant_id
+    and f.consumer = accept_event.consumer
+    and f.event_id = accept_event.event_id
+    and f.discarded_at is null;
+  return v_is_first;
+end
+$$;
+
+comment on function ledger.accept_event(text, uuid, text, text) is
+  'Call it first in the transaction that processes an event: true once per consumer and event, '
+  'false for a duplicate. 40001 above READ COMMITTED when another transaction was faster. For '
+  'consumers.';
+
+-- from sql/inbox/refuse_failure.sql
+-- Names the rule that the arguments of fail_event() break (LG009); returns when none is broken.
+create or replace function ledger.refuse_failure(
+  message jsonb,
+  max_attempts int,
+  retry_after interval
+)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_reason text := case
+    when jsonb_typeof(message) <> 'object' then 'message must be a JSON object'
+    when max_attempts >= 1 is not true then
+      format('max_attempts is %s, not 1 or more', coalesce(max_attempts::text, 'NULL'))
+    when retry_after not between interval '0' and interval '1 year' then
+      format('retry_after is %s, not 0 to a year', retry_after)
+  end;
+begin
+  if v_reason is not null then
+    raise exception using
+      errcode = 'LG009',
+      message = v_reason,
+      hint = 'See comment on function ledger.fail_event for what each argument takes.';
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_failure(jsonb, int, interval) is
+  'Part of fail_event(): raises LG009 with the first rule that the arguments break.';
+
+-- from sql/inbox/fail_event.sql
+-- Records that a consumer failed to process an event, after the transaction that tried has rolled
+-- back and in another one. The event is due again after backoff(), or after retry_after where
+-- that is longer; it is dead when it has failed max_attempts times (1: at once). NULL when another
+-- session has processed the event meanwhile. Locks the event's row here.
+create or replace function ledger.fail_event(
+  consumer text,
+  event_id uuid,
+  error text,
+  event_type text default null,
+  message jsonb default null,
+  max_attempts int default 10,
+  retry_after interval default null,
+  tenant_id text default null
+)
+returns ledger.inbox_failures
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(fail_event.tenant_id, ledger.setting('tenant_id'), 'default');
+  c_min_backoff constant interval := '1 second';
+  c_max_backoff constant interval := '1 hour';
+  v_now timestamptz := clock_timestamp();
+  v_failure ledger.inbox_failures;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'consume');
+  perform ledger.require_inbox_key(v_tenant_id, fail_event.consumer, fail_event.event_id);
+  perform ledger.refuse_failure(
+    fail_event.message, fail_event.max_attempts, fail_event.retry_after
+  );
+
+  insert into ledger.inbox_failures as f (
+    tenant_id, consumer, event_id, event_type, attempts, last_error, failed_at, next_attempt_at,
+    is_dead, message
+  )
+  values (
+    v_tenant_id, fail_event.consumer, fail_event.event_id, fail_event.event_type, 1,
+    left(coalesce(fail_event.error, ''), 4000), v_now,
+    case
+      when fail_event.max_attempts > 1 then
+        v_now + ledger.backoff(1, c_min_backoff, c_max_backoff, fail_event.retry_after)
+    end,
+    fail_event.max_attempts = 1, fail_event.message
+  )
+  on conflict on constraint inbox_failures_pkey do update
+  set
+    event_type = coalesce(excluded.event_type, f.event_type),
+    attempts = f.attempts + 1,
+    last_error = excluded.last_error,
+    failed_at = excluded.failed_at,
+    next_attempt_at = case
+      when fail_event.max_attempts > f.attempts + 1 then
+        v_now + ledger.backoff(
+          f.attempts + 1, c_min_backoff, c_max_backoff, fail_event.retry_after
+        )
+    end,
+    is_dead = fail_event.max_attempts <= f.attempts + 1,
+    message = coalesce(excluded.message, f.message)
+  where f.discarded_at is null
+  returning f.* into v_failure;
+
+  -- Last, and so with what was committed while this session waited for the row.
+  if exists (
+    select
+    from ledger.inbox as i
+    where i.tenant_id = v_tenant_id
+      and i.consumer = fail_event.consumer
+      and i.event_id = fail_event.event_id
+  ) then
+    delete from ledger.inbox_failures as f
+    where f.tenant_id = v_tenant_id
+      and f.consumer = fail_event.consumer
+      and f.event_id = fail_event.event_id
+      and f.discarded_at is null;
+    return null;
+  end if;
+  return v_failure;
+end
+$$;
+
+comment on function ledger.fail_event(text, uuid, text, text, jsonb, int, interval, text) is
+  'Records that a consumer failed to process an event: attempts so far, when it is due again '
+  '(doubling from a second to an hour, or retry_after if longer), or that it is dead after '
+  'max_attempts. NULL when it was processed meanwhile. Not in the transaction that failed. For '
+  'consumers.';
+
+-- from sql/inbox/claim_failures.sql
+-- The failures of a consumer that are due, the longest due first, for the caller alone while `lease`
+-- lasts. It commits, and then takes one message after the other as if it had just come:
+-- accept_event() decides, and takes the failure away with it. A lease and no lock, because a lock
+-- held here would deadlock with who accepts the same event and then looks here; whoever dies leaves
+-- them due again after the lease. Skips what others hold.
+create or replace function ledger.claim_failures(
+  consumer text,
+  max_rows int default 100,
+  lease interval default '5 minutes',
+  tenant_id text default null
+)
+returns setof ledger.inbox_failures
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_tenants text[];
+begin
+  perform ledger.require_max_rows(claim_failures.max_rows);
+  if claim_failures.lease between interval '1 second' and interval '1 day' is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format('lease is %s', coalesce(claim_failures.lease::text, 'NULL')),
+      hint = 'One second to a day: longer than it takes to process all that is claimed.';
+  end if;
+  if claim_failures.tenant_id is null then
+    v_tenants := ledger.permitted_tenants('consume');
+  else
+    perform ledger.require_tenant(claim_failures.tenant_id, 'consume');
+    v_tenants := array[claim_failures.tenant_id];
+  end if;
+
+  return query
+  with due as (
+    select f.tenant_id, f.consumer, f.event_id
+    from ledger.inbox_failures as f
+    where f.consumer = claim_failures.consumer
+      and f.next_attempt_at <= v_now
+      and f.message is not null
+      and (f.tenant_id = any(v_tenants) or v_tenants = '{*}')
+    order by f.next_attempt_at
+    limit claim_failures.max_rows
+    for update skip locked
+  ),
+  claimed as (
+    update ledger.inbox_failures as f
+    set next_attempt_at = v_now + claim_failures.lease
+    from due as d
+    where f.tenant_id = d.tenant_id and f.consumer = d.consumer and f.event_id = d.event_id
+    returning f.*
+  )
+  select c.* from claimed as c
+  order by c.failed_at, c.event_id;
+end
+$$;
+
+comment on function ledger.claim_failures(text, int, interval, text) is
+  'Failures of a consumer that are due, with their messages, for the caller alone until the lease '
+  'is over: of one tenant, or of every tenant the caller consumes for. Commit, then process each '
+  'like a new message. For consumers.';
+
+-- from sql/inbox/refuse_unknown_failure.sql
+create or replace function ledger.refuse_unknown_failure(
+  tenant_id text,
+  consumer text,
+  event_id uuid
+)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using
+    errcode = 'LG009',
+    message = format(
+      'event %s is no failure of consumer %L of tenant %s',
+      refuse_unknown_failure.event_id, refuse_unknown_failure.consumer,
+      refuse_unknown_failure.tenant_id
+    ),
+    detail = 'It was processed or discarded, or it never failed.',
+    hint = 'select * from ledger.inbox_status;';
+end
+$$;
+
+comment on function ledger.refuse_unknown_failure(text, text, uuid) is
+  'Part of requeue_failures() and discard_failure(): raises LG009.';
+
+-- from sql/inbox/requeue_failures.sql
+-- Dead messages of a consumer are due again at once, with all their attempts before them: all of the
+-- tenant's, or one, which may also be one that only waits. Who processes them is the consumer, with
+-- claim_failures(); one without a message only its broker can deliver again.
+create or replace function ledger.requeue_failures(
+  consumer text,
+  event_id uuid default null,
+  tenant_id text default null
+)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(requeue_failures.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_count bigint;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'operate');
+  update ledger.inbox_failures as f
+  set attempts = 0, is_dead = false, next_attempt_at = clock_timestamp()
+  where f.tenant_id = v_tenant_id
+    and f.consumer = requeue_failures.consumer
+    and f.discarded_at is null
+    and (f.event_id = requeue_failures.event_id or (requeue_failures.event_id is null and f.is_dead));
+  get diagnostics v_count = row_count;
+  if v_count = 0 and requeue_failures.event_id is not null then
+    perform ledger.refuse_unknown_failure(
+      v_tenant_id, requeue_failures.consumer, requeue_failures.event_id
+    );
+  end if;
+  return v_count;
+end
+$$;
+
+comment on function ledger.requeue_failures(text, uuid, text) is
+  'Makes dead messages of a consumer due again, all of the tenant''s or one; returns how many. For '
+  'operators.';
+
+-- from sql/inbox/discard_failure.sql
+-- Gives a failed message up: it counts as processed, also if it is delivered again. What it was, who
+-- decided and why is kept until purge_inbox() takes it.
+create or replace function ledger.discard_failure(
+  consumer text,
+  event_id uuid,
+  reason text,
+  tenant_id text default null
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(discard_failure.tenant_id, ledger.setting('tenant_id'), 'default');
+begin
+  perform ledger.require_tenant(v_tenant_id, 'operate');
+  perform ledger.require_reason('reason', discard_failure.reason);
+  -- The inbox first, as accept_event() does: neither deadlocks the other.
+  insert into ledger.inbox (tenant_id, consumer, event_id, event_type, processed_at)
+  select f.tenant_id, f.consumer, f.event_id, f.event_type, clock_timestamp()
+  from ledger.inbox_failures as f
+  where f.tenant_id = v_tenant_id
+    and f.consumer = discard_failure.consumer
+    and f.event_id = discard_failure.event_id
+    and f.discarded_at is null
+  on conflict do nothing;
+  update ledger.inbox_failures as f
+  set
+    is_dead = true,
+    next_attempt_at = null,
+    discarded_at = clock_timestamp(),
+    discarded_by = ledger.caller(),
+    discard_reason = discard_failure.reason
+  where f.tenant_id = v_tenant_id
+    and f.consumer = discard_failure.consumer
+    and f.event_id = discard_failure.event_id
+    and f.discarded_at is null;
+  if not found then
+    perform ledger.refuse_unknown_failure(
+      v_tenant_id, discard_failure.consumer, discard_failure.event_id
+    );
+  end if;
+end
+$$;
+
+comment on function ledger.discard_failure(text, uuid, text, text) is
+  'Gives a message up that a consumer failed to process: it counts as processed. The reason is '
+  'kept. For operators.';
+
+-- from sql/inbox/purge_inbox.sql
+-- Forgets what was processed, or discarded, longer ago than that: at most max_rows of each, the
+-- oldest first, in the caller's transaction; call it again while it returns that many. A duplicate
+-- that arrives later than this IS PROCESSED AGAIN: keep the inbox for longer than any broker
+-- redelivers, any relay is rewound and any backup of a broker is old. Failures that nobody decided
+-- about are never deleted. Locks the rows it deletes, which nobody else writes.
+create or replace function ledger.purge_inbox(
+  older_than interval default null,
+  max_rows int default 10000
+)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_before timestamptz;
+  v_count bigint;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  perform ledger.require_max_rows(purge_inbox.max_rows);
+  if purge_inbox.older_than < interval '1 hour' then
+    raise exception using
+      errcode = 'LG009',
+      message = format('older_than is %s, less than an hour', purge_inbox.older_than),
+      hint = 'What is purged is processed again when it is delivered again: keep it for days.';
+  end if;
+  v_before := clock_timestamp() - coalesce(
+    purge_inbox.older_than, (select r.inbox_for from ledger.retention_policy as r)
+  );
+  delete from ledger.inbox as i
+  where i.ctid = any(array(
+    select o.ctid
+    from ledger.inbox as o
+    where o.processed_at < v_before
+    order by o.processed_at
+    limit purge_inbox.max_rows
+    for update skip locked
+  ));
+  get diagnostics v_count = row_count;
+  delete from ledger.inbox_failures as f
+  where f.ctid = any(array(
+    select o.ctid
+    from ledger.inbox_failures as o
+    where o.discarded_at < v_before
+    limit purge_inbox.max_rows
+    for update skip locked
+  ));
+  return v_count;
+end
+$$;
+
+comment on function ledger.purge_inbox(interval, int) is
+  'Forgets events processed longer ago than older_than (default retention_policy.inbox_for; NULL = '
+  'nothing), max_rows at a time; returns how many. A duplicate that arrives later than that is '
+  'processed again. For operators of every tenant.';
 
 -- from sql/privacy/subject_hash.sql
 -- The person in what can never be erased: events and the table of erasures. Who knows the id can
@@ -10484,6 +11191,12 @@ as $$
     select 5, 'purge outbox', p.partition_name, p.from_time, null
     from ledger.partition_status as p
     where p.due = 'purge' and not exists (select from ledger.relays_behind(p.to_time))
+    union all
+    select 6, 'purge inbox', null, null, null
+    from ledger.retention_policy as r
+    where exists (
+      select from ledger.inbox as i where i.processed_at < clock_timestamp() - r.inbox_for
+    )
   ) as p
   order by p.rank, p.at_time, p.ordinal
 $$;
@@ -10492,14 +11205,17 @@ comment on function ledger.maintenance_plan() is
   'The steps that ledger.maintain() would take now: step, object.';
 
 -- from sql/maintain/maintenance_step.sql
--- One step, in the caller's transaction. One at a time: who finds another at work is told so
--- (LG013) and leaves it to the other. The lock goes with the transaction, so that nothing is left
--- behind by a runner that was cancelled or killed.
+-- One step, in the caller's transaction; true when it did a batch of its work and more is left, for
+-- another transaction. One at a time: who finds another at work is told so (LG013) and leaves it to
+-- the other. The lock goes with the transaction, so that nothing is left behind by a runner that was
+-- cancelled or killed.
 create or replace function ledger.maintenance_step(step text, object name default null)
-returns void
+returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  c_batch constant int := 20000;
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('ledger.maintain', 7306)) then
     raise exception using
@@ -10518,12 +11234,15 @@ begin
     when 'restore' then perform ledger.move_partition(maintenance_step.object, 'hot');
     when 'relocate' then perform ledger.relocate_partition(maintenance_step.object);
     when 'purge outbox' then perform ledger.purge_outbox(maintenance_step.object);
+    when 'purge inbox' then return ledger.purge_inbox(max_rows => c_batch) = c_batch;
   end case;
+  return false;
 end
 $$;
 
 comment on function ledger.maintenance_step(text, name) is
-  'Part of maintain(): one step; LG013 while another session does one.';
+  'Part of maintain(): one step, or a batch of it (true: more is left); LG013 while another session '
+  'does one.';
 
 -- from sql/maintain/record_step.sql
 -- Keeps what a step did, and forgets what is older than a year.
@@ -10560,7 +11279,8 @@ comment on function ledger.record_step(uuid, text, name, timestamptz, int, jsonb
 
 -- from sql/maintain/run_step.sql
 -- Takes one step in a transaction of its own, and another for each attempt while locks are missing;
--- sleeps in between, so that those who waited behind us get through. What goes wrong comes back as
+-- sleeps in between, so that those who waited behind us get through. A step that works in batches is
+-- taken until nothing is left, a transaction per batch. What goes wrong comes back as
 -- `error` (sqlstate, message, detail, hint) and is recorded; it ends nothing. READ COMMITTED, whatever
 -- the session's default: what was committed while we waited for locks must be seen. SECURITY INVOKER
 -- and without SET, as a procedure that commits must be: everything is named in full.
@@ -10577,19 +11297,21 @@ declare
   v_started_at timestamptz := pg_catalog.clock_timestamp();
   v_attempts int := 0;
   v_is_over boolean := false;
+  v_has_more boolean := false;
   v_sqlstate text;
   v_message text;
   v_detail text;
   v_hint text;
 begin
   while not v_is_over loop
-    v_attempts := v_attempts + 1;
+    v_attempts := v_attempts + (not v_has_more)::int;
+    v_has_more := false;
     error := null;
     commit;
     set transaction isolation level read committed;
     begin
-      perform ledger.maintenance_step(run_step.step, run_step.object);
-      v_is_over := true;
+      v_has_more := ledger.maintenance_step(run_step.step, run_step.object);
+      v_is_over := not v_has_more;
     exception when others then
       get stacked diagnostics
         v_sqlstate := returned_sqlstate,
@@ -10603,7 +11325,7 @@ begin
         or pg_catalog.clock_timestamp() > v_started_at + run_step.max_wait;
     end;
     commit;
-    if not v_is_over then
+    if not (v_is_over or v_has_more) then
       perform pg_catalog.pg_sleep(0.2 + 0.8 * pg_catalog.random());
     end if;
   end loop;
@@ -10696,8 +11418,8 @@ comment on procedure ledger.restore_partition is
   'Not inside a transaction. For operators of every tenant.';
 
 -- from sql/maintain/maintain.sql
--- All that a DBA schedules: makes partitions ahead, seals, archives what the retention policy says
--- is due. Each step commits; one that fails stops only those that build on it, and the call ends
+-- All that a DBA schedules: makes partitions ahead, seals, archives and purges what the retention
+-- policy says is due. Each step commits; one that fails stops only those that build on it, and the call ends
 -- with its error when the others are done. One runner at a time: a second one leaves at once.
 create or replace procedure ledger.maintain(
   dry_run boolean default false,
@@ -10748,7 +11470,7 @@ $$;
 
 comment on procedure ledger.maintain is
   'Everything that has to happen on a schedule, once an hour say: partitions ahead, sealing, '
-  'archiving by the retention policy. dry_run => true only says what is due. Not inside a '
+  'archiving and purging by the retention policy. dry_run => true only says what is due. Not inside a '
   'transaction. For operators of every tenant.';
 
 -- from sql/cold/range_list.sql
@@ -11881,7 +12603,8 @@ from unnest(array[
   'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_schemas', 'event_private',
   'partitions', 'event_types', 'streams', 'idempotency_keys', 'log_entries', 'log_tiles',
   'log_blocks', 'log_heads', 'log_edges', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
-  'cold_drops', 'cold_ranges', 'outbox_purges'
+  'cold_drops', 'cold_ranges', 'outbox_purges', 'inbox',
+  'inbox_failures'
 ]) as listed (table_name)
 join pg_catalog.pg_class as c
   on c.relname = listed.table_name and c.relnamespace = pg_catalog.to_regnamespace('ledger')
@@ -11986,6 +12709,8 @@ as $$
     ('event_types', 'ledger_guard_statement', 'truncate', 'statement', null),
     ('streams', 'ledger_guard_statement', 'truncate', 'statement', null),
     ('idempotency_keys', 'ledger_guard_statement', 'truncate', 'statement', null),
+    ('inbox', 'ledger_guard_statement', 'truncate', 'statement', null),
+    ('inbox_failures', 'ledger_guard_statement', 'truncate', 'statement', null),
     ('log_entries', 'ledger_guard_row', 'update or delete', 'row', null),
     ('log_entries', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
     (
@@ -12198,7 +12923,8 @@ as $$
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
-      'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges'
+      'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
+      'inbox', 'inbox_failures', 'subscription_cursors'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;
@@ -13204,7 +13930,8 @@ begin
     'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
     'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
-    'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges'
+    'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
+    'inbox', 'inbox_failures', 'subscription_cursors'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -13225,7 +13952,7 @@ begin
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
     'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
-    'outbox_purges'
+    'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -13269,7 +13996,8 @@ begin
 end
 $$;
 
--- Private data only for whom it was granted; holds and erasures also for who works with them.
+-- Private data only for whom it was granted; holds, erasures and what consumers did also for who
+-- works with them.
 do $$
 declare
   v_policy record;
@@ -13278,8 +14006,15 @@ begin
     select p.role_name, p.privilege, t.table_name
     from (values
       ('ledger_privacy', 'privacy', array['event_private', 'legal_holds', 'erasures']),
-      ('ledger_auditor', 'audit', array['legal_holds', 'erasures']),
-      ('ledger_operator', 'operate', array['legal_holds'])
+      (
+        'ledger_auditor', 'audit',
+        array['legal_holds', 'erasures', 'inbox', 'subscription_cursors']
+      ),
+      (
+        'ledger_operator', 'operate',
+        array['legal_holds', 'inbox', 'subscription_cursors']
+      ),
+      ('ledger_consumer', 'consume', array['inbox', 'inbox_failures', 'subscription_cursors'])
     ) as p (role_name, privilege, tables)
     cross join unnest(p.tables) as t (table_name)
   loop
@@ -13572,14 +14307,16 @@ as $$
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
-      'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges'
+      'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
+      'inbox', 'inbox_failures', 'subscription_cursors'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
       'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
       'cold_drops', 'cold_ranges', 'relays', 'relay_cursors', 'relay_parked',
-      'relay_confirmations', 'outbox_purges'
+      'relay_confirmations', 'outbox_purges',
+      'inbox', 'inbox_failures', 'subscription_cursors'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -13621,14 +14358,22 @@ as $$
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''audit''::text) AS '
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''audit''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
-      null, array['legal_holds', 'erasures']
+      null,
+      array['legal_holds', 'erasures', 'inbox', 'subscription_cursors']
     ),
     (
       'ledger_operator', 'r', 'ledger_operator',
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
-      null, array['legal_holds']
+      null, array['legal_holds', 'inbox', 'subscription_cursors']
+    ),
+    (
+      'ledger_consumer', 'r', 'ledger_consumer',
+      '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''consume''::text) AS '
+      'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''consume''::text) AS '
+      'permitted_tenants) = ''{*}''::text[]))',
+      null, array['inbox', 'inbox_failures', 'subscription_cursors']
     )
   ),
   wanted_policies as (
@@ -13863,6 +14608,46 @@ as $$
 $$;
 
 comment on function ledger.check_cold() is 'The part of doctor() about cold partitions.';
+
+-- from sql/monitor/check_inbox.sql
+-- doctor(): messages that consumers gave up on, and failures that nobody tries again.
+create or replace function ledger.check_inbox()
+returns table (severity text, kind text, object text, detail text, hint text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'warning',
+    'dead in inbox',
+    format('consumer %s of tenant %s', f.consumer, f.tenant_id),
+    format(
+      '%s, the last at %s: %s',
+      count(*), max(f.failed_at),
+      left((array_agg(f.last_error order by f.failed_at desc))[1], 200)
+    ),
+    format(
+      'select * from ledger.inbox_status where state = ''dead''; when the reason is gone: '
+      'select ledger.requeue_failures(%L, tenant_id => %L);',
+      f.consumer, f.tenant_id
+    )
+  from ledger.inbox_failures as f
+  where f.is_dead and f.discarded_at is null
+  group by f.tenant_id, f.consumer
+  union all
+  select
+    'warning',
+    'retries overdue',
+    format('consumer %s of tenant %s', f.consumer, f.tenant_id),
+    format('%s messages are due since %s.', count(*), min(f.next_attempt_at)),
+    'Does the consumer run, and call retry_due() (or ledger.claim_failures())?'
+  from ledger.inbox_failures as f
+  where f.next_attempt_at < clock_timestamp() - interval '1 hour'
+  group by f.tenant_id, f.consumer
+$$;
+
+comment on function ledger.check_inbox() is
+  'The part of doctor() about what consumers failed to process.';
 
 -- from sql/monitor/check_log.sql
 -- doctor(): whether the log can be sealed here, is being sealed, and stands where its last block
@@ -14390,6 +15175,8 @@ as $$
     union all
     select * from ledger.check_log()
     union all
+    select * from ledger.check_inbox()
+    union all
     select * from ledger.check_maintenance()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
@@ -14397,7 +15184,7 @@ $$;
 
 comment on function ledger.doctor(boolean) is
   'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
-  'files and sealing; deep => true checks every event.';
+  'files, sealing and consumers; deep => true checks every event.';
 
 -- from sql/grants.sql
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
@@ -14421,7 +15208,9 @@ declare
     'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
     'find_cursor', 'require_lease', 'take_retries', 'park_followers', 'park_message', 'wake_lane',
     'settle_retries', 'dead_positions', 'requeue_dead', 'discard_dead', 'set_relay', 'drop_relay',
-    'rewind_relay', 'permit_purge'
+    'rewind_relay', 'permit_purge',
+    'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
+    'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription'
   ];
   v_object record;
 begin
@@ -14492,11 +15281,18 @@ grant select, insert on
 to ledger_append;
 grant select, insert on ledger.legal_holds, ledger.erasures to ledger_append;
 grant select, insert on ledger.cold_files, ledger.cold_drops, ledger.cold_ranges to ledger_append;
-grant select on ledger.active_holds, ledger.log_sweep, ledger.partitions to ledger_append;
 grant select, insert, update, delete on
   ledger.relays, ledger.relay_cursors, ledger.relay_parked, ledger.relay_confirmations
 to ledger_append;
 grant select, insert on ledger.outbox_purges to ledger_append;
+grant select, insert, update, delete on
+  ledger.inbox_failures, ledger.subscription_cursors
+to ledger_append;
+-- UPDATE on inbox only to lock what is purged.
+grant select, insert, update, delete on ledger.inbox to ledger_append;
+grant select on
+  ledger.active_holds, ledger.log_sweep, ledger.partitions, ledger.retention_policy
+to ledger_append;
 grant delete on ledger.event_private to ledger_append;
 grant update on
   ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep,
@@ -14588,6 +15384,19 @@ grant select on ledger.cold_ranges to ledger_reader, ledger_auditor;
 grant select on ledger.cold_files, ledger.cold_drops to
   ledger_reader, ledger_auditor, ledger_operator;
 grant select on ledger.partitions to ledger_reader;
+
+-- Consumers: what they processed, and what they could not. Operators decide about dead messages
+-- without reading them.
+grant execute on function
+  ledger.accept_event, ledger.fail_event, ledger.claim_failures, ledger.subscription_position,
+  ledger.save_position, ledger.drop_subscription
+to ledger_consumer;
+grant execute on function
+  ledger.requeue_failures, ledger.discard_failure, ledger.purge_inbox, ledger.drop_subscription
+to ledger_operator;
+grant select on ledger.inbox_failures to ledger_consumer;
+grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors to
+  ledger_consumer, ledger_operator, ledger_auditor;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;

@@ -3,6 +3,7 @@
 from agent_events import errors
 from agent_events._async import AsyncLedger
 from agent_events._sync import Ledger
+from agent_events.consuming import InboxEvent, consumer
 from agent_events.errors import LedgerError
 from agent_events.models import (
     DeadMessage,
@@ -10,6 +11,8 @@ from agent_events.models import (
     Event,
     EventInput,
     Finding,
+    InboxFailure,
+    InboxStatus,
     InclusionProof,
     LogEntry,
     LogFinding,
@@ -27,16 +30,21 @@ from agent_events.models import (
     TraceNode,
 )
 from agent_events.pool import open_async_pool, open_pool
+from agent_events.subscribing import AsyncSubscription, Subscription
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AsyncLedger",
+    "AsyncSubscription",
     "DeadMessage",
     "ErasureCertificate",
     "Event",
     "EventInput",
     "Finding",
+    "InboxEvent",
+    "InboxFailure",
+    "InboxStatus",
     "InclusionProof",
     "Ledger",
     "LedgerError",
@@ -53,7 +61,9 @@ __all__ = [
     "RelayStatus",
     "RetentionPolicy",
     "SealReceipt",
+    "Subscription",
     "TraceNode",
+    "consumer",
     "errors",
     "open_async_pool",
     "open_pool",

@@ -19,6 +19,7 @@ from agent_events._queries import (
     DEAD,
     EMIT_OPTIONS,
     FIND_OPTIONS,
+    INBOX_STATUS,
     PARTITIONS,
     RELAYS,
     bind,
@@ -34,6 +35,8 @@ from agent_events.models import (
     EventOptions,
     Finding,
     Id,
+    InboxFailure,
+    InboxStatus,
     InclusionProof,
     Interval,
     Json,
@@ -54,6 +57,7 @@ from agent_events.models import (
     SealReceipt,
     TraceNode,
 )
+from agent_events.subscribing._async import AsyncSubscription
 
 
 class AsyncLedger:
@@ -367,6 +371,200 @@ class AsyncLedger:
                 yield entry
             after_position = page[-1].position
 
+    def subscribe(
+        self,
+        name: str | None = None,
+        *,
+        from_position: int | None = None,
+        only_new: bool = False,
+        event_types: Sequence[str] | None = None,
+        tenant_id: str | None = None,
+        page_size: int = 500,
+        save_every: int | None = 100,
+        save_interval: timedelta | None = timedelta(seconds=1),
+    ) -> AsyncSubscription:
+        """Yield every event of the log from a position on, and then those to come, as `LogEntry`.
+
+        With a `name` the position is kept in the database: the next subscription of that name goes
+        on there, and `from_position` (the first to be yielded, default 0) or `only_new` (what is
+        sealed from now on) say where a new one begins. An event counts as handled when the next one
+        is asked for; the position of the last handled one is saved after `save_every` events or
+        `save_interval`, and whenever there is nothing new. So after a crash the events since then
+        come again: at least once. `subscription.save()` saves the event at hand, and
+        `subscription.save(connection)` does it in your transaction: exactly once. With both None it
+        is saved by nothing else. `event_types` keeps these types only.
+
+        The privileges: read, and consume for one with a name. On a replica it follows what the
+        primary seals, without a name.
+        """
+        return AsyncSubscription(
+            self._connection,
+            name,
+            from_position=from_position,
+            only_new=only_new,
+            event_types=event_types,
+            tenant_id=tenant_id,
+            page_size=page_size,
+            save_every=save_every,
+            save_interval=save_interval,
+        )
+
+    async def subscription_position(self, name: str, *, tenant_id: str | None = None) -> int | None:
+        """Return the position of the last event that a subscription has handled, None for none."""
+        rows = await self._rows(
+            "subscription_position", {"subscription": name, "tenant_id": tenant_id}
+        )
+        position: int | None = rows[0][0]
+        return position
+
+    async def save_position(
+        self, name: str, position: int, *, reset: bool = False, tenant_id: str | None = None
+    ) -> bool:
+        """Save that a subscription has handled the log up to `position`, in your transaction.
+
+        Returns False, and saves nothing, when it was as far already; `reset` also goes back, -1 to
+        before the first event.
+        """
+        rows = await self._rows(
+            "save_position",
+            {
+                "subscription": name,
+                "through_position": position,
+                "reset": reset,
+                "tenant_id": tenant_id,
+            },
+        )
+        moved: bool = rows[0][0]
+        return moved
+
+    async def drop_subscription(self, name: str, *, tenant_id: str | None = None) -> bool:
+        """Forget a subscription: the next of that name begins anew. False if there was none."""
+        rows = await self._rows("drop_subscription", {"subscription": name, "tenant_id": tenant_id})
+        dropped: bool = rows[0][0]
+        return dropped
+
+    async def accept_event(
+        self,
+        consumer: str,
+        event_id: Id,
+        *,
+        event_type: str | None = None,
+        tenant_id: str | None = None,
+    ) -> bool:
+        """Return whether your transaction is the one that processes the event: True only once.
+
+        Call it first in the transaction; it counts when that commits. Waits for another transaction
+        that has accepted the event. Above READ COMMITTED `psycopg.errors.SerializationFailure` says
+        that another one was faster: run the transaction again. `agent_events.consumer` does all
+        this.
+        """
+        rows = await self._rows(
+            "accept_event",
+            {
+                "consumer": consumer,
+                "event_id": event_id,
+                "event_type": event_type,
+                "tenant_id": tenant_id,
+            },
+        )
+        is_first: bool = rows[0][0]
+        return is_first
+
+    async def fail_event(
+        self,
+        consumer: str,
+        event_id: Id,
+        error: str,
+        *,
+        event_type: str | None = None,
+        message: Json | None = None,
+        max_attempts: int | None = None,
+        retry_after: timedelta | None = None,
+        tenant_id: str | None = None,
+    ) -> InboxFailure | None:
+        """Record that an event could not be processed, after that transaction was rolled back.
+
+        It is due again after a delay that doubles from a second to an hour, or after `retry_after`
+        if that is longer; dead after `max_attempts` (default 10). Returns None when it was
+        processed meanwhile.
+        """
+        rows = await self._rows(
+            "fail_event",
+            {
+                "consumer": consumer,
+                "event_id": event_id,
+                "error": error,
+                "event_type": event_type,
+                "message": message,
+                "max_attempts": max_attempts,
+                "retry_after": retry_after,
+                "tenant_id": tenant_id,
+            },
+        )
+        return None if rows[0][0] is None else InboxFailure(*rows[0])
+
+    async def claim_failures(
+        self,
+        consumer: str,
+        *,
+        max_rows: int | None = None,
+        lease: Interval | None = None,
+        tenant_id: str | None = None,
+    ) -> list[InboxFailure]:
+        """Take up to `max_rows` (default 100) failures that are due, for yourself alone.
+
+        Commit, and process each like a new message within the `lease` (default five minutes). Those
+        of every tenant that the caller consumes for, unless `tenant_id` is given.
+        """
+        rows = await self._rows(
+            "claim_failures",
+            {"consumer": consumer, "max_rows": max_rows, "lease": lease, "tenant_id": tenant_id},
+        )
+        return [InboxFailure(*row) for row in rows]
+
+    async def inbox_status(self) -> list[InboxStatus]:
+        """Return what consumers could not process (view ledger.inbox_status), the oldest first."""
+        async with self._cursor() as cursor:
+            await cursor.execute(INBOX_STATUS)
+            return [InboxStatus(*row) for row in await cursor.fetchall()]
+
+    async def requeue_failures(
+        self, consumer: str, event_id: Id | None = None, *, tenant_id: str | None = None
+    ) -> int:
+        """Make a failed message, or all dead ones of a consumer, due again; return how many."""
+        rows = await self._rows(
+            "requeue_failures",
+            {"consumer": consumer, "event_id": event_id, "tenant_id": tenant_id},
+        )
+        count: int = rows[0][0]
+        return count
+
+    async def discard_failure(
+        self, consumer: str, event_id: Id, reason: str, *, tenant_id: str | None = None
+    ) -> None:
+        """Give a failed message up: it counts as processed. The `reason` is kept; for operators."""
+        await self._rows(
+            "discard_failure",
+            {
+                "consumer": consumer,
+                "event_id": event_id,
+                "reason": reason,
+                "tenant_id": tenant_id,
+            },
+        )
+
+    async def purge_inbox(
+        self, *, older_than: Interval | None = None, max_rows: int | None = None
+    ) -> int:
+        """Forget what was processed longer ago; return how many, at most `max_rows` (10,000).
+
+        `older_than` defaults to the retention policy's `inbox_for`. A duplicate that arrives later
+        than that is processed again. `maintain` does it; for operators of every tenant.
+        """
+        rows = await self._rows("purge_inbox", {"older_than": older_than, "max_rows": max_rows})
+        count: int = rows[0][0]
+        return count
+
     async def position_of(self, event_id: Id, *, tenant_id: str | None = None) -> int | None:
         """Return the event's position in the log, None while it is not sealed."""
         rows = await self._rows("position_of", {"event_id": event_id, "tenant_id": tenant_id})
@@ -637,11 +835,13 @@ class AsyncLedger:
         archive_tablespace: str | None = None,
         archive_access_method: str | None = None,
         outbox_for: Interval | None = None,
+        inbox_for: Interval | None = None,
     ) -> RetentionPolicy:
         """Set the whole retention policy: what is None is for ever, or as it was.
 
-        The ages count from the end of a partition. Moves nothing by itself; `maintain` archives
-        and purges what is due. For operators of every tenant.
+        The ages count from the end of a partition, `inbox_for` from when an event was processed.
+        Moves and deletes nothing by itself; `maintain` archives and purges what is due. For
+        operators of every tenant.
         """
         rows = await self._rows(
             "set_retention",
@@ -652,6 +852,7 @@ class AsyncLedger:
                 "archive_tablespace": archive_tablespace,
                 "archive_access_method": archive_access_method,
                 "outbox_for": outbox_for,
+                "inbox_for": inbox_for,
             },
         )
         return RetentionPolicy(*rows[0])

@@ -24,6 +24,8 @@ from agent_events.models import (
     EventFilter,
     EventOptions,
     Finding,
+    InboxFailure,
+    InboxStatus,
     InclusionProof,
     LogFinding,
     OutboxClaim,
@@ -42,12 +44,13 @@ from agent_events.models import (
 EMIT_OPTIONS = frozenset(EventOptions.__annotations__)
 FIND_OPTIONS = frozenset(EventFilter.__annotations__)
 JSON_PARAMETERS = frozenset(
-    {"payload", "proof", "metadata", "private", "headers", "schema", "events"}
+    {"payload", "proof", "metadata", "private", "headers", "schema", "events", "message"}
 )
 
 _RECEIPT = ", ".join(field.name for field in fields(Receipt))
 _EVENT = ", ".join(field.name for field in fields(Event))
 _SEAL_RECEIPT = ", ".join(field.name for field in fields(SealReceipt))
+_INBOX_FAILURE = ", ".join(field.name for field in fields(InboxFailure))
 _PRIVATE_EVENT = ", ".join(field.name for field in fields(PrivateEvent))
 _COLUMNS = {
     "set_context": "set_context",
@@ -76,6 +79,15 @@ _COLUMNS = {
     "erase_private": ", ".join(field.name for field in fields(ErasureCertificate)),
     "place_hold": "place_hold",
     "release_hold": "release_hold",
+    "accept_event": "accept_event",
+    "fail_event": _INBOX_FAILURE,
+    "claim_failures": _INBOX_FAILURE,
+    "requeue_failures": "requeue_failures",
+    "discard_failure": "discard_failure",
+    "purge_inbox": "purge_inbox",
+    "subscription_position": "subscription_position",
+    "save_position": "save_position",
+    "drop_subscription": "drop_subscription",
     "maintenance_plan": ", ".join(field.name for field in fields(PlannedStep)),
     "set_retention": ", ".join(field.name for field in fields(RetentionPolicy)),
     "claim_outbox": ", ".join(field.name for field in fields(OutboxClaim)),
@@ -96,6 +108,20 @@ PARTITIONS = (
     f"select {', '.join(field.name for field in fields(PartitionStatus))} "
     "from ledger.partition_status order by from_time, parent_name"
 )
+INBOX_STATUS = (
+    f"select {', '.join(field.name for field in fields(InboxStatus))} "
+    "from ledger.inbox_status order by failed_at"
+)
+CHANNEL = "ledger_log"
+LISTEN = f"listen {CHANNEL}"
+LOOK_AROUND = """
+    select coalesce(current_setting('ledger.notify', true), '') = 'on', pg_is_in_recovery()
+"""
+LOG_SIZE = """
+    select h.tree_size
+    from ledger.log_heads as h
+    where h.tenant_id = coalesce(%s, ledger.setting('tenant_id'), 'default')
+"""
 
 
 RELAYS = f"""

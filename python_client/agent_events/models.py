@@ -452,8 +452,10 @@ class PartitionStatus:
 class RetentionPolicy:
     """How long events stay in each tier, from the end of their partition; None = for ever.
 
-    outbox_for  how long messages stay in the outbox at least; None = for ever
-    archive_tablespace, archive_access_method  of archived partitions; None = as they were
+    archive_tablespace, archive_access_method
+                of archived partitions; None = as they were
+    outbox_for  how long messages stay in the outbox at least
+    inbox_for   how long the inbox remembers what was processed, from when it was
     """
 
     hot_for: timedelta | None
@@ -462,8 +464,51 @@ class RetentionPolicy:
     archive_tablespace: str | None
     archive_access_method: str | None
     outbox_for: timedelta | None
+    inbox_for: timedelta | None
     changed_at: datetime
     changed_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboxFailure:
+    """An event that a consumer could not process (a row of `ledger.inbox_failures`).
+
+    attempts         how often it failed since it first did, or since it was requeued
+    next_attempt_at  when it is due again, None for a dead one
+    message          what came, as a CloudEvent in JSON; None if it was not kept
+    """
+
+    tenant_id: str
+    consumer: str
+    event_id: UUID
+    event_type: str | None
+    attempts: int
+    last_error: str
+    failed_at: datetime
+    next_attempt_at: datetime | None
+    is_dead: bool
+    message: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class InboxStatus:
+    """A row of `ledger.inbox_status`: an event that a consumer could not process.
+
+    state  'due', 'waiting' (until next_attempt_at), 'dead' or 'discarded'
+    """
+
+    tenant_id: str
+    consumer: str
+    event_id: UUID
+    event_type: str | None
+    state: str
+    attempts: int
+    last_error: str
+    failed_at: datetime
+    next_attempt_at: datetime | None
+    discarded_at: datetime | None
+    discarded_by: str | None
+    discard_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,8 @@ as $$
     ('event_types', 'ledger_guard_statement', 'truncate', 'statement', null),
     ('streams', 'ledger_guard_statement', 'truncate', 'statement', null),
     ('idempotency_keys', 'ledger_guard_statement', 'truncate', 'statement', null),
+    ('inbox', 'ledger_guard_statement', 'truncate', 'statement', null),
+    ('inbox_failures', 'ledger_guard_statement', 'truncate', 'statement', null),
     ('log_entries', 'ledger_guard_row', 'update or delete', 'row', null),
     ('log_entries', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
     (

@@ -24,7 +24,8 @@ begin
     'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
     'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
-    'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges'
+    'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
+    'inbox', 'inbox_failures', 'subscription_cursors'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -45,7 +46,7 @@ begin
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
     'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
-    'outbox_purges'
+    'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -89,7 +90,8 @@ begin
 end
 $$;
 
--- Private data only for whom it was granted; holds and erasures also for who works with them.
+-- Private data only for whom it was granted; holds, erasures and what consumers did also for who
+-- works with them.
 do $$
 declare
   v_policy record;
@@ -98,8 +100,15 @@ begin
     select p.role_name, p.privilege, t.table_name
     from (values
       ('ledger_privacy', 'privacy', array['event_private', 'legal_holds', 'erasures']),
-      ('ledger_auditor', 'audit', array['legal_holds', 'erasures']),
-      ('ledger_operator', 'operate', array['legal_holds'])
+      (
+        'ledger_auditor', 'audit',
+        array['legal_holds', 'erasures', 'inbox', 'subscription_cursors']
+      ),
+      (
+        'ledger_operator', 'operate',
+        array['legal_holds', 'inbox', 'subscription_cursors']
+      ),
+      ('ledger_consumer', 'consume', array['inbox', 'inbox_failures', 'subscription_cursors'])
     ) as p (role_name, privilege, tables)
     cross join unnest(p.tables) as t (table_name)
   loop

@@ -1,4 +1,6 @@
--- Writes the block of a seal and advances the head.
+-- Writes the block of a seal and advances the head. Where the setting ledger.notify is 'on' it says so
+-- on the channel ledger_log, for subscriptions that wait: once per seal, never per event, because a
+-- transaction that notifies holds a lock of the whole cluster while it commits.
 create or replace function ledger.close_block(tenant_id text, added bigint, snapshot pg_snapshot)
 returns ledger.seal_receipt
 language plpgsql
@@ -39,6 +41,9 @@ begin
     sealed_at = v_block.sealed_at,
     snapshot = close_block.snapshot
   where h.tenant_id = close_block.tenant_id;
+  if ledger.setting('notify') = 'on' then
+    perform pg_notify('ledger_log', close_block.tenant_id);
+  end if;
   return row(
     v_block.tenant_id, close_block.added, v_block.tree_size, v_block.root, v_block.block_no
   );

@@ -1,5 +1,5 @@
--- All that a DBA schedules: makes partitions ahead, seals, archives what the retention policy says
--- is due. Each step commits; one that fails stops only those that build on it, and the call ends
+-- All that a DBA schedules: makes partitions ahead, seals, archives and purges what the retention
+-- policy says is due. Each step commits; one that fails stops only those that build on it, and the call ends
 -- with its error when the others are done. One runner at a time: a second one leaves at once.
 create or replace procedure ledger.maintain(
   dry_run boolean default false,
@@ -50,5 +50,5 @@ $$;
 
 comment on procedure ledger.maintain is
   'Everything that has to happen on a schedule, once an hour say: partitions ahead, sealing, '
-  'archiving by the retention policy. dry_run => true only says what is due. Not inside a '
+  'archiving and purging by the retention policy. dry_run => true only says what is due. Not inside a '
   'transaction. For operators of every tenant.';

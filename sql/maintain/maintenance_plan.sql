@@ -28,6 +28,12 @@ as $$
     select 5, 'purge outbox', p.partition_name, p.from_time, null
     from ledger.partition_status as p
     where p.due = 'purge' and not exists (select from ledger.relays_behind(p.to_time))
+    union all
+    select 6, 'purge inbox', null, null, null
+    from ledger.retention_policy as r
+    where exists (
+      select from ledger.inbox as i where i.processed_at < clock_timestamp() - r.inbox_for
+    )
   ) as p
   order by p.rank, p.at_time, p.ordinal
 $$;

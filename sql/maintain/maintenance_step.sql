@@ -1,11 +1,14 @@
--- One step, in the caller's transaction. One at a time: who finds another at work is told so
--- (LG013) and leaves it to the other. The lock goes with the transaction, so that nothing is left
--- behind by a runner that was cancelled or killed.
+-- One step, in the caller's transaction; true when it did a batch of its work and more is left, for
+-- another transaction. One at a time: who finds another at work is told so (LG013) and leaves it to
+-- the other. The lock goes with the transaction, so that nothing is left behind by a runner that was
+-- cancelled or killed.
 create or replace function ledger.maintenance_step(step text, object name default null)
-returns void
+returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  c_batch constant int := 20000;
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('ledger.maintain', 7306)) then
     raise exception using
@@ -24,9 +27,12 @@ begin
     when 'restore' then perform ledger.move_partition(maintenance_step.object, 'hot');
     when 'relocate' then perform ledger.relocate_partition(maintenance_step.object);
     when 'purge outbox' then perform ledger.purge_outbox(maintenance_step.object);
+    when 'purge inbox' then return ledger.purge_inbox(max_rows => c_batch) = c_batch;
   end case;
+  return false;
 end
 $$;
 
 comment on function ledger.maintenance_step(text, name) is
-  'Part of maintain(): one step; LG013 while another session does one.';
+  'Part of maintain(): one step, or a batch of it (true: more is left); LG013 while another session '
+  'does one.';

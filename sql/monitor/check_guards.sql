@@ -13,14 +13,16 @@ as $$
       'idempotency_keys', 'event_types', 'event_schemas', 'tenants', 'tenant_grants',
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
-      'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges'
+      'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
+      'inbox', 'inbox_failures', 'subscription_cursors'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
       'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
       'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
       'cold_drops', 'cold_ranges', 'relays', 'relay_cursors', 'relay_parked',
-      'relay_confirmations', 'outbox_purges'
+      'relay_confirmations', 'outbox_purges',
+      'inbox', 'inbox_failures', 'subscription_cursors'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -62,14 +64,22 @@ as $$
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''audit''::text) AS '
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''audit''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
-      null, array['legal_holds', 'erasures']
+      null,
+      array['legal_holds', 'erasures', 'inbox', 'subscription_cursors']
     ),
     (
       'ledger_operator', 'r', 'ledger_operator',
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
-      null, array['legal_holds']
+      null, array['legal_holds', 'inbox', 'subscription_cursors']
+    ),
+    (
+      'ledger_consumer', 'r', 'ledger_consumer',
+      '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''consume''::text) AS '
+      'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''consume''::text) AS '
+      'permitted_tenants) = ''{*}''::text[]))',
+      null, array['inbox', 'inbox_failures', 'subscription_cursors']
     )
   ),
   wanted_policies as (

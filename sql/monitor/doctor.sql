@@ -32,6 +32,8 @@ as $$
     union all
     select * from ledger.check_log()
     union all
+    select * from ledger.check_inbox()
+    union all
     select * from ledger.check_maintenance()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
@@ -39,4 +41,4 @@ $$;
 
 comment on function ledger.doctor(boolean) is
   'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
-  'files and sealing; deep => true checks every event.';
+  'files, sealing and consumers; deep => true checks every event.';

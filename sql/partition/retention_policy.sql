@@ -1,11 +1,13 @@
 -- One row: how old events may grow before they leave a tier, counted from the end of their
--- partition. NULL = never, which is where a new ledger begins: nothing moves, nothing is dropped.
+-- partition, and what consumers processed before it is forgotten. NULL = never, which is where a new
+-- ledger begins: nothing moves, nothing is dropped.
 create table ledger.retention_policy (
   is_only boolean primary key default true check (is_only),
   hot_for interval check (hot_for >= interval '1 hour'),
   warm_for interval check (warm_for >= interval '1 hour'),
   cold_for interval check (cold_for >= interval '1 hour'),
   outbox_for interval check (outbox_for >= interval '1 hour'),
+  inbox_for interval check (inbox_for >= interval '1 hour'),
   archive_tablespace name,
   archive_access_method name,
   changed_at timestamptz not null default clock_timestamp(),
@@ -30,3 +32,6 @@ comment on column ledger.retention_policy.archive_tablespace is
   'Where archived partitions are stored; NULL = where they were.';
 comment on column ledger.retention_policy.archive_access_method is
   'Table access method of archived partitions, such as columnar; NULL = as they were.';
+comment on column ledger.retention_policy.inbox_for is
+  'How long the inbox remembers what was processed; a duplicate that arrives later is processed '
+  'again. See ledger.purge_inbox().';

@@ -6,7 +6,8 @@ create or replace function ledger.set_retention(
   cold_for interval default null,
   archive_tablespace name default null,
   archive_access_method name default null,
-  outbox_for interval default null
+  outbox_for interval default null,
+  inbox_for interval default null
 )
 returns ledger.retention_policy
 language plpgsql
@@ -46,20 +47,22 @@ begin
     archive_tablespace = set_retention.archive_tablespace,
     archive_access_method = set_retention.archive_access_method,
     changed_at = clock_timestamp(),
-    changed_by = ledger.caller()
+    changed_by = ledger.caller(),
+    inbox_for = set_retention.inbox_for
   returning p.* into v_policy;
   return v_policy;
 exception when check_violation then
   raise exception using
     errcode = 'LG009',
     message = 'the retention policy is out of order',
-    detail = 'hot_for <= warm_for <= cold_for, these and outbox_for an hour at least, all counted '
-      'from the end of a partition.',
+    detail = 'hot_for <= warm_for <= cold_for, all ages an hour at least; those of partitions count '
+      'from their end.',
     hint = 'select ledger.set_retention(hot_for => ''7 days'', warm_for => ''30 days'', '
       'cold_for => ''365 days'');';
 end
 $$;
 
-comment on function ledger.set_retention(interval, interval, interval, name, name, interval) is
+comment on function ledger.set_retention is
   'Sets how long events stay hot, warm and cold, as ages from the end of their partition (NULL = '
-  'for ever), where archived partitions are stored, and how long messages stay in the outbox. For operators of every tenant.';
+  'for ever), where archived partitions are stored, and how long the outbox keeps messages and the '
+  'inbox remembers what was processed. For operators of every tenant.';

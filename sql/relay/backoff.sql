@@ -1,6 +1,6 @@
 -- Pause before the next attempt: doubling from min_backoff, at most max_backoff, and between half and
--- all of that by chance, so that what failed together does not come back together. retry_after, what
--- the destination asked for, counts if it is longer, up to a day.
+-- all of that by chance, so that what failed together does not come back together; or retry_after, what
+-- was asked for, if that is longer.
 create or replace function ledger.backoff(
   attempts int,
   min_backoff interval,
@@ -19,8 +19,8 @@ return greatest(
       * 2.0::double precision ^ least(backoff.attempts - 1, 60)
     )
   ),
-  least(coalesce(backoff.retry_after, interval '0'), interval '1 day')
+  coalesce(backoff.retry_after, interval '0')
 );
 
 comment on function ledger.backoff(int, interval, interval, interval) is
-  'Part of fail_outbox(): the pause before the next attempt.';
+  'Part of fail_outbox() and fail_event(): the pause before the next attempt.';

@@ -45,7 +45,8 @@ begin
     next_attempt_at = case
       when fail_outbox.is_permanent is not true and p.attempts + 1 < v_relay.max_attempts
         then clock_timestamp() + ledger.backoff(
-          p.attempts + 1, v_relay.min_backoff, v_relay.max_backoff, fail_outbox.retry_after
+          p.attempts + 1, v_relay.min_backoff, v_relay.max_backoff,
+          least(coalesce(fail_outbox.retry_after, interval '0'), interval '1 day')
         )
     end
   where p.tenant_id = v_tenant_id
@@ -80,6 +81,6 @@ $$;
 
 comment on function ledger.fail_outbox(text, bigint, bigint, text, interval, boolean, text) is
   'The destination did not take the message at this position: it is parked, and tried again after a '
-  'pause that doubles (at least retry_after), or is dead (is_permanent, or after the relay''s '
-  'max_attempts). What was handed out of its aggregate after it must not be delivered now. Returns '
+  'pause that doubles (at least retry_after, up to a day), or is dead (is_permanent, or after the '
+  'relay''s max_attempts). What was handed out of its aggregate after it must not be delivered now. Returns '
   'its row: attempts, next_attempt_at, is_dead. LG014 when the lease is lost.';

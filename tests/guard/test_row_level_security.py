@@ -23,6 +23,8 @@ FORCED = [
     "event_schemas",
     "event_types",
     "idempotency_keys",
+    "inbox",
+    "inbox_failures",
     "legal_holds",
     "log_blocks",
     "log_edges",
@@ -37,6 +39,7 @@ FORCED = [
     "relay_parked",
     "relays",
     "streams",
+    "subscription_cursors",
     "tenant_grants",
     "tenants",
 ]

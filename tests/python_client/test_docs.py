@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from psycopg.rows import dict_row
 
-from agent_events import Ledger
+from agent_events import Ledger, Subscription
 from agent_events.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +94,64 @@ def test_sql_of_the_reference_runs(pg: psycopg.Connection[Any]) -> None:
         cursor.execute(statement)
         if "from ledger.claim_outbox" in statement:
             claim = cursor.fetchone() or {}
+
+
+def test_python_of_the_consuming_page_runs(
+    dsn: str, pg: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a broker of three messages, and subscriptions that end when they have caught up."""
+    monkeypatch.setattr(Subscription, "_pause", lambda subscription, _: subscription.stop())
+    pg.execute("create table invoices (id text, amount int)")
+    pg.execute("create table totals (position bigint)")
+    payload = {"name": "A deal", "stage": "new", "amount": 3}
+    deal = {"aggregate_type": "deal", "aggregate_id": "42"}
+    for _ in range(2):
+        Ledger(pg).emit_event("deal.created", payload, **deal)  # type: ignore[arg-type]
+    indexed: list[str] = []
+    broker = [Delivery("1"), Delivery("2"), Delivery("1")]
+    namespace: dict[str, Any] = {
+        "__name__": "docs",
+        "broker": broker,
+        "over_quota": lambda _: False,
+        "index": lambda aggregate_id, _: indexed.append(aggregate_id),
+    }
+    for example in blocks(ROOT / "docs" / "consuming.md", "python"):
+        source = example.replace('"dbname=app"', repr(dsn))
+        exec(compile(source, "consuming.md", "exec"), namespace)  # noqa: S102
+    namespace["pool"].close()
+    assert [delivery.acknowledged for delivery in broker] == [True] * 3
+    assert indexed == ["42", "42"]
+    assert pg.execute("select id, amount from invoices").fetchall() == [("deal/42", 3)] * 4
+    assert pg.execute("select position from totals order by 1").fetchall() == [(0,), (1,)]
+
+
+class Delivery:
+    """A message as most brokers' clients give it."""
+
+    def __init__(self, event_id: str) -> None:
+        attributes = {"id": event_id, "source": "/app/default", "type": "deal.created"}
+        self.headers = {
+            f"ce-{name}": value
+            for name, value in (attributes | {"specversion": "1.0", "subject": "deal/42"}).items()
+        }
+        self.body = b'{"amount": 3}'
+        self.acknowledged: bool | None = None
+
+    def ack(self) -> None:
+        self.acknowledged = True
+
+    def nack(self, _: object) -> None:
+        self.acknowledged = False
+
+
+def test_sql_of_the_consuming_page_runs(pg: psycopg.Connection[Any]) -> None:
+    pg.execute("create table invoices (id text, amount int)")
+    text = "".join(blocks(ROOT / "docs" / "consuming.md", "sql"))
+    statements = STATEMENT.findall(text.replace("database app", f"database {pg.info.dbname}"))
+    assert len(statements) > 6
+    for statement, _ in statements:
+        pg.execute(statement)
+    assert pg.execute("select count(*) from ledger.inbox").fetchone() == (1,)
 
 
 @every_page

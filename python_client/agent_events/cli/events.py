@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from time import sleep
+from datetime import UTC, datetime
 from typing import Any, get_args
 from uuid import UUID
 
@@ -29,9 +28,6 @@ from agent_events.cli._common import (
     time,
 )
 from agent_events.models import ActorType, Outcome
-
-LATE = timedelta(seconds=30)
-"""How much later than it was emitted an event may commit and still be seen by `tail --follow`."""
 
 WIDE = 10_000
 """Columns for a tree, which would otherwise be cut at the terminal's edge, ids and all."""
@@ -149,50 +145,45 @@ def show(
 @filter_options(*FILTERS)
 @click.option("-n", "count", default=10, type=click.IntRange(0, 10_000), show_default=True)
 @click.option("-f", "--follow", is_flag=True, help="Go on printing new events until Ctrl-C.")
-@click.option("--interval", default=1.0, show_default=True, help="Seconds between looks.")
 @dsn_option
 @json_option
-def tail(
-    count: int, follow: bool, interval: float, dsn: str | None, as_json: bool, **filters: Any
-) -> None:
+def tail(count: int, follow: bool, dsn: str | None, as_json: bool, **filters: Any) -> None:
     """Print the last events, oldest first.
 
-    --follow asks again every --interval seconds. It shows each event once, also when it commits up
-    to 30 seconds after it was emitted; one that commits later still may not be shown.
+    --follow then prints every event that is committed from now on, once, in the order of the log.
     """
-    until_interrupted = suppress(KeyboardInterrupt) if follow else nullcontext()
-    with until_interrupted, connect(dsn, autocommit=True) as connection:
+    if not follow:
+        with connect(dsn) as connection:
+            _print_last(Ledger(connection), count, filters, as_json)
+        return
+    tenant_id, event_types = filters["tenant_id"], filters["event_types"]
+    with suppress(KeyboardInterrupt), connect(dsn, autocommit=True) as connection:
         ledger = Ledger(connection)
-        known = list(_window(ledger, filters)) if follow else []
-        if count:
-            for event in reversed(ledger.find_events(page_size=count, **filters)):
-                print_event(event, as_json)
-                known.append(event)
-        if follow:
-            for event in _new_events(ledger, filters, known, interval):
-                print_event(event, as_json)
+        new = ledger.subscribe(only_new=True, event_types=event_types, tenant_id=tenant_id)
+        with new:
+            printed = _print_last(ledger, count, filters, as_json)
+            for entry in new:
+                if entry.event.id not in printed and _matches(entry.event, filters):
+                    print_event(entry.event, as_json)
 
 
-def _window(ledger: Ledger, filters: dict[str, Any]) -> Iterable[Event]:
-    """Return what exists and may be found again by the first look of `_new_events`."""
-    newest = ledger.find_events(page_size=1, **filters)
-    if not newest:
-        return []
-    return ledger.iter_events(from_time=newest[0].created_at - LATE, **filters)
+def _print_last(
+    ledger: Ledger, count: int, filters: dict[str, Any], as_json: bool
+) -> frozenset[UUID]:
+    """Print the last events and return their ids; some may come again in a log read since."""
+    events = ledger.find_events(page_size=count, **filters) if count else []
+    for event in reversed(events):
+        print_event(event, as_json)
+    return frozenset(event.id for event in events)
 
 
-def _new_events(
-    ledger: Ledger, filters: dict[str, Any], known: list[Event], interval: float
-) -> Iterator[Event]:
-    seen = {event.id: event.created_at for event in known}
-    while True:
-        since = max(seen.values()) - LATE if seen else None
-        for event in ledger.iter_events(newest_first=False, from_time=since, **filters):
-            if event.id not in seen:
-                seen[event.id] = event.created_at
-                yield event
-        seen = {id_: at for id_, at in seen.items() if since is None or at >= since}
-        sleep(interval)
+def _matches(event: Event, filters: dict[str, Any]) -> bool:
+    """Tell whether find_events would find it; a subscription knows types and tenant only."""
+    prefix = filters["action_prefix"] or ""
+    equal = filters.keys() - {"tenant_id", "event_types", "action_prefix"}
+    return event.event_type.startswith(prefix) and all(
+        getattr(event, name) == filters[name] for name in equal if filters[name] is not None
+    )
 
 
 @command.command()

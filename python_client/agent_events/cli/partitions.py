@@ -24,7 +24,7 @@ LOCK_WAIT = 30.0
 
 POLICY = """
     select hot_for, warm_for, cold_for, archive_tablespace, archive_access_method, outbox_for,
-      changed_at, changed_by
+      inbox_for, changed_at, changed_by
     from ledger.retention_policy
 """
 SETTINGS = "select partition_interval, premake from ledger.partition_settings"
@@ -107,7 +107,6 @@ def set_interval(
     metavar="AGE",
     help="Age at which its file may be deleted.",
 )
-@click.option("--tablespace", help="Where archived partitions go; '' leaves them where they are.")
 @click.option(
     "--outbox",
     "outbox_for",
@@ -115,6 +114,14 @@ def set_interval(
     metavar="AGE",
     help="Age at which messages that every relay has delivered are dropped.",
 )
+@click.option(
+    "--inbox",
+    "inbox_for",
+    type=duration_or_never,
+    metavar="AGE",
+    help="Age at which consumers forget what they processed; later duplicates are processed again.",
+)
+@click.option("--tablespace", help="Where archived partitions go; '' leaves them where they are.")
 @click.option("--access-method", help="Of archived partitions; '' leaves them as they are.")
 @dsn_option
 @json_option
@@ -125,21 +132,24 @@ def set_retention(
     warm_for: timedelta | None,
     cold_for: timedelta | None,
     outbox_for: timedelta | None,
+    inbox_for: timedelta | None,
     tablespace: str | None,
     access_method: str | None,
     dsn: str | None,
     as_json: bool,
 ) -> None:
-    """Set how long events stay in each tier. AGE is as 30d, or never.
+    """Set how long events stay in each tier, outbox and inbox. AGE is as 30d, or never.
 
-    All count from the end of a partition. What is not given stays as it is. Moves nothing by
-    itself: `agent-events maintain` archives and purges, `agent-events cold` does the rest.
+    The tiers and the outbox count from the end of a partition, the inbox from when an event was
+    processed. What is not given stays as it is. Moves and deletes nothing by itself: `agent-events
+    maintain` archives and purges, `agent-events cold` does the rest.
     """
     given = {
         "hot_for": hot_for,
         "warm_for": warm_for,
         "cold_for": cold_for,
         "outbox_for": outbox_for,
+        "inbox_for": inbox_for,
         "archive_tablespace": tablespace or None,
         "archive_access_method": access_method or None,
     }
@@ -151,7 +161,7 @@ def set_retention(
         if ctx.get_parameter_source(options[name]) is not unset
     }
     if not changes:
-        raise click.UsageError("say at least one of --hot, --warm, --cold, --outbox, --tablespace")
+        raise click.UsageError("say at least one of --hot, --warm, --cold, --outbox, --inbox")
     with connect(dsn or ctx.obj[0]) as connection:
         now = asdict(_policy(connection))
         kept = {name: now[name] for name in given}
@@ -248,6 +258,8 @@ def _policy_line(policy: RetentionPolicy) -> str:
         text = "for ever: nothing is archived, nothing leaves the database"
     else:
         text = ", ".join(f"{tier} {length(age) if age else 'for ever'}" for tier, age in ages)
+    if policy.inbox_for:
+        text += f"; inbox {length(policy.inbox_for)}"
     where = ", ".join(filter(None, (policy.archive_tablespace, policy.archive_access_method)))
     outbox = f"; outbox {length(policy.outbox_for)}" if policy.outbox_for else ""
     return f"Retention:  {text}{outbox}" + (f"; archived to {where}" if where else "")

@@ -50,6 +50,8 @@ TABLES: dict[str, dict[str, int]] = {
     "event_types": _TRUNCATE,
     "streams": _TRUNCATE,
     "idempotency_keys": _TRUNCATE,
+    "inbox": _TRUNCATE,
+    "inbox_failures": _TRUNCATE,
     "log_entries": _PARENT | _INSERT_STATEMENT,
     "log_tiles": _PARENT | _INSERT_STATEMENT,
     "log_blocks": _PARENT | _INSERT_STATEMENT,
@@ -79,6 +81,7 @@ POLICIES = (
     "ledger_reader",
     "ledger_privacy",
     "ledger_auditor",
+    "ledger_consumer",
     "ledger_operator",
 )
 

@@ -27,6 +27,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 main()
 """
 
+# A subscription has begun: it has looked how long the log is.
+FOLLOWING = """
+    select from pg_stat_activity
+    where state = 'idle' and query like '%ledger.seal(%' and datname = current_database()
+"""
+
 
 @pytest.fixture
 def three(ledger: Ledger, noted: str, connection: psycopg.Connection[Any]) -> list[Receipt]:
@@ -94,7 +100,7 @@ def test_tail_follows_until_interrupted(
 ) -> None:
     late, early = connect(autocommit=False), connect(autocommit=True)
     first = Ledger(late).emit_event(noted, {"text": "emitted first, committed last"})
-    command = ["events", "tail", "-f", "-n", "1", "--interval", "0.05", "--type", noted]
+    command = ["events", "tail", "-f", "-n", "1", "--type", noted]
     program = INTERRUPTIBLE
     with subprocess.Popen(
         [sys.executable, "-u", "-c", program, *command, "--dsn", dsn],
@@ -114,7 +120,7 @@ def test_tail_follows_until_interrupted(
 
 
 def test_tail_follows_an_empty_ledger(dsn: str, noted: str, pg: psycopg.Connection[Any]) -> None:
-    command = ["events", "tail", "-f", "--json", "--interval", "0.05", "--type", noted]
+    command = ["events", "tail", "-f", "--json", "--type", noted]
     program = INTERRUPTIBLE
     with subprocess.Popen(
         [sys.executable, "-u", "-c", program, *command, "--dsn", dsn],
@@ -125,6 +131,31 @@ def test_tail_follows_an_empty_ledger(dsn: str, noted: str, pg: psycopg.Connecti
         receipt = Ledger(pg).emit_event(noted, {"text": "the first"})
         assert json.loads(process.stdout.readline())["id"] == str(receipt.id)
         process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+
+
+def test_tail_follows_what_matches(dsn: str, noted: str, pg: psycopg.Connection[Any]) -> None:
+    """Filters that the log does not know, as find_events knows them; 300 events, each once."""
+    deal = uuid4()
+    ledger = Ledger(pg)
+    arguments = ["--actor-id", "ann", "--deal-id", str(deal), "--action-prefix", "test.", "-n", "0"]
+    command = ["events", "tail", "-f", "--json", *arguments, "--dsn", dsn]
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", INTERRUPTIBLE, *command], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        while pg.execute(FOLLOWING).fetchone() is None:
+            pass
+        ann = {"actor_type": "user", "actor_id": "ann", "deal_id": deal}
+        wanted = []
+        for n in range(300):
+            wanted.append(ledger.emit_event(noted, {"text": f"{n}"}, **ann).id)  # type: ignore[arg-type]
+            ledger.emit_event(noted, {"text": "bob"}, **(ann | {"actor_id": "bob"}))  # type: ignore[arg-type]
+            ledger.emit_event(noted, {"text": "elsewhere"}, actor_type="user", actor_id="ann")
+        printed = [json.loads(process.stdout.readline())["id"] for _ in wanted]
+        assert printed == [str(event_id) for event_id in wanted]
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == ""
     assert process.returncode == 0
 
 

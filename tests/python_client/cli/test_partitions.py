@@ -73,6 +73,10 @@ def test_set_retention_keeps_what_is_not_given(run: Run) -> None:
     assert policy["archive_tablespace"] == "pg_default"
     result = run("partitions", "set-retention", "--tablespace", "")
     assert result.stdout == "Retention:  hot 7 days, warm for ever, cold for ever\n"
+    result = run("partitions", "set-retention", "--inbox", "90d")
+    assert result.stdout == "Retention:  hot 7 days, warm for ever, cold for ever; inbox 90 days\n"
+    result = run("partitions", "set-retention", "--hot", "never")
+    assert "; inbox 90 days" in result.stdout
 
 
 @pytest.mark.parametrize(
