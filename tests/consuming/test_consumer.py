@@ -279,6 +279,8 @@ def test_in_a_transaction_of_yours(
     event = uuid4()
     with psycopg.connect(consumer_dsn) as connection:
         connection.execute("select 1")
+        with pytest.raises(errors.InvalidArgument, match="in no transaction"):
+            handler.retry_due(connection=connection)
         assert handler.process(*message(event), connection=connection).status == "processed"
         failing = message(data={"error": "no"})
         assert handler.process(*failing, connection=connection).status == "failed"

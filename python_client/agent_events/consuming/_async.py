@@ -114,9 +114,15 @@ class AsyncConsumer(Generic[T]):
         """Process failed events that are due again, the longest waiting first; call it regularly.
 
         Those of every tenant that the role consumes for, unless one is given. `lease` is for how
-        long no other process takes them: longer than all of them need.
+        long no other process takes them: longer than all of them need. Each is a transaction, so a
+        `connection` that is in one of yours is refused.
         """
         async with self._connected(connection) as own:
+            if own.info.transaction_status != TransactionStatus.IDLE:
+                raise errors.InvalidArgument(
+                    "retry_due commits each event, so it needs a connection in no transaction",
+                    hint="Commit first, or leave `connection` out.",
+                )
             async with own.transaction():
                 claimed = await AsyncLedger(own).claim_failures(
                     self.name,
