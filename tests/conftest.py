@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
+from pytest_postgresql.executors.noop import NoopExecutor
 
 from agent_events import embedded
 from agent_events._resources import sql_dir
@@ -30,7 +32,7 @@ from agent_events._resources import sql_dir
 SERVER_DSN = "AGENT_EVENTS_TEST_DSN"
 TEMPLATE = "AGENT_EVENTS_TEST_TEMPLATE"
 VERSION = int(os.environ.get("AGENT_EVENTS_TEST_PG", embedded.DEFAULT_VERSION))
-DATABASE = f"ledger_test_{os.getpid()}_"
+DATABASE = f"ledger_test_{os.getpid()}"
 
 Connect = Callable[..., psycopg.Connection[Any]]
 LoginRole = Callable[..., str]
@@ -121,14 +123,38 @@ def template() -> SimpleNamespace:
 
 
 postgresql_noproc = factories.postgresql_noproc(depends_on="template", dbname=DATABASE)
-postgresql = factories.postgresql("postgresql_noproc")
+
+
+@pytest.fixture(scope="session")
+def clone(postgresql_noproc: NoopExecutor) -> Iterator[Callable[[], str]]:
+    """Clone the migrated database: the name of the new one, which lives until the next is made.
+
+    By then its connections are over: a drop that meets one waits a tenth of a second for it.
+    pytest-postgresql's own client connects anew to clone and to drop, twice the price.
+    """
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(f"{DATABASE}_{len(names)}")
+        template = postgresql_noproc.template_dbname
+        server.execute(f"create database {names[-1]} template {template} strategy file_copy")
+        drop(names[-2:-1])
+        return names[-1]
+
+    def drop(old: Sequence[str]) -> None:
+        for name in old:
+            server.execute(f"drop database {name} with (force)")
+
+    with psycopg.connect(os.environ[SERVER_DSN], autocommit=True) as server:
+        yield make
+        drop(names[-1:])
 
 
 @pytest.fixture
-def pg(postgresql: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+def pg(clone: Callable[[], str]) -> Iterator[psycopg.Connection[Any]]:
     """A superuser's autocommit connection to a fresh clone of the migrated database."""
-    postgresql.autocommit = True
-    return postgresql
+    with closing(psycopg.connect(os.environ[SERVER_DSN], dbname=clone(), autocommit=True)) as new:
+        yield new
 
 
 @pytest.fixture
