@@ -6438,6 +6438,11 @@ begin
   if sweep_log.wait then
     select s.* into strict v_sweep from ledger.log_sweep as s for update;
   else
+    -- Who only looks, as an idle relay does, takes no lock and no transaction id.
+    select s.* into strict v_sweep from ledger.log_sweep as s;
+    if not exists (select from ledger.events_since(v_sweep.snapshot)) then
+      return;
+    end if;
     select s.* into v_sweep from ledger.log_sweep as s for update skip locked;
     if not found then
       return;
@@ -6987,6 +6992,7 @@ begin
     return v_cursor;
   end if;
   perform ledger.refuse_lease(require_lease.relay, require_lease.token, v_cursor);
+  return null;
 end
 $$;
 
@@ -7108,8 +7114,8 @@ comment on function ledger.find_cursor(text, text[]) is
 
 -- from sql/relay/outbox_range.sql
 -- Messages of the outbox at a range of positions, in order. The page of positions comes first and
--- the messages after it by key: a plain join with a limit would have the planner hash the whole
--- tail. Inlined by the planner.
+-- each message after it by its key: OFFSET 0 leaves the planner no other way, such as to keep all of
+-- a partition at hand that was small when it was analyzed. Inlined by the planner.
 create or replace function ledger.outbox_range(
   tenant_id text,
   after_position bigint,
@@ -7143,8 +7149,16 @@ begin atomic
     order by e.position
     offset 0
   ) as l
-  join ledger.outbox as o
-    on o.tenant_id = outbox_range.tenant_id and o.created_at = l.created_at and o.id = l.event_id;
+  cross join lateral (
+    select
+      m.id, m.aggregate_type, m.aggregate_id, m.event_type, m.schema_version, m.payload,
+      m.trace_id, m.correlation_id, m.created_at, m.headers
+    from ledger.outbox as m
+    where m.tenant_id = outbox_range.tenant_id
+      and m.created_at = l.created_at
+      and m.id = l.event_id
+    offset 0  -- noqa: AM09
+  ) as o;
 end;
 
 comment on function ledger.outbox_range(text, bigint, bigint) is
@@ -7234,7 +7248,7 @@ declare
   v_positions bigint[];
 begin
   if not ledger.has_due_retries(take_retries.relay, take_retries.tenant_id) then
-    return '{}';
+    return array[]::bigint[];
   end if;
 
   with heads as (
@@ -7292,7 +7306,7 @@ begin
     returning p.position
   )
   select array_agg(m.position order by m.position) into v_positions from marked as m;
-  return coalesce(v_positions, '{}');
+  return coalesce(v_positions, array[]::bigint[]);
 end
 $$;
 
@@ -7321,7 +7335,7 @@ as $$
 #variable_conflict use_column
 declare
   v_tenants text[] := ledger.permitted_tenants('relay');
-  v_token bigint := coalesce(claim_outbox.token, pg_current_xact_id()::text::bigint);
+  v_token bigint;
   v_cursor ledger.relay_cursors;
   v_after bigint;
   v_through bigint;
@@ -7354,6 +7368,7 @@ begin
     return;
   end if;
 
+  v_token := coalesce(claim_outbox.token, pg_current_xact_id()::text::bigint);
   select least(v_after + claim_outbox.batch_size, greatest(h.tree_size - 1, v_after))
   into strict v_through
   from ledger.log_heads as h
@@ -7389,8 +7404,7 @@ comment on function ledger.claim_outbox(text, int, interval, text, bigint) is
 -- The messages of a claim: those that are tried again, then the new ones in the order of the log.
 -- What was parked or delivered since the claim is left out. Locks nothing, so that it may take as
 -- long as the client wants. Volatile: in one statement with the claim it sees what that one parked.
--- Messages are found by key one after the other, whatever statistics say of a partition that was
--- empty when it was analyzed.
+-- Messages are found by key one after the other, whatever statistics say.
 create or replace function ledger.read_outbox(claim ledger.outbox_claim)
 returns setof ledger.outbox_message
 language plpgsql
@@ -7424,8 +7438,12 @@ begin
       o.schema_version, o.payload, o.trace_id, o.correlation_id, o.created_at, o.headers,
       p.attempts, true
     from ledger.relay_parked as p
-    join ledger.outbox as o
-      on o.tenant_id = p.tenant_id and o.created_at = p.created_at and o.id = p.event_id
+    cross join lateral (
+      select m.*
+      from ledger.outbox as m
+      where m.tenant_id = p.tenant_id and m.created_at = p.created_at and m.id = p.event_id
+      offset 0
+    ) as o
     where p.tenant_id = v_claim.tenant_id
       and p.relay = v_claim.relay
       and p.position = any(v_claim.retries)
@@ -8203,7 +8221,10 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_found record;
+  v_messages bigint;
+  v_unsealed bigint;
+  v_undelivered bigint;
+  v_parked bigint;
 begin
   execute format(
     $query$
@@ -8231,8 +8252,8 @@ begin
       left join reached as r on r.tenant_id = o.tenant_id
     $query$,
     require_delivered.partition_name
-  ) into v_found;
-  if v_found.unsealed + v_found.undelivered + v_found.parked > 0 then
+  ) into v_messages, v_unsealed, v_undelivered, v_parked;
+  if v_unsealed + v_undelivered + v_parked > 0 then
     raise exception using
       errcode = 'object_not_in_prerequisite_state',
       message = format(
@@ -8240,12 +8261,12 @@ begin
       ),
       detail = format(
         '%s are not sealed, %s not delivered, %s parked or dead.',
-        v_found.unsealed, v_found.undelivered, v_found.parked
+        v_unsealed, v_undelivered, v_parked
       ),
       hint = 'select * from ledger.relay_status; requeue or discard what is dead, drop_relay() what '
         'no longer runs.';
   end if;
-  return v_found.messages;
+  return v_messages;
 end
 $$;
 
@@ -9741,8 +9762,8 @@ as $$
 #variable_conflict use_column
 declare
   v_tenant_id text := coalesce(fail_event.tenant_id, ledger.setting('tenant_id'), 'default');
-  c_min_backoff constant interval := '1 second';
-  c_max_backoff constant interval := '1 hour';
+  c_min_backoff constant interval := interval '1 second';
+  c_max_backoff constant interval := interval '1 hour';
   v_now timestamptz := clock_timestamp();
   v_failure ledger.inbox_failures;
 begin

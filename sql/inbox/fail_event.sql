@@ -20,8 +20,8 @@ as $$
 #variable_conflict use_column
 declare
   v_tenant_id text := coalesce(fail_event.tenant_id, ledger.setting('tenant_id'), 'default');
-  c_min_backoff constant interval := '1 second';
-  c_max_backoff constant interval := '1 hour';
+  c_min_backoff constant interval := interval '1 second';
+  c_max_backoff constant interval := interval '1 hour';
   v_now timestamptz := clock_timestamp();
   v_failure ledger.inbox_failures;
 begin

@@ -19,6 +19,11 @@ begin
   if sweep_log.wait then
     select s.* into strict v_sweep from ledger.log_sweep as s for update;
   else
+    -- Who only looks, as an idle relay does, takes no lock and no transaction id.
+    select s.* into strict v_sweep from ledger.log_sweep as s;
+    if not exists (select from ledger.events_since(v_sweep.snapshot)) then
+      return;
+    end if;
     select s.* into v_sweep from ledger.log_sweep as s for update skip locked;
     if not found then
       return;

@@ -7,7 +7,10 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_found record;
+  v_messages bigint;
+  v_unsealed bigint;
+  v_undelivered bigint;
+  v_parked bigint;
 begin
   execute format(
     $query$
@@ -35,8 +38,8 @@ begin
       left join reached as r on r.tenant_id = o.tenant_id
     $query$,
     require_delivered.partition_name
-  ) into v_found;
-  if v_found.unsealed + v_found.undelivered + v_found.parked > 0 then
+  ) into v_messages, v_unsealed, v_undelivered, v_parked;
+  if v_unsealed + v_undelivered + v_parked > 0 then
     raise exception using
       errcode = 'object_not_in_prerequisite_state',
       message = format(
@@ -44,12 +47,12 @@ begin
       ),
       detail = format(
         '%s are not sealed, %s not delivered, %s parked or dead.',
-        v_found.unsealed, v_found.undelivered, v_found.parked
+        v_unsealed, v_undelivered, v_parked
       ),
       hint = 'select * from ledger.relay_status; requeue or discard what is dead, drop_relay() what '
         'no longer runs.';
   end if;
-  return v_found.messages;
+  return v_messages;
 end
 $$;
 

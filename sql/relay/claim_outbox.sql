@@ -19,7 +19,7 @@ as $$
 #variable_conflict use_column
 declare
   v_tenants text[] := ledger.permitted_tenants('relay');
-  v_token bigint := coalesce(claim_outbox.token, pg_current_xact_id()::text::bigint);
+  v_token bigint;
   v_cursor ledger.relay_cursors;
   v_after bigint;
   v_through bigint;
@@ -52,6 +52,7 @@ begin
     return;
   end if;
 
+  v_token := coalesce(claim_outbox.token, pg_current_xact_id()::text::bigint);
   select least(v_after + claim_outbox.batch_size, greatest(h.tree_size - 1, v_after))
   into strict v_through
   from ledger.log_heads as h

@@ -1,6 +1,6 @@
 -- Messages of the outbox at a range of positions, in order. The page of positions comes first and
--- the messages after it by key: a plain join with a limit would have the planner hash the whole
--- tail. Inlined by the planner.
+-- each message after it by its key: OFFSET 0 leaves the planner no other way, such as to keep all of
+-- a partition at hand that was small when it was analyzed. Inlined by the planner.
 create or replace function ledger.outbox_range(
   tenant_id text,
   after_position bigint,
@@ -34,8 +34,16 @@ begin atomic
     order by e.position
     offset 0
   ) as l
-  join ledger.outbox as o
-    on o.tenant_id = outbox_range.tenant_id and o.created_at = l.created_at and o.id = l.event_id;
+  cross join lateral (
+    select
+      m.id, m.aggregate_type, m.aggregate_id, m.event_type, m.schema_version, m.payload,
+      m.trace_id, m.correlation_id, m.created_at, m.headers
+    from ledger.outbox as m
+    where m.tenant_id = outbox_range.tenant_id
+      and m.created_at = l.created_at
+      and m.id = l.event_id
+    offset 0  -- noqa: AM09
+  ) as o;
 end;
 
 comment on function ledger.outbox_range(text, bigint, bigint) is

@@ -1,8 +1,7 @@
 -- The messages of a claim: those that are tried again, then the new ones in the order of the log.
 -- What was parked or delivered since the claim is left out. Locks nothing, so that it may take as
 -- long as the client wants. Volatile: in one statement with the claim it sees what that one parked.
--- Messages are found by key one after the other, whatever statistics say of a partition that was
--- empty when it was analyzed.
+-- Messages are found by key one after the other, whatever statistics say.
 create or replace function ledger.read_outbox(claim ledger.outbox_claim)
 returns setof ledger.outbox_message
 language plpgsql
@@ -36,8 +35,12 @@ begin
       o.schema_version, o.payload, o.trace_id, o.correlation_id, o.created_at, o.headers,
       p.attempts, true
     from ledger.relay_parked as p
-    join ledger.outbox as o
-      on o.tenant_id = p.tenant_id and o.created_at = p.created_at and o.id = p.event_id
+    cross join lateral (
+      select m.*
+      from ledger.outbox as m
+      where m.tenant_id = p.tenant_id and m.created_at = p.created_at and m.id = p.event_id
+      offset 0
+    ) as o
     where p.tenant_id = v_claim.tenant_id
       and p.relay = v_claim.relay
       and p.position = any(v_claim.retries)

@@ -18,6 +18,7 @@ begin
     return v_cursor;
   end if;
   perform ledger.refuse_lease(require_lease.relay, require_lease.token, v_cursor);
+  return null;
 end
 $$;
 

@@ -18,7 +18,7 @@ declare
   v_positions bigint[];
 begin
   if not ledger.has_due_retries(take_retries.relay, take_retries.tenant_id) then
-    return '{}';
+    return array[]::bigint[];
   end if;
 
   with heads as (
@@ -76,7 +76,7 @@ begin
     returning p.position
   )
   select array_agg(m.position order by m.position) into v_positions from marked as m;
-  return coalesce(v_positions, '{}');
+  return coalesce(v_positions, array[]::bigint[]);
 end
 $$;
 

@@ -30,6 +30,15 @@ def test_nothing_to_do(ledger: AnyConnection, worker: AnyConnection) -> None:
     assert claim(worker) is None
 
 
+def test_to_look_costs_no_transaction_id(ledger: AnyConnection, worker: AnyConnection) -> None:
+    emit(ledger, "1")
+    deliver_all(worker)
+    with worker.transaction():
+        assert claim(worker) is None
+        taken = "select pg_current_xact_id_if_assigned()"
+        assert worker.execute(taken).fetchone() == (None,)
+
+
 def test_what_was_committed_is_sealed_and_handed_out_in_order(
     ledger: AnyConnection, worker: AnyConnection
 ) -> None:

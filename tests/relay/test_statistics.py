@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from relay.delivering import HAPPENED, claim, confirm, read
+from relay.delivering import HAPPENED, claim, confirm, emit, read
 
 AnyConnection = psycopg.Connection[Any]
 
@@ -19,10 +19,16 @@ READ_ROWS = """
 """
 
 
-@pytest.mark.parametrize("analyzed", ["never", "when empty", "when full"])
+@pytest.mark.parametrize(
+    "analyzed", ["never", "when empty", "when small", "the log only", "when full"]
+)
 def test_a_page_reads_its_own_rows(ledger: AnyConnection, analyzed: str) -> None:
     for number in range(MESSAGES // 10_000):
         if number == 0 and analyzed == "when empty":
+            ledger.execute("analyze")
+        if number == 0 and analyzed == "when small":
+            emit(ledger, *"abc")
+            ledger.execute("select from ledger.seal_all()")
             ledger.execute("analyze")
         batch = [
             {"event_type": HAPPENED, "aggregate_type": "deal", "aggregate_id": str(n % 100)}
@@ -30,6 +36,8 @@ def test_a_page_reads_its_own_rows(ledger: AnyConnection, analyzed: str) -> None
         ]
         ledger.execute("select count(*) from ledger.emit_events(%s, 'acme')", [json.dumps(batch)])
     ledger.execute("select from ledger.seal_all()")
+    if analyzed == "the log only":
+        ledger.execute("analyze ledger.log_entries")
     if analyzed == "when full":
         ledger.execute("analyze")
     first = claim(ledger, batch_size=10_000)
