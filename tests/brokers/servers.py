@@ -127,8 +127,9 @@ class Redis(Server):
             "bind": "127.0.0.1",
             "dir": self.folder,
             "appendonly": "yes",
-            # What is acknowledged survives the process: the kernel has it.
-            "appendfsync": "everysec",
+            # What is acknowledged survives the process: the kernel has it. With everysec it need
+            # not: while the disk is busy, writing is put off for up to two seconds.
+            "appendfsync": "no",
             "save": "",
             "proto-max-bulk-len": 1024 * 1024,
         }

@@ -202,6 +202,7 @@ def test_destination_that_falls_silent(destination: Destination) -> None:
         finally:
             destination.go_on()
         await transport.close()
+        transport = destination.transport()
         await reopen(transport)
         assert await send(transport, batch) == [None] * 40
         await transport.close()

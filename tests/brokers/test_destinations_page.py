@@ -51,10 +51,10 @@ def address(server: Any) -> str:
 
 
 async def bind(url: str) -> None:
-    """A queue for whatever comes."""
+    """A queue for what the ledger's only tenant here says."""
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         exchange = await channel.declare_exchange("ledger", "topic", durable=True)
         queue = await channel.declare_queue("everything", durable=True)
         for each in (exchange.name, "amq.topic"):
-            await queue.bind(each, "#")
+            await queue.bind(each, "default.#")

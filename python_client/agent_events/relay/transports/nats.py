@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,6 +28,9 @@ from agent_events.relay.transport import Settled, Transport
 from agent_events.relay.transports._flight import Flight
 from agent_events.relay.transports._headers import ascii_headers
 from agent_events.relay.transports._options import choice, seconds, tls_context, whole
+
+# Not on stderr, where nobody set up logging: what matters is in the reasons given.
+logging.getLogger("nats").addHandler(logging.NullHandler())
 
 NO_RESPONDERS = "503"
 MESSAGE_TOO_LARGE = 10054

@@ -8,6 +8,7 @@ which aio-pika is built: that spares its Message for each of them.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,6 +26,10 @@ from agent_events.relay.failures import Refused, Unavailable
 from agent_events.relay.transport import Settled, Transport
 from agent_events.relay.transports._flight import Flight
 from agent_events.relay.transports._options import choice, seconds, tls_context
+
+# Not on stderr, where nobody set up logging: what matters is in the reasons given.
+for name in ("aio_pika", "aiormq"):
+    logging.getLogger(name).addHandler(logging.NullHandler())
 
 PERSISTENT = 2
 LARGEST_HEADERS = 100_000  # bytes; they have to fit into a frame, of 128 KiB by default
