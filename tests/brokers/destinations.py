@@ -8,6 +8,7 @@ import secrets
 import signal
 import urllib.parse
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import aio_pika
@@ -15,7 +16,7 @@ import confluent_kafka
 import nats.aio.client
 import nats.errors
 import redis
-from brokers.servers import Kafka, Nats, Rabbitmq, Redis, Server
+from brokers.servers import Kafka, Nats, Rabbitmq, Redis, Server, wait_until
 from brokers.webhook_server import WebhookServer
 
 from agent_events.relay.transport import Transport, open_transport
@@ -66,11 +67,21 @@ class Destination(ABC):
     async def received(self) -> list[Received]:
         """Everything that arrived so far, in its order."""
 
+    def pid(self) -> int:
+        return int(self.server.pid())
+
     def pause(self) -> None:
-        os.kill(self.server.pid(), signal.SIGSTOP)
+        """Stop the process; what its other threads are at, they may finish first."""
+        os.kill(self.pid(), signal.SIGSTOP)
+        wait_until(lambda: is_stopped(self.pid()), f"{self.pid()} to stand still")
 
     def go_on(self) -> None:
-        os.kill(self.server.pid(), signal.SIGCONT)
+        os.kill(self.pid(), signal.SIGCONT)
+
+
+def is_stopped(pid: int) -> bool:
+    tasks = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(task.read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
 
 
 class NatsPlace(Destination):
@@ -173,11 +184,8 @@ class RabbitmqPlace(Destination):
                 await queue.cancel(tag)
         return found
 
-    def pause(self) -> None:
-        os.kill(int((self.server.folder / "pid").read_text()), signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        os.kill(int((self.server.folder / "pid").read_text()), signal.SIGCONT)
+    def pid(self) -> int:
+        return int((self.server.folder / "pid").read_text())
 
 
 class KafkaPlace(Destination):
