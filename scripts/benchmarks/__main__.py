@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from log import Figure, LogPlan, figure_table, measure_log
 from partitions import PartitionPlan, measure_partitions
 from profiling import profile
 from relay import RelayPlan, measure_relay
+from relay_brokers import PLACES, BrokerPlan, measure_brokers
 from rich.console import Console
 from rich.table import Table
 from server import Bench, bench_database
@@ -292,6 +293,44 @@ def relay(
         json_file.write_text(log_as_json(bench, plan, results))
 
 
+@main.command()
+@server_options
+@click.option("--quick", is_flag=True, help="20,000 messages: about three minutes.")
+@click.option("--messages", type=click.IntRange(10_000), help="Default: 100,000, quick 20,000.")
+@click.option("--rounds", type=click.IntRange(1), help="Default: 5, quick 3.")
+@click.option("--window", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--only", multiple=True, type=click.Choice(list(PLACES)), help="Only these brokers.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write results here.")
+def brokers(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    quick: bool,
+    messages: int | None,
+    rounds: int | None,
+    window: int,
+    only: tuple[str, ...],
+    json_file: Path | None,
+) -> None:
+    """The relay against each broker's own client: the same bytes, the same acknowledgements."""
+    plan = BrokerPlan(
+        messages=messages or (20_000 if quick else 100_000),
+        rounds=rounds or (3 if quick else 5),
+        window=window,
+        brokers=only or tuple(PLACES),
+    )
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            results = measure_brokers(bench, plan, status.update)
+    console.print(ratio_table(results))
+    for result in results:
+        console.print(f"{result.what}: {result.rate:,.0f}/s, client {result.base_rate:,.0f}/s")
+    if json_file:
+        json_file.write_text(log_as_json(bench, plan, results))
+
+
 def count_table(by_count: dict[int, dict[str, float]]) -> Table:
     """Milliseconds for each number of partitions, and the ratio to the first."""
     table = Table(box=None, pad_edge=False)
@@ -324,7 +363,11 @@ def find_programs(version: int) -> None:
         os.environ["AGENT_EVENTS_PG_BINDIR"] = subprocess.check_output(fetch, text=True).strip()
 
 
-def log_as_json(bench: Bench, plan: LogPlan | ColdPlan | RelayPlan, figures: list[Figure]) -> str:
+def log_as_json(
+    bench: Bench,
+    plan: LogPlan | ColdPlan | RelayPlan | BrokerPlan,
+    figures: Sequence[Figure | Ratio],
+) -> str:
     document = {
         "server_version": bench.version,
         "cpus": bench.cpus,
