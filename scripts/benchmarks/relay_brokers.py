@@ -1,4 +1,4 @@
-"""The measurements of `scripts/bench brokers`: the relay against each broker's own client.
+"""The measurements of `scripts/bench relay` with brokers: against each broker's own client.
 
 Both publish the same messages, byte for byte, with the same acknowledgements and as many on their
 way at once; what the relay does besides (claiming, reading, making events of rows, confirming) is
