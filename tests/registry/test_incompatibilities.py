@@ -149,12 +149,15 @@ def objects(inner: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
 
 
 schemas = st.recursive(st.booleans(), objects, max_leaves=5)
+nested = objects(schemas)
+additions = nested.filter(lambda added: len(added) <= 1)
+dice = st.integers(0, 3)
 
 
 @st.composite
 def successors(draw: st.DrawFn, old: Json) -> Json:
     """The old schema with something dropped, replaced or added somewhere."""
-    if not isinstance(old, dict) or draw(st.integers(0, 3)) == 0:
+    if not isinstance(old, dict) or draw(dice) == 0:
         return draw(st.sampled_from([old, True]) | schemas)
     new = dict(old)
     for keyword in draw(st.lists(st.sampled_from(sorted(old) or ["type"]), max_size=2)):
@@ -164,7 +167,7 @@ def successors(draw: st.DrawFn, old: Json) -> Json:
             new[keyword] = {key: draw(successors(part)) for key, part in old[keyword].items()}
         else:
             new.pop(keyword, None)
-    return new | draw(objects(schemas).filter(lambda added: len(added) <= 1))
+    return new | draw(additions)
 
 
 documents = st.recursive(
@@ -174,6 +177,7 @@ documents = st.recursive(
     ),
     max_leaves=6,
 )
+ten_documents = st.lists(documents, min_size=10, max_size=10)
 
 
 SCALAR = {"type": ["null", "boolean", "number", "string"]}
@@ -207,9 +211,9 @@ def closed(schema: Json) -> Json:
 )
 @given(data=st.data())
 def test_what_is_called_compatible_is(pg: Connection, data: st.DataObject) -> None:
-    old = data.draw(objects(schemas))
+    old = data.draw(nested)
     new = data.draw(successors(old))
     assume(find(pg, old, new) == [])
     before, after = Draft202012Validator(closed(old)), Draft202012Validator(new)
-    for payload in data.draw(st.lists(documents, min_size=10, max_size=10)):
+    for payload in data.draw(ten_documents):
         assert not before.is_valid(payload) or after.is_valid(payload), (old, new, payload)
