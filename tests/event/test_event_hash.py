@@ -74,8 +74,10 @@ def test_hundred_thousand_varied_events_hash_as_the_format_says(
 ) -> None:
     pg.execute("select ledger.register_event_type('test.anything', '{}')")
     events = vary(made_by_hypothesis(2_000), 100_000)
-    for start in range(0, 95_000, 1_000):
-        batch = json.dumps(events[start : start + 1_000])
+    # One payload in 300 has a key that looks like a secret's: emit_events() writes its batch one by
+    # one, the other batches with one statement each.
+    for start in range(0, 95_000, 100):
+        batch = json.dumps(events[start : start + 100])
         pg.execute("select count(*) from ledger.emit_events(%s::jsonb)", [batch])
     for event in events[95_000:]:
         given_ = ", ".join(f"{key} => %({key})s" for key in event)
