@@ -164,7 +164,7 @@ generated = settings(
 )
 
 
-@settings(generated, max_examples=1000)
+@settings(generated, max_examples=1500)
 @given(pair=pairs())
 def test_predicate_says_what_jsonschema_says(pg: Connection, pair: tuple[Json, list[Json]]) -> None:
     schema, candidates = pair
