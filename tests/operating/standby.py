@@ -25,6 +25,9 @@ def copy_of(primary: Path, dsn: str) -> Path:
         [program, *arguments, f"--dbname={dsn}"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    # What pg_basebackup writes may have parameters that an older server's libpq does not know.
+    with (target / "postgresql.auto.conf").open("a") as settings:
+        settings.write("primary_conninfo = '{}'\n".format(dsn.replace("'", "''")))
     for left in target.glob(".s.PGSQL.*"):  # of the primary's socket, which stands in its folder
         left.unlink()
     owner = primary.stat()
