@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 from cdc import page
+from operating.standby import wait_until
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
@@ -102,11 +103,9 @@ def by_id(messages: Sequence[Message]) -> list[Message]:
 
 
 def drop_database(dsn: str, name: str) -> None:
-    """Its slots first: they would keep it."""
+    """Its slots first, when who read them is gone: they would keep it."""
     with psycopg.connect(make_conninfo(dsn), autocommit=True) as server:
-        server.execute(
-            "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
-            " where database = %s",
-            [name],
-        )
+        of_it = "from pg_replication_slots where database = %s"
+        wait_until(server, f"select not coalesce(bool_or(active), false) {of_it}", name)
+        server.execute(f"select pg_drop_replication_slot(slot_name) {of_it}", [name])  # type: ignore[arg-type]
         server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

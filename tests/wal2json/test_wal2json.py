@@ -17,13 +17,14 @@ import pytest
 from archive.history import emit_at
 from cdc import page
 from cdc.outbox import HAPPENED, Outbox, emit
+from operating.standby import wait_until
 
 from agent_events import embedded
 
 CREATE, START = (
     line.removeprefix("$ ") for line in page.blocks("wal2json", "console")[0].splitlines()
 )
-(QUERY,) = page.sql("wal2json")
+PERMIT, QUERY = page.sql("wal2json")
 PUBLISHED = {"event_type": HAPPENED, "payload": {}, "publish": True}
 
 
@@ -47,9 +48,19 @@ def shell(command: str, outbox: Outbox) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
+def permit_plugin(admin: psycopg.Connection[Any]) -> None:
+    """As the page says; an older server knows no such setting, and permits all."""
+    value = "select current_setting('output_plugin_libraries', true) ~ 'wal2json' is not false"
+    if admin.execute(value).fetchone() == (False,):
+        admin.execute(PERMIT)
+        admin.execute("select pg_reload_conf()")
+        wait_until(admin, value)
+
+
 @pytest.fixture
 def outbox(new_outbox: Outbox) -> Outbox:
     """With the slot that the page's first command makes."""
+    permit_plugin(new_outbox.admin)
     with shell(CREATE, new_outbox) as process:
         assert process.wait() == 0
     return new_outbox
