@@ -17,23 +17,16 @@ from brokers.destinations import PLACES, Destination
 Connect = Callable[..., psycopg.Connection[Any]]
 LoginRole = Callable[..., str]
 
-# As many events as go through in about a minute, on two cores that do all the rest, too.
-EVENTS = {
-    "nats": 100_000,
-    "redis": 100_000,
-    "kafka": 100_000,
-    "rabbitmq": 20_000,
-    "webhook": 6_000,
-}
+EVENTS = 100_000
 BEHIND = """
     select coalesce(sum(lag_messages + parked), 0), coalesce(sum(dead), 0)
     from ledger.relay_status
     where relay = 'chaos'
 """
-DEADLINE = 240  # seconds
+DEADLINE = 520  # seconds; a webhook, the slowest, takes about 200
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", PLACES)
 def test_every_event_arrives_in_order_whatever_is_killed(
     name: str,
@@ -53,8 +46,8 @@ def test_every_event_arrives_in_order_whatever_is_killed(
     asyncio.run(destination.prepare())
 
     log = tmp_path / "relays"
-    emitters = Emitters(psycopg.conninfo.make_conninfo(dsn, user=writer), EVENTS[name])
-    emitters.wait_for(EVENTS[name] // 2)
+    emitters = Emitters(psycopg.conninfo.make_conninfo(dsn, user=writer), EVENTS)
+    emitters.wait_for(EVENTS // 2)
     relays = Relays(psycopg.conninfo.make_conninfo(dsn, user=relay), destination, log)
     broker_kills = wreak_havoc(pg, emitters, relays, destination.server)
     relays.stop()
@@ -66,7 +59,7 @@ def test_every_event_arrives_in_order_whatever_is_killed(
     duplicates = len(received) - unique
     record_property("duplicates", duplicates)
     print(f"{name}: {relays.kills} + {broker_kills} kills, {duplicates} duplicates of {unique}")
-    assert unique == EVENTS[name] // 8 * 8
+    assert unique == EVENTS // 8 * 8
     assert arrived(received) == expected
     assert accepted(consumer, received) == unique
     assert accepted(consumer, received) == 0
