@@ -1,10 +1,11 @@
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
 
-grant create on schema ledger to ledger_append;
+grant create on schema ledger to ledger_append, ledger_sandbox;
 grant create on schema ledger_guard to ledger_guard;
 
 -- What writes runs as ledger_append, the only role with INSERT; what watches belongs to
--- ledger_guard; the rest to ledger_owner.
+-- ledger_guard; what runs users' functions belongs to ledger_sandbox, which may do nothing; the rest
+-- to ledger_owner.
 do $$
 declare
   c_append constant text[] := array[
@@ -23,6 +24,7 @@ declare
     'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
     'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription'
   ];
+  c_sandbox constant text[] := array[]::text[];
   v_object record;
 begin
   for v_object in
@@ -56,6 +58,7 @@ begin
         case
           when n.nspname = 'ledger_guard' then 'ledger_guard'
           when p.proname = any(c_append) then 'ledger_append'
+          when p.proname = any(c_sandbox) then 'ledger_sandbox'
           else 'ledger_owner'
         end
       from pg_proc as p
@@ -69,13 +72,13 @@ begin
 end
 $$;
 
-revoke create on schema ledger from ledger_append;
+revoke create on schema ledger from ledger_append, ledger_sandbox;
 revoke all on all routines in schema ledger, ledger_guard from public;
 
 -- Schemas.
 grant usage on schema ledger to
-  ledger_append, ledger_guard, ledger_writer, ledger_reader, ledger_relay, ledger_consumer,
-  ledger_operator, ledger_privacy, ledger_auditor, ledger_registrar;
+  ledger_append, ledger_guard, ledger_sandbox, ledger_writer, ledger_reader, ledger_relay,
+  ledger_consumer, ledger_operator, ledger_privacy, ledger_auditor, ledger_registrar;
 grant usage on schema ledger_guard to ledger_owner, ledger_append, ledger_operator;
 
 -- The owning roles use each other's parts; nobody else can become them.
@@ -238,7 +241,7 @@ to ledger_operator, ledger_auditor;
 do $$
 begin
   if not (select r.rolsuper from pg_roles as r where r.rolname = current_user) then
-    execute format('revoke ledger_append, ledger_guard from %I', current_user);
+    execute format('revoke ledger_append, ledger_guard, ledger_sandbox from %I', current_user);
   end if;
 end
 $$;

@@ -8,14 +8,14 @@ set local client_min_messages = warning;
 
 -- from sql/schema/roles.sql
 -- Roles are shared by every database of the cluster, so each is made only where it is missing. The
--- installer (a superuser, or any role with CREATEROLE) joins the three owning roles for the length
--- of this transaction's work; grants.sql takes ledger_append and ledger_guard back.
+-- installer (a superuser, or any role with CREATEROLE) joins the four owning roles for the length
+-- of this transaction's work; grants.sql takes all but ledger_owner back.
 do $$
 declare
   v_role text;
 begin
   foreach v_role in array array[
-    'ledger_owner', 'ledger_append', 'ledger_guard',
+    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox',
     'ledger_writer', 'ledger_reader', 'ledger_relay', 'ledger_consumer',
     'ledger_operator', 'ledger_privacy', 'ledger_auditor', 'ledger_registrar'
   ] loop
@@ -38,7 +38,9 @@ declare
     else ''
   end;
 begin
-  foreach v_role in array array['ledger_owner', 'ledger_append', 'ledger_guard'] loop
+  foreach v_role in array array[
+    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox'
+  ] loop
     if not (select rolsuper from pg_roles where rolname = current_user) then
       execute format('grant %I to %I%s', v_role, current_user, v_options);
     end if;
@@ -53,7 +55,7 @@ exception when insufficient_privilege then
     detail = sqlerrm,
     hint = format(
       'Have their creator or a superuser run: '
-      'grant ledger_owner, ledger_append, ledger_guard to %I with admin option;',
+      'grant ledger_owner, ledger_append, ledger_guard, ledger_sandbox to %I with admin option;',
       current_user
     );
 end
@@ -122,7 +124,7 @@ drop schema ledger_guard cascade;
 do $$
 begin
   if not (select r.rolsuper from pg_roles as r where r.rolname = current_user) then
-    execute format('revoke ledger_append, ledger_guard from %I', current_user);
+    execute format('revoke ledger_append, ledger_guard, ledger_sandbox from %I', current_user);
   end if;
 end
 $$;

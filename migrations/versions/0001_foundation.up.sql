@@ -8,14 +8,14 @@ set local client_min_messages = warning;
 
 -- from sql/schema/roles.sql
 -- Roles are shared by every database of the cluster, so each is made only where it is missing. The
--- installer (a superuser, or any role with CREATEROLE) joins the three owning roles for the length
--- of this transaction's work; grants.sql takes ledger_append and ledger_guard back.
+-- installer (a superuser, or any role with CREATEROLE) joins the four owning roles for the length
+-- of this transaction's work; grants.sql takes all but ledger_owner back.
 do $$
 declare
   v_role text;
 begin
   foreach v_role in array array[
-    'ledger_owner', 'ledger_append', 'ledger_guard',
+    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox',
     'ledger_writer', 'ledger_reader', 'ledger_relay', 'ledger_consumer',
     'ledger_operator', 'ledger_privacy', 'ledger_auditor', 'ledger_registrar'
   ] loop
@@ -38,7 +38,9 @@ declare
     else ''
   end;
 begin
-  foreach v_role in array array['ledger_owner', 'ledger_append', 'ledger_guard'] loop
+  foreach v_role in array array[
+    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox'
+  ] loop
     if not (select rolsuper from pg_roles where rolname = current_user) then
       execute format('grant %I to %I%s', v_role, current_user, v_options);
     end if;
@@ -53,7 +55,7 @@ exception when insufficient_privilege then
     detail = sqlerrm,
     hint = format(
       'Have their creator or a superuser run: '
-      'grant ledger_owner, ledger_append, ledger_guard to %I with admin option;',
+      'grant ledger_owner, ledger_append, ledger_guard, ledger_sandbox to %I with admin option;',
       current_user
     );
 end
@@ -13171,7 +13173,7 @@ as $$
   cross join lateral (
     select case
       when o.schema_name = 'ledger_guard' then 'ledger_guard'
-      when o.is_function then 'ledger_owner or ledger_append'
+      when o.is_function then 'ledger_owner or ledger_append or ledger_sandbox'
       else 'ledger_owner'
     end as wanted
   ) as w
@@ -14222,9 +14224,9 @@ as $$
   where p.pronamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
     and a.grantee <> p.proowner
     and pg_get_userbyid(a.grantee) not in (
-      'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_writer', 'ledger_reader',
-      'ledger_relay', 'ledger_consumer', 'ledger_operator', 'ledger_privacy', 'ledger_auditor',
-      'ledger_registrar'
+      'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_writer',
+      'ledger_reader', 'ledger_relay', 'ledger_consumer', 'ledger_operator', 'ledger_privacy',
+      'ledger_auditor', 'ledger_registrar'
     )
   group by p.oid, a.grantee
   union all
@@ -15095,16 +15097,21 @@ as $$
   with version as (select current_setting('server_version_num')::int >= 160000 as has_set_option),
   people as (
     select r.* from pg_roles as r
-    where not r.rolsuper and r.rolname not in ('ledger_owner', 'ledger_append', 'ledger_guard')
+    where not r.rolsuper
+      and r.rolname not in ('ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox')
   )
   select
     'error',
     'member of ' || g.role_name,
     r.rolname::text,
-    format('It can act as %s and so forge events or replace guards.', g.role_name),
+    format('It can act as %s and so %s.', g.role_name, g.power),
     format('revoke %I from %I;', g.role_name, r.rolname)
   from version as v
-  cross join (values ('ledger_append'), ('ledger_guard')) as g (role_name)
+  cross join (values
+    ('ledger_append', 'forge events'),
+    ('ledger_guard', 'replace guards'),
+    ('ledger_sandbox', 'replace what runs reducers')
+  ) as g (role_name, power)
   join people as r
     on pg_has_role(
       r.oid, g.role_name, case when v.has_set_option then 'set, usage' else 'member' end
@@ -15116,7 +15123,7 @@ as $$
     pg_get_userbyid(m.member)::text,
     'It may grant the role, also to itself (who creates a role may, from PostgreSQL 16 on).',
     'Keep its login for upgrades.'
-  from (values ('ledger_append'), ('ledger_guard')) as g (role_name)
+  from (values ('ledger_append'), ('ledger_guard'), ('ledger_sandbox')) as g (role_name)
   join pg_auth_members as m on m.roleid = to_regrole(g.role_name) and m.admin_option
   join people as r on r.oid = m.member
   union all
@@ -15210,11 +15217,12 @@ comment on function ledger.doctor(boolean) is
 -- from sql/grants.sql
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
 
-grant create on schema ledger to ledger_append;
+grant create on schema ledger to ledger_append, ledger_sandbox;
 grant create on schema ledger_guard to ledger_guard;
 
 -- What writes runs as ledger_append, the only role with INSERT; what watches belongs to
--- ledger_guard; the rest to ledger_owner.
+-- ledger_guard; what runs users' functions belongs to ledger_sandbox, which may do nothing; the rest
+-- to ledger_owner.
 do $$
 declare
   c_append constant text[] := array[
@@ -15233,6 +15241,7 @@ declare
     'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
     'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription'
   ];
+  c_sandbox constant text[] := array[]::text[];
   v_object record;
 begin
   for v_object in
@@ -15266,6 +15275,7 @@ begin
         case
           when n.nspname = 'ledger_guard' then 'ledger_guard'
           when p.proname = any(c_append) then 'ledger_append'
+          when p.proname = any(c_sandbox) then 'ledger_sandbox'
           else 'ledger_owner'
         end
       from pg_proc as p
@@ -15279,13 +15289,13 @@ begin
 end
 $$;
 
-revoke create on schema ledger from ledger_append;
+revoke create on schema ledger from ledger_append, ledger_sandbox;
 revoke all on all routines in schema ledger, ledger_guard from public;
 
 -- Schemas.
 grant usage on schema ledger to
-  ledger_append, ledger_guard, ledger_writer, ledger_reader, ledger_relay, ledger_consumer,
-  ledger_operator, ledger_privacy, ledger_auditor, ledger_registrar;
+  ledger_append, ledger_guard, ledger_sandbox, ledger_writer, ledger_reader, ledger_relay,
+  ledger_consumer, ledger_operator, ledger_privacy, ledger_auditor, ledger_registrar;
 grant usage on schema ledger_guard to ledger_owner, ledger_append, ledger_operator;
 
 -- The owning roles use each other's parts; nobody else can become them.
@@ -15448,7 +15458,7 @@ to ledger_operator, ledger_auditor;
 do $$
 begin
   if not (select r.rolsuper from pg_roles as r where r.rolname = current_user) then
-    execute format('revoke ledger_append, ledger_guard from %I', current_user);
+    execute format('revoke ledger_append, ledger_guard, ledger_sandbox from %I', current_user);
   end if;
 end
 $$;

@@ -8,16 +8,21 @@ as $$
   with version as (select current_setting('server_version_num')::int >= 160000 as has_set_option),
   people as (
     select r.* from pg_roles as r
-    where not r.rolsuper and r.rolname not in ('ledger_owner', 'ledger_append', 'ledger_guard')
+    where not r.rolsuper
+      and r.rolname not in ('ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox')
   )
   select
     'error',
     'member of ' || g.role_name,
     r.rolname::text,
-    format('It can act as %s and so forge events or replace guards.', g.role_name),
+    format('It can act as %s and so %s.', g.role_name, g.power),
     format('revoke %I from %I;', g.role_name, r.rolname)
   from version as v
-  cross join (values ('ledger_append'), ('ledger_guard')) as g (role_name)
+  cross join (values
+    ('ledger_append', 'forge events'),
+    ('ledger_guard', 'replace guards'),
+    ('ledger_sandbox', 'replace what runs reducers')
+  ) as g (role_name, power)
   join people as r
     on pg_has_role(
       r.oid, g.role_name, case when v.has_set_option then 'set, usage' else 'member' end
@@ -29,7 +34,7 @@ as $$
     pg_get_userbyid(m.member)::text,
     'It may grant the role, also to itself (who creates a role may, from PostgreSQL 16 on).',
     'Keep its login for upgrades.'
-  from (values ('ledger_append'), ('ledger_guard')) as g (role_name)
+  from (values ('ledger_append'), ('ledger_guard'), ('ledger_sandbox')) as g (role_name)
   join pg_auth_members as m on m.roleid = to_regrole(g.role_name) and m.admin_option
   join people as r on r.oid = m.member
   union all
