@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from agent_events.relay.envelope import Mode, Outgoing
 from agent_events.relay.failures import Refused, Unavailable
 
-Settled = Callable[[Outgoing, Refused | Unavailable | None], None]
-"""Is told of each message what became of it: None = the destination has acknowledged it."""
+Settled = Callable[[Sequence[Outgoing], Refused | Unavailable | None], None]
+"""Is told what became of messages: None = the destination has acknowledged each of them."""
 
 _SCHEMES = {
     "nats": ("nats", "NatsTransport"),
@@ -90,13 +90,14 @@ class Transport(ABC):
 
     @abstractmethod
     async def send(self, batch: Sequence[Outgoing], settled: Settled) -> None:
-        """Begin to send; return as soon as more can be taken.
+        """Begin to send messages of one tenant; return as soon as more can be taken.
 
-        `settled` is called exactly once for each message, in the event loop's thread, during this
-        call or later: with None only when the destination has acknowledged it, with Refused when
-        it does not want this one, with Unavailable when the connection was lost or there was no
-        answer in time. A message that is settled with Unavailable may have arrived all the same.
-        Nothing is raised for a message.
+        `settled` is told of each message exactly once, of one or of many in a call, in the event
+        loop's thread, during this call or later: with None only when the destination has
+        acknowledged it, with Refused when it does not want it, with Unavailable when the connection
+        was lost or there was no answer in time. A message that is settled with Unavailable may have
+        arrived all the same. Nothing is raised for a message. Of one lease it is the same function
+        each time.
         """
 
     @abstractmethod
