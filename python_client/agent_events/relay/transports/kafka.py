@@ -346,8 +346,8 @@ class _Batch:
         self.topic = topic
         self.failed = failed
         self.sent: list[Outgoing] = []
-        self.acknowledged: list[bytes] = []
-        self.errors: dict[bytes, KafkaError] = {}
+        self.acknowledged: list[bytes | None] = []
+        self.errors: dict[bytes | None, KafkaError] = {}
 
     def produce(self, producer: Producer, outgoings: Sequence[Outgoing]) -> None:
         """Give messages to the producer, up to the first that it does not take.
@@ -360,7 +360,7 @@ class _Batch:
         for outgoing in outgoings:
             _, topic, key, headers, body, content_type = outgoing
             headers["content-type"] = content_type
-            produce(topic, body, key, -1, report, None, 0, headers)
+            produce(topic, body, key, -1, report, None, 0, headers)  # type: ignore[arg-type]
             sent.append(outgoing)
 
     def _report(self, error: KafkaError | None, report: Report) -> None:

@@ -214,7 +214,7 @@ class RedisTransport(Transport):
         self._waiting.clear()
         for each in waiting:
             if each[0].message.lane == lane:
-                each[1](each[0], failure)
+                each[1]([each[0]], failure)
             else:
                 self._waiting.append(each)
 
