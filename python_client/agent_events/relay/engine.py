@@ -46,9 +46,6 @@ TENANTS = 16
 TURN = 5.0
 """Seconds for which a tenant may keep others waiting."""
 
-AT_ONCE = 500
-"""Messages that a transport is given in one call, at most."""
-
 CONFIRM_EVERY = 0.1
 """Seconds between confirmations; sooner when 1,000 messages are delivered, or all are."""
 
@@ -406,7 +403,7 @@ class Engine:
         now = monotonic()
         is_sent = False
         for lease in leases:
-            limit = min(room, share - lease.window.in_flight, AT_ONCE)
+            limit = min(room, share - lease.window.in_flight, self._transport.at_once)
             if limit <= 0 or now >= lease.expires_at:
                 continue
             if batch := lease.window.take(limit, now):

@@ -52,6 +52,7 @@ class Transport(ABC):
     header_prefix     before each CloudEvents attribute in a header, by the protocol's binding
     default_envelope  'binary' (attributes in headers) or 'structured' (all in the body)
     default_topic     template for the topic, where none is given
+    at_once           how many messages it is given in a call, at most
     keeps_order       may be given several messages of an aggregate at once: if one of them is not
                       taken, no later one of that aggregate is, either. These are settled in order,
                       after the first with a failure of the same kind.
@@ -60,6 +61,7 @@ class Transport(ABC):
     header_prefix: ClassVar[str] = "ce-"
     default_envelope: ClassVar[Mode] = "binary"
     default_topic: ClassVar[str] = "{event_type}"
+    at_once: ClassVar[int] = 500
     keeps_order: ClassVar[bool] = False
 
     def __init__(self, url: str) -> None:

@@ -96,6 +96,7 @@ class KafkaTransport(Transport):
 
     header_prefix = "ce_"
     default_topic = "ledger.{tenant_id}"
+    at_once = 100  # they are settled together; and in between the next claim is read
     keeps_order = True
 
     def __init__(self, url: str, *, config: str | None = None, timeout: str = "30") -> None:
