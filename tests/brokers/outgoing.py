@@ -58,11 +58,12 @@ class Outcome:
         self.twice: list[str] = []
         self._all = asyncio.Event()
 
-    def settled(self, one: Outgoing, failure: Failure) -> None:
-        if one.message.id in self.failures:
-            self.twice.append(one.message.id)
-        self.failures[one.message.id] = failure
-        self.order.append(one.message.id)
+    def settled(self, batch: Sequence[Outgoing], failure: Failure) -> None:
+        for one in batch:
+            if one.message.id in self.failures:
+                self.twice.append(one.message.id)
+            self.failures[one.message.id] = failure
+            self.order.append(one.message.id)
         if len(self.failures) >= self.expected:
             self._all.set()
 

@@ -14,6 +14,7 @@ from brokers.test_delivery import by_aggregate
 
 from agent_events.relay.failures import Refused, Unavailable
 from agent_events.relay.transport import open_transport
+from agent_events.relay.transports.kafka import _Batch
 
 Place = Callable[[str], Destination]
 MSG_SIZE_TOO_LARGE, NOT_LEADER, TOPIC_AUTHORIZATION_FAILED = 10, 6, 29
@@ -131,6 +132,23 @@ def test_what_is_too_large_waits_for_its_turn_and_stops_its_aggregate(topic: Des
     assert all(isinstance(failure, Refused) for failure in found[7:])
     ids = [each.id for each in messages[:12]]
     assert [each for each in order if each in ids] == ids
+
+
+def test_after_a_failure_only_what_is_known_to_be_acknowledged_counts(topic: Destination) -> None:
+    """Reports tell keys: where only some of a key came, all of the key are sent again."""
+    batch = _Batch(0, topic.topic, [])
+    keys = ["1", "1", "2", "2", "3", "1"]
+    messages = [message(n, key) for n, key in enumerate(keys)]
+    batch.sent += outgoing(topic.transport(), topic.topic, messages)
+    batch.acknowledged += [b"deal/2", b"deal/1", b"deal/2", b"deal/1"]
+    assert not batch.is_acknowledged
+    known = [
+        each.message.position for each, is_acknowledged, _ in batch.outcomes() if is_acknowledged
+    ]
+    assert known == [2, 3]
+    batch.acknowledged += [b"deal/3", b"deal/1"]
+    assert batch.is_acknowledged
+    assert all(is_acknowledged for _, is_acknowledged, _ in batch.outcomes())
 
 
 def test_producer_whose_queue_is_full(topic: Destination) -> None:

@@ -25,7 +25,7 @@ def sent(transport: Transport, count: int = 3, mode: Mode = "structured") -> Set
     async def deliver() -> None:
         await transport.open()
         batch = [make(message(position=p)) for p in range(count)]
-        await transport.send(batch, lambda out, failure: settled.append((out, failure)))
+        await transport.send(batch, lambda sent, f: settled.extend((each, f) for each in sent))
         await transport.close()
 
     asyncio.run(deliver())

@@ -112,8 +112,8 @@ class Model(RuleBasedStateMachine):
     @rule(data=st.data())
     def deliver(self, data: st.DataObject) -> None:
         each = self.pick(data)
-        assert self.window.deliver(each) == 1.0
-        assert self.window.deliver(each) is None, "twice makes no difference"
+        assert self.window.deliver([each]) == [1.0]
+        assert self.window.deliver([each]) == [], "twice makes no difference"
         del self.in_flight[each.position]
         self.over.add(each.position)
         self.delivered.append(each.position)
@@ -164,7 +164,7 @@ class Model(RuleBasedStateMachine):
         else:
             for each in list(self.in_flight.values()):
                 assert self.window.in_flight == len(self.in_flight)
-                self.window.put_back(each)
+                self.window.put_back([each])
                 del self.in_flight[each.position]
                 assert not self.in_flight or self.window.take(1) == []
         self.in_flight.clear()
@@ -212,7 +212,7 @@ class Model(RuleBasedStateMachine):
             self.take(100)
             assert self.in_flight, "something is neither to be sent nor over"
             for position, each in self.in_flight.items():
-                self.window.deliver(each)
+                self.window.deliver([each])
                 self.over.add(position)
                 self.delivered.append(position)
             self.in_flight.clear()
@@ -257,7 +257,7 @@ def test_what_was_put_back_goes_first_and_in_order(keeps_order: bool) -> None:
     window.add([message(p, f"lane {p % 3}") for p in range(6)], 5)
     taken = window.take(4)
     for each in reversed(taken):
-        window.put_back(each)
+        window.put_back([each])
     assert [m.position for m in window.take(4)] == [m.position for m in taken]
 
 
@@ -267,10 +267,10 @@ def test_a_slow_lane_holds_up_confirming_and_nothing_else() -> None:
     slow, *_ = window.take(1)
     while taken := window.take(10):
         for each in taken:
-            window.deliver(each)
+            window.deliver([each])
     assert not window.progress()
     assert window.unconfirmed == 10
-    window.deliver(slow)
+    window.deliver([slow])
     assert window.progress().through_position == 9
 
 
@@ -280,10 +280,10 @@ def test_closing_keeps_what_stands_before_something_that_was_sent() -> None:
     first, second = window.take(2)
     assert (first.position, second.position) == (0, 2)
     window.close()
-    window.deliver(second)
-    window.deliver(first)
+    window.deliver([second])
+    window.deliver([first])
     (third,) = window.take(5)
     assert third.position == 1
-    window.deliver(third)
+    window.deliver([third])
     assert window.is_idle
     assert window.progress().through_position == 2

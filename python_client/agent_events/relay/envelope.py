@@ -52,7 +52,7 @@ class Outgoing(NamedTuple):
     headers       names and values; the values may hold any character but control characters, so
                   a protocol whose headers are ASCII sends them `percent_encoded`
     body          UTF-8
-    content_type  of the body; no header of it is among `headers`
+    content_type  of the body; no header of it is among `headers`, until a transport puts it there
     """
 
     message: Message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Lock
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from agent_events.relay.envelope import Outgoing
@@ -93,21 +93,21 @@ class Lease:
         """Nothing is left to do: it may be given back."""
         return (self.is_short or self.is_ending) and self.window.is_idle
 
-    def settle(self, outgoing: Outgoing, failure: Refused | Unavailable | None) -> None:
-        """Take down what became of a message; for the transport to call."""
-        message = outgoing.message
+    def settle(self, batch: Sequence[Outgoing], failure: Refused | Unavailable | None) -> None:
+        """Take down what became of messages; for the transport to call."""
+        messages = [outgoing.message for outgoing in batch]
         if failure is None:
-            sent_at = self.window.deliver(message)
-            if sent_at is None:
-                return
-            self.delivered += 1
-            self.latencies.append(monotonic() - sent_at)
+            sent_at = self.window.deliver(messages)
+            now = monotonic()
+            self.delivered += len(sent_at)
+            self.latencies += [now - at for at in sent_at]
             self._changed(self, None)
         elif isinstance(failure, Unavailable):
-            self.window.put_back(message)
+            self.window.put_back(messages)
             self._changed(self, failure)
         else:
-            self.refuse(message, failure)
+            for message in messages:
+                self.refuse(message, failure)
 
     def refuse(self, message: Message, failure: Refused) -> None:
         """Take down that a message was refused; the database has to be told."""

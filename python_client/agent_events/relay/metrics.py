@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 
@@ -49,8 +50,8 @@ class Metrics(Collector):
 
     def add_latencies(self, seconds: Sequence[float]) -> None:
         """Count how long messages took from sending to acknowledgement."""
-        for value in seconds:
-            self._buckets[bisect_left(BUCKETS, value)] += 1
+        for value, count in Counter(seconds).items():  # those of a batch took equally long
+            self._buckets[bisect_left(BUCKETS, value)] += count
         self._seconds += sum(seconds)
 
     def text(self) -> bytes:

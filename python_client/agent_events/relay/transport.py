@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from agent_events.relay.envelope import Mode, Outgoing
 from agent_events.relay.failures import Refused, Unavailable
 
-Settled = Callable[[Outgoing, Refused | Unavailable | None], None]
-"""Is told of each message what became of it: None = the destination has acknowledged it."""
+Settled = Callable[[Sequence[Outgoing], Refused | Unavailable | None], None]
+"""Is told what became of messages: None = the destination has acknowledged each of them."""
 
 _SCHEMES = {
     "nats": ("nats", "NatsTransport"),
@@ -52,6 +52,7 @@ class Transport(ABC):
     header_prefix     before each CloudEvents attribute in a header, by the protocol's binding
     default_envelope  'binary' (attributes in headers) or 'structured' (all in the body)
     default_topic     template for the topic, where none is given
+    at_once           how many messages it is given in a call, at most
     keeps_order       may be given several messages of an aggregate at once: if one of them is not
                       taken, no later one of that aggregate is, either. These are settled in order,
                       after the first with a failure of the same kind.
@@ -60,6 +61,7 @@ class Transport(ABC):
     header_prefix: ClassVar[str] = "ce-"
     default_envelope: ClassVar[Mode] = "binary"
     default_topic: ClassVar[str] = "{event_type}"
+    at_once: ClassVar[int] = 500
     keeps_order: ClassVar[bool] = False
 
     def __init__(self, url: str) -> None:
@@ -90,13 +92,14 @@ class Transport(ABC):
 
     @abstractmethod
     async def send(self, batch: Sequence[Outgoing], settled: Settled) -> None:
-        """Begin to send; return as soon as more can be taken.
+        """Begin to send messages of one tenant; return as soon as more can be taken.
 
-        `settled` is called exactly once for each message, in the event loop's thread, during this
-        call or later: with None only when the destination has acknowledged it, with Refused when
-        it does not want this one, with Unavailable when the connection was lost or there was no
-        answer in time. A message that is settled with Unavailable may have arrived all the same.
-        Nothing is raised for a message.
+        `settled` is told of each message exactly once, of one or of many in a call, in the event
+        loop's thread, during this call or later: with None only when the destination has
+        acknowledged it, with Refused when it does not want it, with Unavailable when the connection
+        was lost or there was no answer in time. A message that is settled with Unavailable may have
+        arrived all the same. Nothing is raised for a message. Of one lease it is the same function
+        each time.
         """
 
     @abstractmethod

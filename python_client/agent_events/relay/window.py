@@ -126,20 +126,23 @@ class Window:
             self._last_sent = max(self._last_sent, last)
         return taken
 
-    def deliver(self, message: Message) -> float | None:
-        """The destination has it. Returns when it was sent; None if it was not in flight."""
-        sent = self._in_flight.pop(message.position, None)
-        if sent is None:
-            return None
-        self._finish(message)
-        if message.is_retry:
-            self._retried.append(message.position)
-        return sent[1]
+    def deliver(self, messages: Iterable[Message]) -> list[float]:
+        """The destination has them. Returns when those were sent that were in flight."""
+        in_flight = self._in_flight
+        sent_at = []
+        for message in messages:
+            if sent := in_flight.pop(message.position, None):
+                sent_at.append(sent[1])
+                self._finish(message)
+                if message.is_retry:
+                    self._retried.append(message.position)
+        return sent_at
 
-    def put_back(self, message: Message) -> None:
-        """It was not the message's fault: it is sent again, before everything behind it."""
-        if self._in_flight.pop(message.position, None):
-            self._put_back.append(message)
+    def put_back(self, messages: Iterable[Message]) -> None:
+        """It was not the messages' fault: they are sent again, before everything behind them."""
+        for message in messages:
+            if self._in_flight.pop(message.position, None):
+                self._put_back.append(message)
 
     def put_back_all(self) -> None:
         """Put back whatever is in flight."""

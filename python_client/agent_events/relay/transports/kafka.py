@@ -4,11 +4,13 @@ Why order holds, so that several messages of an aggregate may be under way at on
 the key, hence one partition. There the idempotent producer's sequence numbers keep the broker from
 taking a batch before the one that precedes it, and enable.gapless.guarantee makes it stop for good
 when a batch fails for good. Messages never time out in the producer (message.timeout.ms = 0), for
-that would leave a gap; instead Flight watches for silence. After a failure all that is under way is
+that would leave a gap; instead Silence is watched for. After a failure all that is under way is
 purged, settled with Unavailable, and sent again, in order, by a new producer.
 
 There is no thread here: delivery reports are collected in the event loop, many at a time. A thread
-that polls has to take the interpreter's lock from a busy loop for every report.
+that polls has to take the interpreter's lock from a busy loop for every report. And no object is
+made for each message: reports are counted, and what the producer was given at once is settled at
+once, when all of it is acknowledged. Only after a failure it is found out which messages were.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -29,7 +32,7 @@ from confluent_kafka import Message as Report
 from agent_events.relay.envelope import Outgoing
 from agent_events.relay.failures import Refused, Unavailable
 from agent_events.relay.transport import Settled, Transport
-from agent_events.relay.transports._flight import Flight
+from agent_events.relay.transports._flight import Silence
 from agent_events.relay.transports._options import seconds
 
 OURS = {
@@ -67,6 +70,8 @@ CAME_BEHIND = {
     KafkaError._PURGE_QUEUE,
     KafkaError._PURGE_INFLIGHT,
 }
+
+
 POLL_EVERY = 0.002  # seconds
 REPORT_WITHIN = 0.2  # seconds; the event loop stands meanwhile, but so does the producer
 ANSWER_WITHIN = 10.0  # seconds, or the time limit if that is shorter
@@ -91,6 +96,7 @@ class KafkaTransport(Transport):
 
     header_prefix = "ce_"
     default_topic = "ledger.{tenant_id}"
+    at_once = 100  # they are settled together; and in between the next claim is read
     keeps_order = True
 
     def __init__(self, url: str, *, config: str | None = None, timeout: str = "30") -> None:
@@ -116,19 +122,18 @@ class KafkaTransport(Transport):
         self._settings = DEFAULTS | settings | given | OURS
         self._producer: Producer | None = None
         self._topics: set[str] = set()
-        self._number = 0
-        self._alone = 0  # how many go one by one, because a batch was refused for one of them
-        self._lanes: dict[str, _Lane] = {}
-        self._refused: dict[str, Refused] = {}
+        self._lines: dict[Settled, _Line] = {}
+        self._numbers = count()
+        self._failed: list[KafkaError] = []
+        self._is_alone = False  # one by one, because a batch was refused for one of its messages
         self._last_error = ""
         self._timer: asyncio.TimerHandle | None = None
-        self._failed: list[tuple[int, KafkaError]] = []
-        self._flight: Flight[int] = Flight(seconds("timeout", timeout), self._give_up)
-        self._answer_within = min(ANSWER_WITHIN, self._flight.timeout)
+        self._silence = Silence(seconds("timeout", timeout), self._oldest, self._give_up)
+        self._answer_within = min(ANSWER_WITHIN, self._silence.timeout)
         _destroy(self._make_producer())  # refuses settings that there are not
 
     def _make_producer(self) -> Producer:
-        alone = {"batch.num.messages": 1} if self._alone else {}
+        alone = {"batch.num.messages": 1} if self._is_alone else {}
         settings = self._settings | alone | {"error_cb": self._on_error}
         try:
             return Producer(settings, logger=log)
@@ -149,25 +154,16 @@ class KafkaTransport(Transport):
 
     async def send(self, batch: Sequence[Outgoing], settled: Settled) -> None:
         """Hand messages to the producer; what became of them is collected by _poll."""
-        self._refused.clear()
         for topic in {outgoing.topic for outgoing in batch} - self._topics:
             await self._find_topic(topic)
-        for outgoing in batch:
-            key = outgoing.key
-            if self._refused and (failure := self._refused.get(key)):
-                settled(outgoing, failure)
-                continue
-            lane = self._lanes.get(key)
-            if lane is None:
-                lane = self._lanes[key] = _Lane(outgoing.topic)
-            if lane.waiting or lane.topic != outgoing.topic:
-                lane.waiting.append((outgoing, settled))
-                continue
-            while not self._produce(lane, outgoing, settled):
-                self._begin_to_poll()
-                await asyncio.sleep(POLL_EVERY)
-                lane = self._lanes.setdefault(key, lane)
-        self._begin_to_poll()
+        if (producer := self._producer) is None:
+            settled(batch, Unavailable(f"{self.destination}: not connected"))
+            return
+        line = self._lines.setdefault(settled, _Line(settled))
+        line.waiting.extend(batch)
+        self._go_on(line, producer)
+        if self._timer is None and self._producer is not None:
+            self._poll()
 
     async def _find_topic(self, topic: str) -> None:
         """Ask for a topic once; nothing is sent to one that is not there.
@@ -189,55 +185,71 @@ class KafkaTransport(Transport):
                 return
             await asyncio.sleep(TOPIC_PAUSE)
 
-    def _produce(self, lane: _Lane, outgoing: Outgoing, settled: Settled) -> bool:
-        """Hand a message to the producer, or settle it; False: not now.
+    def _go_on(self, line: _Line, producer: Producer) -> None:
+        """Hand over what waits, as far as it may go."""
+        waiting, line.waiting = line.waiting, []
+        topics = {outgoing.topic for outgoing in waiting}
+        topics_under_way = {batch.topic for batch in line.under_way}
+        is_simple = len(topics) == 1 and topics_under_way <= topics <= self._topics
+        if is_simple and not self._is_alone:
+            batch = self._begin_batch(line, topics.pop())
+            with suppress(BufferError, KafkaException):
+                batch.produce(producer, waiting)
+            waiting = waiting[len(batch.sent) :]
+        if waiting:
+            self._go_on_one_by_one(line, producer, waiting)
 
-        The producer's queue is full, or it is too large and the one before it is under way.
+    def _go_on_one_by_one(
+        self, line: _Line, producer: Producer, waiting: Sequence[Outgoing]
+    ) -> None:
+        """There are several topics, or one is missing, or the producer did not take something.
+
+        While something of an aggregate is under way to one topic, nothing of it goes to another,
+        and nothing is refused: the first might be refused, and the later taken.
         """
-        _, topic, key, headers, body, content_type = outgoing
-        if (producer := self._producer) is None:
-            self._lanes.pop(key, None)
-            settled(outgoing, Unavailable(f"{self.destination}: not connected"))
-            return True
-        if topic not in self._topics:
-            self._refuse(lane, outgoing, settled, Refused(f"there is no topic {topic}"))
-            return True
-        self._number = number = self._number + 1
-        try:
-            producer.produce(
-                topic,
-                body,
-                key,
-                on_delivery=partial(self._report, number, key),
-                headers={"content-type": content_type, **headers},
-            )
-        except BufferError:
-            return False
-        except KafkaException as error:
-            reason = f"{_reason(error.args[0])} ({len(body)} bytes)"
-            if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
-                settled(outgoing, Unavailable(f"{self.destination}: {reason}"))
-                self._end(producer, reason)
-            elif lane.count:
-                return False
-            else:
-                self._refuse(lane, outgoing, settled, Refused(reason, is_permanent=True))
-            return True
-        lane.count += 1
-        self._flight.add(number, outgoing, settled)
-        return True
+        topic_of = {each.key: batch.topic for batch in line.under_way for each in batch.sent}
+        batches: dict[str, _Batch] = {}
+        refused: dict[str, Refused] = {}
+        held: set[str] = set()
+        for number, outgoing in enumerate(waiting):
+            topic, key = outgoing.topic, outgoing.key
+            if key in refused:
+                line.settled([outgoing], refused[key])
+                continue
+            if key in held or topic_of.get(key, topic) != topic:
+                held.add(key)
+                line.waiting.append(outgoing)
+                continue
+            if topic not in self._topics:
+                refused[key] = Refused(f"there is no topic {topic}")
+                line.settled([outgoing], refused[key])
+                continue
+            if topic not in batches or self._is_alone:
+                batches[topic] = self._begin_batch(line, topic)
+            try:
+                batches[topic].produce(producer, [outgoing])
+                topic_of[key] = topic
+            except BufferError:
+                line.waiting += waiting[number:]
+                return
+            except KafkaException as error:
+                reason = f"{_reason(error.args[0])} ({len(outgoing.body)} bytes)"
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                    line.waiting += waiting[number:]
+                    self._end(producer, reason)
+                    return
+                if key in topic_of:
+                    held.add(key)
+                    line.waiting.append(outgoing)
+                else:
+                    refused[key] = Refused(reason, is_permanent=True)
+                    line.settled([outgoing], refused[key])
 
-    def _refuse(self, lane: _Lane, outgoing: Outgoing, settled: Settled, failure: Refused) -> None:
-        """Refuse a message, and what waits of its aggregate."""
-        self._refused[outgoing.key] = failure
-        self._lanes.pop(outgoing.key, None)
-        waiting, lane.waiting = lane.waiting, []
-        for each, its_settled in [(outgoing, settled), *waiting]:
-            its_settled(each, failure)
-
-    def _begin_to_poll(self) -> None:
-        if self._timer is None and self._flight:
-            self._poll()
+    def _begin_batch(self, line: _Line, topic: str) -> _Batch:
+        batch = _Batch(next(self._numbers), topic, self._failed)
+        line.under_way.append(batch)
+        self._silence.watch()
+        return batch
 
     def _poll(self) -> None:
         """Collect delivery reports, for as long as something is under way."""
@@ -247,7 +259,16 @@ class KafkaTransport(Transport):
         fatal = _collect(producer)
         if fatal or self._failed:
             self._end(producer, fatal or "")
-        elif self._flight:
+            return
+        for line in list(self._lines.values()):
+            line.settle_acknowledged()
+            if line.waiting:
+                self._go_on(line, producer)
+                if self._producer is not producer:
+                    return
+            if not (line.waiting or line.under_way):
+                del self._lines[line.settled]
+        if self._lines:
             self._timer = asyncio.get_running_loop().call_later(POLL_EVERY, self._poll)
 
     def _end(self, producer: Producer, reason: str) -> None:
@@ -255,85 +276,53 @@ class KafkaTransport(Transport):
         until = time.monotonic() + REPORT_WITHIN
         while not self._knows_why() and time.monotonic() < until:
             _collect(producer, 0.01)
+        was_alone = self._is_alone
         if self._failed:
-            self._fail()
-        else:
-            self._lose(reason)
+            reason = _reason(self._failed[0])
+            of_a_batch = any(error.code() in OF_A_BATCH for error in self._failed)
+            self._is_alone = of_a_batch and not was_alone
+        self._lose(reason, was_alone=was_alone)
 
     def _knows_why(self) -> bool:
-        return any(error.code() not in CAME_BEHIND for _, error in self._failed)
-
-    def _report(self, number: int, key: str, error: KafkaError | None, _: Report) -> None:
-        """Is called within poll()."""
-        if error is not None:
-            self._failed.append((number, error))
-            return
-        if number not in self._flight:  # of a producer that was given up
-            return
-        self._flight.settle(number)
-        if self._alone:
-            self._alone -= 1
-        lane = self._lanes[key]
-        lane.count -= 1
-        if not lane.count:
-            self._go_on(lane, key)
-
-    def _go_on(self, lane: _Lane, key: str) -> None:
-        """Nothing of the aggregate is under way: what waits, for another topic, may go."""
-        while lane.waiting:
-            outgoing, settled = lane.waiting[0]
-            if lane.count and outgoing.topic != lane.topic:
-                return
-            lane.topic = outgoing.topic
-            del lane.waiting[0]
-            if not self._produce(lane, outgoing, settled):
-                lane.waiting.insert(0, (outgoing, settled))
-                if not lane.count:  # no report will ask again
-                    asyncio.get_running_loop().call_later(POLL_EVERY, self._go_on, lane, key)
-                return
-        if not lane.count and self._lanes.get(key) is lane:
-            del self._lanes[key]
-
-    def _fail(self) -> None:
-        """Some were not taken, and the producer has stopped."""
-        failed, self._failed = self._failed, []
-        reason = _reason(failed[0][1])
-        of_a_batch = [number for number, error in failed if error.code() in OF_A_BATCH]
-        for number, error in failed:
-            if error.code() in OF_A_TOPIC:
-                self._flight.settle(number, Refused(_reason(error)))
-        if self._alone:
-            for number in of_a_batch:
-                self._flight.settle(number, Refused(reason, is_permanent=True))
-            self._alone = 0
-        elif of_a_batch:
-            self._alone = len(self._flight)
-        self._lose(reason)
+        return any(error.code() not in CAME_BEHIND for error in self._failed)
 
     def _on_error(self, error: KafkaError) -> None:
         """Connections lost, logins refused: the producer goes on trying."""
         self._last_error = _reason(error)
 
+    def _oldest(self) -> tuple[int, int] | None:
+        """How far what is under way for longest has come."""
+        batches = [line.under_way[0] for line in self._lines.values() if line.under_way]
+        return min(((batch.number, len(batch.acknowledged)) for batch in batches), default=None)
+
     def _give_up(self) -> None:
-        silence = f"no progress in {self._flight.timeout:g} s"
+        silence = f"no progress in {self._silence.timeout:g} s"
         self._lose(f"{silence}: {self._last_error}" if self._last_error else silence)
 
-    def _lose(self, reason: str) -> None:
+    def _lose(self, reason: str, *, was_alone: bool = False) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._silence.stop()
         producer, self._producer = self._producer, None
-        lanes, self._lanes = self._lanes, {}
+        lines, self._lines = self._lines, {}
+        self._failed = []  # what is still reported belongs to nobody
         self._topics.clear()
-        failure = Unavailable(f"{self.destination}: {reason}")
-        self._flight.fail(failure)
-        for lane in lanes.values():
-            waiting, lane.waiting = lane.waiting, []
-            for outgoing, settled in waiting:
-                settled(outgoing, failure)
+        lost = Unavailable(f"{self.destination}: {reason}")
+        for line in lines.values():
+            for outgoing, is_acknowledged, error in line.outcomes():
+                failure: Refused | Unavailable | None = lost
+                if is_acknowledged:
+                    failure = None
+                elif error is not None and error.code() in OF_A_TOPIC:
+                    failure = Refused(_reason(error))
+                elif error is not None and error.code() in OF_A_BATCH and was_alone:
+                    failure = Refused(_reason(error), is_permanent=True)
+                line.settled([outgoing], failure)
+            if line.waiting:
+                line.settled(line.waiting, lost)
         if producer is not None:
             _destroy(producer)
-        self._failed.clear()
         self._last_error = ""
 
     async def close(self) -> None:
@@ -341,18 +330,84 @@ class KafkaTransport(Transport):
         self._lose("closed")
 
 
-class _Lane:
-    """What is under way of an aggregate: `count` messages, to one topic; others wait for them.
+class _Batch:
+    """What the producer was given at once, for one topic, in order.
 
-    Of two topics one might be refused, and the later message taken by the other.
+    number        of the batch
+    sent          the messages
+    acknowledged  the keys of those that are
+    errors        keys of those that were not taken, with the reason
+    failed        the errors of all batches of a producer
     """
 
-    __slots__ = ("count", "topic", "waiting")
+    __slots__ = ("acknowledged", "errors", "failed", "number", "sent", "topic")
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, number: int, topic: str, failed: list[KafkaError]) -> None:
+        self.number = number
         self.topic = topic
-        self.count = 0
-        self.waiting: list[tuple[Outgoing, Settled]] = []
+        self.failed = failed
+        self.sent: list[Outgoing] = []
+        self.acknowledged: list[bytes | None] = []
+        self.errors: dict[bytes | None, KafkaError] = {}
+
+    def produce(self, producer: Producer, outgoings: Sequence[Outgoing]) -> None:
+        """Give messages to the producer, up to the first that it does not take.
+
+        Raises:
+            BufferError: its queue is full.
+            KafkaException: the message is too large, or the producer has stopped for good.
+        """
+        produce, report, sent = producer.produce, self._report, self.sent
+        for outgoing in outgoings:
+            _, topic, key, headers, body, content_type = outgoing
+            headers["content-type"] = content_type
+            produce(topic, body, key, -1, report, None, 0, headers)  # type: ignore[arg-type]
+            sent.append(outgoing)
+
+    def _report(self, error: KafkaError | None, report: Report) -> None:
+        """Is called within poll()."""
+        if error is None:
+            self.acknowledged.append(report.key())
+        else:
+            self.errors.setdefault(report.key(), error)
+            self.failed.append(error)
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """All of it is: each message is reported once."""
+        return len(self.acknowledged) == len(self.sent)
+
+    def outcomes(self) -> Iterator[tuple[Outgoing, bool, KafkaError | None]]:
+        """Each message with whether it is acknowledged, and why not.
+
+        Where only some of a key are, it is not known which: none counts, so all are sent again.
+        """
+        sent = Counter(outgoing.key.encode() for outgoing in self.sent)
+        acknowledged = Counter(self.acknowledged)
+        for outgoing in self.sent:
+            key = outgoing.key.encode()
+            error = None if acknowledged[key] else self.errors.get(key)
+            yield outgoing, acknowledged[key] == sent[key], error
+
+
+class _Line:
+    """The messages of a lease: batches that are under way, and what waits for its turn."""
+
+    __slots__ = ("settled", "under_way", "waiting")
+
+    def __init__(self, settled: Settled) -> None:
+        self.settled = settled
+        self.under_way: deque[_Batch] = deque()
+        self.waiting: list[Outgoing] = []
+
+    def settle_acknowledged(self) -> None:
+        """Settle batches in order, so that the messages of an aggregate are, too."""
+        while self.under_way and self.under_way[0].is_acknowledged:
+            self.settled(self.under_way.popleft().sent, None)
+
+    def outcomes(self) -> Iterator[tuple[Outgoing, bool, KafkaError | None]]:
+        """Each message under way, in order, with what became of it: see there."""
+        return chain.from_iterable(batch.outcomes() for batch in self.under_way)
 
 
 def _collect(producer: Producer, seconds: float = 0) -> str | None:

@@ -152,8 +152,7 @@ class NatsTransport(Transport):
         client = self._client
         if client is None or not client.is_connected:
             self._lose("not connected")
-            for outgoing in batch:
-                settled(outgoing, Unavailable(f"{self.destination}: not connected"))
+            settled(batch, Unavailable(f"{self.destination}: not connected"))
             return
         flight, publish, largest = self._flight, client.publish, client.max_payload
         expected = {str(Header.EXPECTED_STREAM.value): self._stream} if self._stream else {}
@@ -169,7 +168,7 @@ class NatsTransport(Transport):
             size += sum(map(len, headers)) + sum(map(len, headers.values()))
             if size > largest:  # the server would end the connection
                 reason = f"has {size} bytes with its headers, and the server takes {largest}"
-                settled(outgoing, Refused(reason, is_permanent=True))
+                settled([outgoing], Refused(reason, is_permanent=True))
                 continue
             self._number += 1
             reply = f"{self._inbox}.{self._number}"
@@ -180,8 +179,8 @@ class NatsTransport(Transport):
                 flight.settle(reply, Refused(_reason(error), is_permanent=True))
             except (OSError, nats.errors.Error) as error:
                 self._lose(_reason(error))
-                for left in batch[number + 1 :]:
-                    settled(left, Unavailable(f"{self.destination}: {_reason(error)}"))
+                left = batch[number + 1 :]
+                settled(left, Unavailable(f"{self.destination}: {_reason(error)}"))
                 return
 
     async def _on_answer(self, message: Msg) -> None:

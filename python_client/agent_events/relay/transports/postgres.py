@@ -78,8 +78,7 @@ class PostgresTransport(Transport):
         if isinstance(failure, Refused) and len(batch) > 1:
             await self._emit_one_by_one(tenant_id, batch, settled)
             return
-        for outgoing in batch:
-            settled(outgoing, failure)
+        settled(batch, failure)
 
     async def _emit_one_by_one(
         self, tenant_id: str, batch: Iterable[Outgoing], settled: Settled
@@ -98,7 +97,7 @@ class PostgresTransport(Transport):
                     lost = failure
                 elif failure is not None and lane is not None:
                     standing[lane] = failure
-            settled(outgoing, failure)
+            settled([outgoing], failure)
 
     async def _try_to_emit(
         self, tenant_id: str, batch: Sequence[Outgoing]

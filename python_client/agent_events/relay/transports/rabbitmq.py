@@ -111,13 +111,12 @@ class RabbitmqTransport(Transport):
         channel = self._channel
         if channel is None or channel.is_closed:
             self._lose("not connected")
-            for outgoing in batch:
-                settled(outgoing, Unavailable(f"{self.destination}: not connected"))
+            settled(batch, Unavailable(f"{self.destination}: not connected"))
             return
         for outgoing in batch:
             if _are_too_large(outgoing.headers):
                 reason = f"its headers have more than {LARGEST_HEADERS} bytes"
-                settled(outgoing, Refused(reason, is_permanent=True))
+                settled([outgoing], Refused(reason, is_permanent=True))
                 continue
             self._number += 1
             self._flight.add(self._number, outgoing, settled)

@@ -115,8 +115,7 @@ class RedisTransport(Transport):
     async def send(self, batch: Sequence[Outgoing], settled: Settled) -> None:
         """Queue messages; the next transaction takes them."""
         if self._worker is None:
-            for outgoing in batch:
-                settled(outgoing, Unavailable(f"{self.destination}: not connected"))
+            settled(batch, Unavailable(f"{self.destination}: not connected"))
             return
         self._waiting.extend((outgoing, settled) for outgoing in batch)
         self._has_work.set()
@@ -179,7 +178,7 @@ class RedisTransport(Transport):
             if isinstance(answer, Exception):
                 self._refuse(outgoing, settled, Refused(str(answer)))
             else:
-                settled(outgoing, None)
+                settled([outgoing], None)
 
     async def _transact(self, client: Redis, group: list[Outgoing]) -> list[Any]:
         """MULTI, XADD …, EXEC. A pipeline of redis-py's takes twice the time to put it together."""
@@ -208,14 +207,14 @@ class RedisTransport(Transport):
 
     def _refuse(self, outgoing: Outgoing, settled: Settled, failure: Refused) -> None:
         """Refuse a message, and what waits of its aggregate."""
-        settled(outgoing, failure)
+        settled([outgoing], failure)
         if (lane := outgoing.message.lane) is None:
             return
         waiting = list(self._waiting)
         self._waiting.clear()
         for each in waiting:
             if each[0].message.lane == lane:
-                each[1](each[0], failure)
+                each[1]([each[0]], failure)
             else:
                 self._waiting.append(each)
 
@@ -227,7 +226,7 @@ class RedisTransport(Transport):
         self._has_room.set()
         failure = Unavailable(f"{self.destination}: {reason}")
         for outgoing, settled in lost:
-            settled(outgoing, failure)
+            settled([outgoing], failure)
 
     async def close(self) -> None:
         """Disconnect; what is under way is settled with Unavailable."""

@@ -65,8 +65,7 @@ class StdoutTransport(Transport):
             await _apart(lambda: self._write(lines))
         except (OSError, ValueError) as error:
             failure = Unavailable(f"{self.destination}: {error}")
-        for outgoing in batch:
-            settled(outgoing, failure)
+        settled(batch, failure)
 
     async def close(self) -> None:
         """Close the file. See `Transport.close`."""

@@ -126,7 +126,7 @@ class WebhookTransport(Transport):
             if client is None or pause is not None:
                 self._slots.release()
                 reason = "asked for a pause" if client else "not connected"
-                settled(outgoing, Unavailable(f"{self.destination}: {reason}", retry_after=pause))
+                settled([outgoing], Unavailable(f"{self.destination}: {reason}", retry_after=pause))
                 continue
             task = asyncio.create_task(self._request(client, outgoing))
             self._tasks.add(task)
@@ -136,11 +136,11 @@ class WebhookTransport(Transport):
         self._tasks.discard(task)
         self._slots.release()
         if task.cancelled():
-            settled(outgoing, Unavailable(f"{self.destination}: closed"))
+            settled([outgoing], Unavailable(f"{self.destination}: closed"))
         elif error := task.exception():  # e.g. a header that HTTP cannot say
-            settled(outgoing, Refused(_reason(error), is_permanent=True))
+            settled([outgoing], Refused(_reason(error), is_permanent=True))
         else:
-            settled(outgoing, task.result())
+            settled([outgoing], task.result())
 
     async def _request(
         self, client: httpx.AsyncClient, outgoing: Outgoing
