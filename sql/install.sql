@@ -346,6 +346,7 @@ set local client_min_messages = warning;
 \ir registry/upcast_fingerprint.sql
 \ir state/merge_patch.sql
 \ir state/merge_event.sql
+\ir state/impure_part.sql
 \ir state/reducer_problem.sql
 \ir state/refuse_reducer.sql
 \ir state/require_reducer.sql
@@ -360,7 +361,7 @@ set local client_min_messages = warning;
 \ir state/refuse_gap.sql
 \ir state/next_events.sql
 \ir state/snapshot_digest.sql
-\ir state/linked_hash.sql
+\ir state/leaf_hash.sql
 \ir state/snapshot_problem.sql
 \ir state/find_snapshot.sql
 \ir state/last_state.sql

@@ -1,6 +1,6 @@
 -- Why a snapshot is not to be believed; NULL when it is. It must be what its digest is over, stand on
--- an event of the stream, and have been recorded by an event of its own. An event that is in a cold
--- file cannot be looked at: the stream's next event, or its head, then says what its hash was.
+-- an event of the stream, and have been recorded by an event of its own. Of an event that is in a cold
+-- file the log still has the hash.
 create or replace function ledger.snapshot_problem(snapshot ledger.snapshots)
 returns text
 language plpgsql
@@ -40,10 +40,7 @@ begin
     and e.aggregate_id = snapshot.aggregate_id
     and e.sequence = snapshot.sequence;
   if not found and ledger.is_cold(snapshot.tenant_id, snapshot.event_id) then
-    v_hash := ledger.linked_hash(
-      snapshot.tenant_id, snapshot.aggregate_type, snapshot.aggregate_id, snapshot.sequence,
-      snapshot.event_created_at
-    );
+    v_hash := ledger.leaf_hash(snapshot.tenant_id, snapshot.event_id);
   end if;
   if v_hash is distinct from snapshot.event_hash then
     return 'The stream has no such event at its sequence.';

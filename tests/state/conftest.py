@@ -1,4 +1,4 @@
-"""A database whose tenants take any event type, and an oracle for the states."""
+"""A database that knows deal.changed, and one with a schema for reducers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Connect = Callable[..., AnyConnection]
 
 @pytest.fixture
 def ledger(pg: psycopg.Connection[Any]) -> AnyConnection:
-    """The superuser's connection; tenant acme takes any event type."""
-    pg.execute("select ledger.set_tenant_policy('acme', 'open')")
+    """The superuser's connection, for tenant acme."""
+    pg.execute("select ledger.register_event_type('deal.changed', '{}')")
     pg.execute("set ledger.tenant_id = 'acme'")
     return pg
 
