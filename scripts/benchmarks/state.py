@@ -21,7 +21,8 @@ BATCH = 10_000
 STREAM = {"event_type": "deal.changed", "aggregate_type": "deal", "aggregate_id": "42"}
 NOW = "select state, replayed from ledger.state_of('deal', '42', tenant_id => 'acme')"
 BY_SEQUENCE = """
-    select state, replayed from ledger.state_of('deal', '42', at_sequence => %s, tenant_id => 'acme')
+    select state, replayed
+    from ledger.state_of('deal', '42', at_sequence => %s, tenant_id => 'acme')
 """
 BY_TIME = """
     select state, replayed from ledger.state_of('deal', '42', at_time => %s, tenant_id => 'acme')
@@ -104,7 +105,7 @@ def fill(
 
 
 def payload(some: random.Random, sequence: int) -> dict[str, Any]:
-    """Make a change of a deal: mostly a few fields, every tenth nested, now and then one removed."""
+    """Make a change of a deal: a few fields, every tenth nested, now and then one removed."""
     patch: dict[str, Any] = {"stage": some.choice("abcdef"), "amount": sequence}
     patch[f"field_{some.randrange(30)}"] = f"value {some.randrange(10_000)}"
     if sequence % 10 == 0:

@@ -1,6 +1,8 @@
--- Folds a page of events with a reducer: the state after the last, or after each. Runs as
--- ledger_sandbox, so that the reducer may do nothing but compute. One statement for the page; when
--- that fails, the events are taken one by one to see which it was.
+-- Folds a page of events with a reducer: the state after the last, or after each. The reducer can do
+-- nothing but compute: it runs as ledger_sandbox, which has no privilege on any table; read-only, so
+-- that it cannot change what ledger_sandbox owns, such as this function; and in a subtransaction that
+-- is always rolled back, which undoes what settings it made for its caller. The rows that are returned
+-- stay. One statement for the page; when that fails, refuse_fold() finds the event.
 create or replace function ledger.fold_events(
   reducer text,
   state jsonb,
@@ -18,29 +20,29 @@ declare
   v_count int := cardinality(fold_events.events);
   v_found int;
 begin
-  return query execute format(
-    'with recursive folded (ordinal, state) as ('
-    '  select 0, $1'
-    '  union all'
-    '  select f.ordinal + 1, %s(f.state, $2[f.ordinal + 1])'
-    '  from folded as f'
-    '  where f.ordinal < $3 and f.state is not null'
-    ')'
-    'select f.state from folded as f where f.ordinal > 0 and f.state is not null '
-    'and ($4 or f.ordinal = $3)',
-    v_reducer
-  )
-  using fold_events.state, fold_events.events, v_count, fold_events.all_states;
-  get diagnostics v_found = row_count;
-  if v_found <> v_count and (fold_events.all_states or v_found = 0) then
-    perform ledger.refuse_fold(v_reducer, fold_events.state, fold_events.events);
-  end if;
-exception when others then
-  if sqlstate = 'LG015' then
-    raise;
-  end if;
+  begin
+    perform set_config('transaction_read_only', 'on', true);
+    return query execute format(
+      'with recursive folded (ordinal, state) as ('
+      '  select 0, $1'
+      '  union all'
+      '  select f.ordinal + 1, %s(f.state, $2[f.ordinal + 1])'
+      '  from folded as f'
+      '  where f.ordinal < $3 and f.state is not null'
+      ')'
+      'select f.state from folded as f where f.ordinal > 0 and f.state is not null '
+      'and ($4 or f.ordinal = $3)',
+      v_reducer
+    )
+    using fold_events.state, fold_events.events, v_count, fold_events.all_states;
+    get diagnostics v_found = row_count;
+    raise null_value_not_allowed;
+  exception when others then
+    if v_found = v_count or (v_found = 1 and not fold_events.all_states) then
+      return;
+    end if;
+  end;
   perform ledger.refuse_fold(v_reducer, fold_events.state, fold_events.events);
-  raise;
 end
 $$;
 

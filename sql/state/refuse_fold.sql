@@ -1,4 +1,4 @@
--- Finds the event that a reducer fails at, and says so (LG015). Owned by ledger_sandbox.
+-- Finds the event that a reducer fails at, and says so (LG015). It runs as in fold_events().
 create or replace function ledger.refuse_fold(reducer text, state jsonb, events ledger.events[])
 returns void
 language plpgsql
@@ -10,29 +10,30 @@ declare
   v_state jsonb := refuse_fold.state;
   v_event ledger.events;
   v_sqlstate text;
-  v_message text := 'it returned NULL';
+  v_message text;
 begin
   begin
+    perform set_config('transaction_read_only', 'on', true);
     foreach v_event in array refuse_fold.events loop
       execute format('select %s($1, $2)', refuse_fold.reducer) into v_state using v_state, v_event;
-      exit when v_state is null;
+      if v_state is null then
+        raise null_value_not_allowed using message = 'it returned NULL';
+      end if;
     end loop;
+    raise null_value_not_allowed using message = 'it fails no longer';
   exception when others then
     get stacked diagnostics v_sqlstate := returned_sqlstate, v_message := message_text;
-    v_state := null;
   end;
-  if v_state is null then
-    raise exception using
-      errcode = 'LG015',
-      message = format(
-        'reducer %s failed at event %s, %s/%s sequence %s', refuse_fold.reducer, v_event.id,
-        coalesce(v_event.aggregate_type, '-'), coalesce(v_event.aggregate_id, '-'),
-        coalesce(v_event.sequence::text, '-')
-      ),
-      detail = concat_ws(': ', v_sqlstate, v_message),
-      hint = 'Mend the function with create or replace, or register another one: '
-        'ledger.register_reducer().';
-  end if;
+  raise exception using
+    errcode = 'LG015',
+    message = format(
+      'reducer %s failed at event %s, %s/%s sequence %s', refuse_fold.reducer, v_event.id,
+      coalesce(v_event.aggregate_type, '-'), coalesce(v_event.aggregate_id, '-'),
+      coalesce(v_event.sequence::text, '-')
+    ),
+    detail = format('%s: %s', v_sqlstate, v_message),
+    hint = 'Mend the function with create or replace, or register another one: '
+      'ledger.register_reducer().';
 end
 $$;
 
