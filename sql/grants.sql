@@ -223,14 +223,14 @@ grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors t
 -- operators.
 grant execute on function
   ledger.merge_patch, ledger.merge_event, ledger.require_reducer, ledger.reducer_problem,
-  ledger.impure_part,
+  ledger.impure_part, ledger.find_function,
   ledger.refuse_reducer, ledger.refuse_fold
 to ledger_sandbox;
 grant execute on function
   ledger.state_of, ledger.replay, ledger.replay_log, ledger.verify_snapshots, ledger.merge_patch,
   ledger.merge_event, ledger.upcast_event, ledger.upcast_fingerprint, ledger.find_reducer,
   ledger.reducer_fingerprint, ledger.require_reducer, ledger.reducer_problem,
-  ledger.impure_part,
+  ledger.impure_part, ledger.find_function,
   ledger.refuse_reducer, ledger.fold_events, ledger.fold_page, ledger.next_events,
   ledger.refuse_gap, ledger.last_state, ledger.advance_state, ledger.find_snapshot,
   ledger.snapshot_problem, ledger.snapshot_digest, ledger.leaf_hash, ledger.is_cold,

@@ -346,6 +346,7 @@ set local client_min_messages = warning;
 \ir registry/upcast_fingerprint.sql
 \ir state/merge_patch.sql
 \ir state/merge_event.sql
+\ir registry/find_function.sql
 \ir state/impure_part.sql
 \ir state/reducer_problem.sql
 \ir state/refuse_reducer.sql

@@ -11014,47 +11014,113 @@ return ledger.merge_patch(merge_event.state, (merge_event.event).payload);
 comment on function ledger.merge_event(jsonb, ledger.events) is
   'The default reducer: merges the payload into the state as ledger.merge_patch() does.';
 
+-- from sql/registry/find_function.sql
+-- A user's function by its name (what follows the name is not looked at) and the arguments it must
+-- take; NULL when there is none. Looked up in the catalog: the roles of the ledger need no USAGE of
+-- the user's schemas.
+create or replace function ledger.find_function(function_name text, argument_types regtype[])
+returns oid
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_parts text[];
+begin
+  begin
+    v_parts := parse_ident(find_function.function_name, false);
+  exception when invalid_parameter_value then
+    v_parts := null;
+  end;
+  if cardinality(v_parts) = 2 is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        '%s is no function with its schema',
+        coalesce(quote_literal(left(find_function.function_name, 150)), 'NULL')
+      ),
+      hint = 'Name it as in ''app.lift_deal'', or ''app.lift_deal(jsonb)''.';
+  end if;
+  return (
+    select p.oid
+    from pg_proc as p
+    join pg_namespace as n on n.oid = p.pronamespace
+    where n.nspname = v_parts[1]
+      and p.proname = v_parts[2]
+      and p.proargtypes = array_to_string(find_function.argument_types::oid[], ' ')::oidvector
+  );
+end
+$$;
+
+comment on function ledger.find_function(text, regtype[]) is
+  'The function of that name, with its schema, and these arguments; NULL when there is none.';
+
+-- from sql/state/impure_part.sql
+-- What a function written begin atomic or return uses that makes its result depend on more than its
+-- arguments: a table, a function of a user's that is not IMMUTABLE, one of PostgreSQL's that is
+-- VOLATILE or tells the time. Many of PostgreSQL's are STABLE only because output formats are
+-- settings, such as jsonb_build_object(): they pass. Of a body that is a string, as in PL/pgSQL, the
+-- catalog knows nothing: there the role that runs it is what keeps it from reading and writing.
+create or replace function ledger.impure_part(function_id oid)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select min(u.used)
+  from pg_proc as p
+  cross join lateral (
+    select pg_describe_object(d.refclassid, d.refobjid, 0) as used
+    from pg_depend as d
+    left join pg_operator as o
+      on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
+    left join pg_proc as f
+      on (d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid) or f.oid = o.oprcode
+    left join pg_class as c
+      on d.refclassid = 'pg_class'::regclass and c.oid = d.refobjid and c.relkind <> 'c'
+    where d.classid = 'pg_proc'::regclass
+      and d.objid = p.oid
+      and d.refobjid <> 'ledger.events'::regclass
+      and (f.provolatile <> 'i' or c.oid is not null)
+    union all
+    select f.oid::regprocedure::text
+    from regexp_matches(p.prosqlbody::text, ':(?:funcid|opfuncid) (\d+)', 'g') as m (parts)
+    join pg_proc as f on f.oid = m.parts[1]::oid
+    where f.provolatile = 'v'
+      or f.proname in ('now', 'transaction_timestamp', 'statement_timestamp', 'current_setting')
+    union all
+    select 'CURRENT_TIMESTAMP, CURRENT_USER or the like'
+    where p.prosqlbody::text like '%{SQLVALUEFUNCTION %'
+  ) as u
+  where p.oid = impure_part.function_id and p.prosqlbody is not null
+$$;
+
+comment on function ledger.impure_part(oid) is
+  'Part of reducer_problem(): what a function in SQL uses that is not pure, NULL for nothing.';
+
 -- from sql/state/reducer_problem.sql
--- Why a function cannot be a reducer, as far as the catalog tells; NULL when it can. What a function
--- in PL/pgSQL calls the catalog does not know: it runs as ledger_sandbox, which may do nothing.
-create or replace function ledger.reducer_problem(reducer regprocedure)
+-- Why a function cannot be a reducer, as far as the catalog tells; NULL when it can.
+create or replace function ledger.reducer_problem(function_id oid)
 returns text
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when p.prokind <> 'f' or p.proretset
-      or p.proargtypes <> format('%s %s', 'jsonb'::regtype::oid, 'ledger.events'::regtype::oid)::oidvector
-      or p.prorettype <> 'jsonb'::regtype
-      then 'It is not (state jsonb, event ledger.events) returns jsonb.'
+    when p.prokind <> 'f' or p.proretset or p.prorettype <> 'jsonb'::regtype
+      then 'It is no function that returns jsonb.'
     when p.provolatile <> 'i' then 'It is not declared IMMUTABLE.'
     when p.prosecdef then 'It is SECURITY DEFINER.'
     when not has_schema_privilege('ledger_sandbox', p.pronamespace, 'usage')
       or not has_function_privilege('ledger_sandbox', p.oid, 'execute')
       then 'ledger_sandbox, which runs it, may not.'
-    else (
-      select format('It uses %s.', min(pg_describe_object(d.refclassid, d.refobjid, 0)))
-      from pg_depend as d
-      left join pg_operator as o
-        on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
-      left join pg_proc as f
-        on (d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid) or f.oid = o.oprcode
-      left join pg_class as c
-        on d.refclassid = 'pg_class'::regclass and c.oid = d.refobjid and c.relkind <> 'c'
-      where d.classid = 'pg_proc'::regclass
-        and d.objid = p.oid
-        and p.prosqlbody is not null
-        and d.refobjid <> 'ledger.events'::regclass
-        and (f.provolatile <> 'i' or c.oid is not null)
-      having count(*) > 0
-    )
+    else 'It uses ' || ledger.impure_part(p.oid) || '.'
   end
   from pg_proc as p
-  where p.oid = reducer_problem.reducer
+  where p.oid = reducer_problem.function_id
 $$;
 
-comment on function ledger.reducer_problem(regprocedure) is
+comment on function ledger.reducer_problem(oid) is
   'Part of register_reducer(): why a function cannot be a reducer, NULL when it can.';
 
 -- from sql/state/refuse_reducer.sql
@@ -11079,9 +11145,9 @@ comment on function ledger.refuse_reducer(text, text) is
   'Part of register_reducer() and fold_events(): raises LG009.';
 
 -- from sql/state/require_reducer.sql
--- The function of that name, if it can be a reducer, its name written so that it can stand in a
--- statement; LG009 otherwise. Called with every page of events, so that a function that was replaced
--- since it was registered is looked at again.
+-- The name of a function that can be a reducer, as it can stand in a statement; LG009 for another.
+-- Called with every page of events, so that a function that was replaced since it was registered is
+-- looked at again.
 create or replace function ledger.require_reducer(reducer text)
 returns text
 language plpgsql
@@ -11089,18 +11155,21 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_oid regprocedure;
-  v_problem text;
-begin
-  v_oid := to_regprocedure(require_reducer.reducer);
-  v_problem := case
-    when v_oid is null then 'There is no such function, or no two without its schema.'
+  v_oid oid := ledger.find_function(reducer, '{jsonb,ledger.events}');
+  v_problem text := case
+    when v_oid is null then 'There is no such function (state jsonb, event ledger.events).'
     else ledger.reducer_problem(v_oid)
   end;
+begin
   if v_problem is not null then
-    perform ledger.refuse_reducer(require_reducer.reducer, v_problem);
+    perform ledger.refuse_reducer(reducer, v_problem);
   end if;
-  return v_oid::regproc::text;
+  return (
+    select format('%I.%I', n.nspname, p.proname)
+    from pg_proc as p
+    join pg_namespace as n on n.oid = p.pronamespace
+    where p.oid = v_oid
+  );
 end
 $$;
 
@@ -11122,13 +11191,14 @@ as $$
   select sha256(convert_to(
     jsonb_build_array(
       'agent-events/reducer/v1',
-      pg_get_functiondef(to_regprocedure(reducer_fingerprint.reducer)),
+      pg_get_functiondef(f.oid),
       reducer_fingerprint.initial,
       case when reducer_fingerprint.upcast then ledger.upcast_fingerprint() end
     )::text,
     'UTF8'
   ))
-  where to_regprocedure(reducer_fingerprint.reducer) is not null
+  from ledger.find_function(reducer_fingerprint.reducer, '{jsonb,ledger.events}') as f (oid)
+  where f.oid is not null
 $$;
 
 comment on function ledger.reducer_fingerprint(text, jsonb, boolean) is
@@ -11152,7 +11222,7 @@ begin
   order by r.aggregate_type = '*'
   limit 1;
   if not found then
-    v_reducer.reducer := 'ledger.merge_event(jsonb,ledger.events)';
+    v_reducer.reducer := 'ledger.merge_event(jsonb, ledger.events)';
     v_reducer.initial := '{}';
   end if;
   v_reducer.upcast := coalesce(find_reducer.upcast, v_reducer.upcast, false);
@@ -11168,7 +11238,7 @@ comment on function ledger.find_reducer(text, boolean) is
   'NULL when the function is gone.';
 
 -- from sql/state/refuse_fold.sql
--- Finds the event that a reducer fails at, and says so (LG015). Owned by ledger_sandbox.
+-- Finds the event that a reducer fails at, and says so (LG015). It runs as in fold_events().
 create or replace function ledger.refuse_fold(reducer text, state jsonb, events ledger.events[])
 returns void
 language plpgsql
@@ -11180,29 +11250,30 @@ declare
   v_state jsonb := refuse_fold.state;
   v_event ledger.events;
   v_sqlstate text;
-  v_message text := 'it returned NULL';
+  v_message text;
 begin
   begin
+    perform set_config('transaction_read_only', 'on', true);
     foreach v_event in array refuse_fold.events loop
       execute format('select %s($1, $2)', refuse_fold.reducer) into v_state using v_state, v_event;
-      exit when v_state is null;
+      if v_state is null then
+        raise null_value_not_allowed using message = 'it returned NULL';
+      end if;
     end loop;
+    raise null_value_not_allowed using message = 'it fails no longer';
   exception when others then
     get stacked diagnostics v_sqlstate := returned_sqlstate, v_message := message_text;
-    v_state := null;
   end;
-  if v_state is null then
-    raise exception using
-      errcode = 'LG015',
-      message = format(
-        'reducer %s failed at event %s, %s/%s sequence %s', refuse_fold.reducer, v_event.id,
-        coalesce(v_event.aggregate_type, '-'), coalesce(v_event.aggregate_id, '-'),
-        coalesce(v_event.sequence::text, '-')
-      ),
-      detail = concat_ws(': ', v_sqlstate, v_message),
-      hint = 'Mend the function with create or replace, or register another one: '
-        'ledger.register_reducer().';
-  end if;
+  raise exception using
+    errcode = 'LG015',
+    message = format(
+      'reducer %s failed at event %s, %s/%s sequence %s', refuse_fold.reducer, v_event.id,
+      coalesce(v_event.aggregate_type, '-'), coalesce(v_event.aggregate_id, '-'),
+      coalesce(v_event.sequence::text, '-')
+    ),
+    detail = format('%s: %s', v_sqlstate, v_message),
+    hint = 'Mend the function with create or replace, or register another one: '
+      'ledger.register_reducer().';
 end
 $$;
 
@@ -11210,9 +11281,11 @@ comment on function ledger.refuse_fold(text, jsonb, ledger.events[]) is
   'Part of fold_events(): raises LG015 that names the event a reducer fails at.';
 
 -- from sql/state/fold_events.sql
--- Folds a page of events with a reducer: the state after the last, or after each. Runs as
--- ledger_sandbox, so that the reducer may do nothing but compute. One statement for the page; when
--- that fails, the events are taken one by one to see which it was.
+-- Folds a page of events with a reducer: the state after the last, or after each. The reducer can do
+-- nothing but compute: it runs as ledger_sandbox, which has no privilege on any table; read-only, so
+-- that it cannot change what ledger_sandbox owns, such as this function; and in a subtransaction that
+-- is always rolled back, which undoes what settings it made for its caller. The rows that are returned
+-- stay. One statement for the page; when that fails, refuse_fold() finds the event.
 create or replace function ledger.fold_events(
   reducer text,
   state jsonb,
@@ -11230,29 +11303,29 @@ declare
   v_count int := cardinality(fold_events.events);
   v_found int;
 begin
-  return query execute format(
-    'with recursive folded (ordinal, state) as ('
-    '  select 0, $1'
-    '  union all'
-    '  select f.ordinal + 1, %s(f.state, $2[f.ordinal + 1])'
-    '  from folded as f'
-    '  where f.ordinal < $3 and f.state is not null'
-    ')'
-    'select f.state from folded as f where f.ordinal > 0 and f.state is not null '
-    'and ($4 or f.ordinal = $3)',
-    v_reducer
-  )
-  using fold_events.state, fold_events.events, v_count, fold_events.all_states;
-  get diagnostics v_found = row_count;
-  if v_found <> v_count and (fold_events.all_states or v_found = 0) then
-    perform ledger.refuse_fold(v_reducer, fold_events.state, fold_events.events);
-  end if;
-exception when others then
-  if sqlstate = 'LG015' then
-    raise;
-  end if;
+  begin
+    perform set_config('transaction_read_only', 'on', true);
+    return query execute format(
+      'with recursive folded (ordinal, state) as ('
+      '  select 0, $1'
+      '  union all'
+      '  select f.ordinal + 1, %s(f.state, $2[f.ordinal + 1])'
+      '  from folded as f'
+      '  where f.ordinal < $3 and f.state is not null'
+      ')'
+      'select f.state from folded as f where f.ordinal > 0 and f.state is not null '
+      'and ($4 or f.ordinal = $3)',
+      v_reducer
+    )
+    using fold_events.state, fold_events.events, v_count, fold_events.all_states;
+    get diagnostics v_found = row_count;
+    raise null_value_not_allowed;
+  exception when others then
+    if v_found = v_count or (v_found = 1 and not fold_events.all_states) then
+      return;
+    end if;
+  end;
   perform ledger.refuse_fold(v_reducer, fold_events.state, fold_events.events);
-  raise;
 end
 $$;
 
@@ -11338,7 +11411,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  v_reducer regprocedure;
+  v_upcast boolean := coalesce(register_reducer.upcast, false);
+  v_reducer text;
 begin
   perform ledger.require_registrar();
   if length(register_reducer.aggregate_type) between 1 and 255 is not true
@@ -11349,23 +11423,14 @@ begin
       message = 'aggregate_type must have 1 to 255 characters, and initial must not be NULL',
       hint = 'select ledger.register_reducer(''deal'', ''app.fold_deal(jsonb, ledger.events)'');';
   end if;
-  -- With or without its arguments.
-  v_reducer := coalesce(
-    to_regprocedure(register_reducer.reducer),
-    to_regprocedure(register_reducer.reducer || '(jsonb, ledger.events)')
-  );
-  perform ledger.require_reducer(coalesce(v_reducer::text, register_reducer.reducer));
-  perform ledger.try_reducer(v_reducer::text, register_reducer.initial);
+  v_reducer := ledger.require_reducer(register_reducer.reducer) || '(jsonb, ledger.events)';
+  perform ledger.try_reducer(v_reducer, register_reducer.initial);
   insert into ledger.reducers (
     aggregate_type, reducer, initial, upcast, fingerprint, registered_by
   )
   values (
-    register_reducer.aggregate_type, v_reducer::text, register_reducer.initial,
-    coalesce(register_reducer.upcast, false),
-    ledger.reducer_fingerprint(
-      v_reducer::text, register_reducer.initial, coalesce(register_reducer.upcast, false)
-    ),
-    ledger.caller()
+    register_reducer.aggregate_type, v_reducer, register_reducer.initial, v_upcast,
+    ledger.reducer_fingerprint(v_reducer, register_reducer.initial, v_upcast), ledger.caller()
   )
   on conflict (aggregate_type) do update
   set
@@ -11573,50 +11638,43 @@ return sha256(
 comment on function ledger.snapshot_digest(text, text, text, bigint, bytea, bytea, jsonb) is
   'SHA-256 over what a snapshot says; the event ledger.snapshot_created keeps it.';
 
--- from sql/state/linked_hash.sql
--- The hash of a stream's event that is not in the database, as what came after it says: the next
--- event, else the head. Where that is cold too, nothing says.
-create or replace function ledger.linked_hash(
-  tenant_id text,
-  aggregate_type text,
-  aggregate_id text,
-  sequence bigint,
-  created_at timestamptz
-)
+-- from sql/state/leaf_hash.sql
+-- The hash of an event as its tenant's log has it, whether the event is in the database or in a cold
+-- file; NULL when it is not sealed.
+create or replace function ledger.leaf_hash(tenant_id text, event_id uuid)
 returns bytea
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
-  select coalesce(
-    (
-      select e.prev_hash
-      from ledger.events as e
-      where e.tenant_id = linked_hash.tenant_id
-        and e.aggregate_type = linked_hash.aggregate_type
-        and e.aggregate_id = linked_hash.aggregate_id
-        and e.sequence = linked_hash.sequence + 1
-        and e.created_at > linked_hash.created_at
+  select substr(
+    coalesce(
+      (
+        select t.hashes
+        from ledger.log_tiles as t
+        where t.tenant_id = l.tenant_id and t.level = 0 and t.tile_index = l.position >> 8
+      ),
+      (
+        select g.hashes
+        from ledger.log_edges as g
+        where g.tenant_id = l.tenant_id and g.level = 0
+      )
     ),
-    (
-      select s.hash
-      from ledger.streams as s
-      where s.tenant_id = linked_hash.tenant_id
-        and s.aggregate_type = linked_hash.aggregate_type
-        and s.aggregate_id = linked_hash.aggregate_id
-        and s.sequence = linked_hash.sequence
-    )
+    (l.position & 255)::int * 32 + 1,
+    32
   )
+  from ledger.log_entries as l
+  where l.tenant_id = leaf_hash.tenant_id and l.event_id = leaf_hash.event_id
 $$;
 
-comment on function ledger.linked_hash(text, text, text, bigint, timestamptz) is
-  'Part of snapshot_problem(): hash of an event in a cold file, as its stream goes on from it.';
+comment on function ledger.leaf_hash(text, uuid) is
+  'Hash of a sealed event, from its tenant''s log.';
 
 -- from sql/state/snapshot_problem.sql
 -- Why a snapshot is not to be believed; NULL when it is. It must be what its digest is over, stand on
--- an event of the stream, and have been recorded by an event of its own. An event that is in a cold
--- file cannot be looked at: the stream's next event, or its head, then says what its hash was.
+-- an event of the stream, and have been recorded by an event of its own. Of an event that is in a cold
+-- file the log still has the hash.
 create or replace function ledger.snapshot_problem(snapshot ledger.snapshots)
 returns text
 language plpgsql
@@ -11656,10 +11714,7 @@ begin
     and e.aggregate_id = snapshot.aggregate_id
     and e.sequence = snapshot.sequence;
   if not found and ledger.is_cold(snapshot.tenant_id, snapshot.event_id) then
-    v_hash := ledger.linked_hash(
-      snapshot.tenant_id, snapshot.aggregate_type, snapshot.aggregate_id, snapshot.sequence,
-      snapshot.event_created_at
-    );
+    v_hash := ledger.leaf_hash(snapshot.tenant_id, snapshot.event_id);
   end if;
   if v_hash is distinct from snapshot.event_hash then
     return 'The stream has no such event at its sequence.';
@@ -12013,10 +12068,7 @@ as $$
 declare
   c_page constant int := 500;
   v_tenant_id text := coalesce(replay_log.tenant_id, ledger.setting('tenant_id'), 'default');
-  v_reducer text := coalesce(
-    replay_log.reducer || case when replay_log.reducer ~ '\(' then '' else '(jsonb, ledger.events)' end,
-    'ledger.merge_event(jsonb, ledger.events)'
-  );
+  v_reducer text := coalesce(replay_log.reducer, 'ledger.merge_event');
   v_size int;
   v_page record;
 begin
@@ -12137,9 +12189,9 @@ comment on function ledger.keep_snapshot(
   'Part of create_snapshot() and maintain(): writes a snapshot and its event.';
 
 -- from sql/state/create_snapshot.sql
--- Makes a snapshot of an aggregate as it is now, and returns its id; the one that there is, when
--- nothing was emitted since and the reducer is the same. Waits for others that make one of this
--- aggregate, locks nobody else.
+-- Makes a snapshot of an aggregate as it is now, and before it those that its policy wants; returns its
+-- id, or that of the one there is when nothing was emitted since and the reducer is the same. Waits
+-- for others that make snapshots of this aggregate, locks nobody else.
 create or replace function ledger.create_snapshot(
   aggregate_type text,
   aggregate_id text,
@@ -12152,27 +12204,30 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_tenant_id text := coalesce(create_snapshot.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_type text := create_snapshot.aggregate_type;
+  v_id text := create_snapshot.aggregate_id;
   v_started_at timestamptz := clock_timestamp();
   v_reducer ledger.reducers := ledger.find_reducer(create_snapshot.aggregate_type);
+  v_head bigint;
   v_state ledger.aggregate_state;
 begin
   perform ledger.require_tenant(v_tenant_id, 'operate');
   perform ledger.require_read_committed('making a snapshot');
-  perform ledger.lock_snapshots(
-    v_tenant_id, create_snapshot.aggregate_type, create_snapshot.aggregate_id
-  );
-  v_state := ledger.last_state(
-    v_tenant_id, create_snapshot.aggregate_type, create_snapshot.aggregate_id, v_reducer
-  );
-  v_state := ledger.advance_state(v_tenant_id, v_state, v_reducer);
-  if v_state.sequence = 0 then
+  perform ledger.lock_snapshots(v_tenant_id, v_type, v_id);
+  select s.sequence into v_head
+  from ledger.streams as s
+  where s.tenant_id = v_tenant_id and s.aggregate_type = v_type and s.aggregate_id = v_id;
+  if v_head > 0 is not true then
     raise exception using
       errcode = 'LG009',
-      message = format(
-        '%s/%s has no event', create_snapshot.aggregate_type, create_snapshot.aggregate_id
-      ),
+      message = format('%s/%s has no event', v_type, v_id),
       hint = 'select * from ledger.streams; a snapshot is made of what was emitted.';
-  elsif v_state.replayed = 0 then
+  end if;
+  -- maintain() goes on from the last snapshot: what it would have made before this one comes first.
+  perform ledger.snapshot_stream(v_tenant_id, v_type, v_id, v_head, 2147483647);
+  v_state := ledger.last_state(v_tenant_id, v_type, v_id, v_reducer);
+  v_state := ledger.advance_state(v_tenant_id, v_state, v_reducer);
+  if v_state.replayed = 0 then
     return v_state.snapshot_id;
   end if;
   return ledger.keep_snapshot(
@@ -17607,15 +17662,17 @@ grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors t
 -- operators.
 grant execute on function
   ledger.merge_patch, ledger.merge_event, ledger.require_reducer, ledger.reducer_problem,
+  ledger.impure_part, ledger.find_function,
   ledger.refuse_reducer, ledger.refuse_fold
 to ledger_sandbox;
 grant execute on function
   ledger.state_of, ledger.replay, ledger.replay_log, ledger.verify_snapshots, ledger.merge_patch,
   ledger.merge_event, ledger.upcast_event, ledger.upcast_fingerprint, ledger.find_reducer,
   ledger.reducer_fingerprint, ledger.require_reducer, ledger.reducer_problem,
+  ledger.impure_part, ledger.find_function,
   ledger.refuse_reducer, ledger.fold_events, ledger.fold_page, ledger.next_events,
   ledger.refuse_gap, ledger.last_state, ledger.advance_state, ledger.find_snapshot,
-  ledger.snapshot_problem, ledger.snapshot_digest, ledger.linked_hash, ledger.is_cold,
+  ledger.snapshot_problem, ledger.snapshot_digest, ledger.leaf_hash, ledger.is_cold,
   ledger.log_page, ledger.replayed_snapshots
 to ledger_reader, ledger_auditor;
 grant select on ledger.reducers to

@@ -15,7 +15,7 @@ begin
   order by r.aggregate_type = '*'
   limit 1;
   if not found then
-    v_reducer.reducer := 'ledger.merge_event(jsonb,ledger.events)';
+    v_reducer.reducer := 'ledger.merge_event(jsonb, ledger.events)';
     v_reducer.initial := '{}';
   end if;
   v_reducer.upcast := coalesce(find_reducer.upcast, v_reducer.upcast, false);

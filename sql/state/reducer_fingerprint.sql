@@ -11,13 +11,14 @@ as $$
   select sha256(convert_to(
     jsonb_build_array(
       'agent-events/reducer/v1',
-      pg_get_functiondef(to_regprocedure(reducer_fingerprint.reducer)),
+      pg_get_functiondef(f.oid),
       reducer_fingerprint.initial,
       case when reducer_fingerprint.upcast then ledger.upcast_fingerprint() end
     )::text,
     'UTF8'
   ))
-  where to_regprocedure(reducer_fingerprint.reducer) is not null
+  from ledger.find_function(reducer_fingerprint.reducer, '{jsonb,ledger.events}') as f (oid)
+  where f.oid is not null
 $$;
 
 comment on function ledger.reducer_fingerprint(text, jsonb, boolean) is

@@ -13,7 +13,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  v_reducer regprocedure;
+  v_upcast boolean := coalesce(register_reducer.upcast, false);
+  v_reducer text;
 begin
   perform ledger.require_registrar();
   if length(register_reducer.aggregate_type) between 1 and 255 is not true
@@ -24,23 +25,14 @@ begin
       message = 'aggregate_type must have 1 to 255 characters, and initial must not be NULL',
       hint = 'select ledger.register_reducer(''deal'', ''app.fold_deal(jsonb, ledger.events)'');';
   end if;
-  -- With or without its arguments.
-  v_reducer := coalesce(
-    to_regprocedure(register_reducer.reducer),
-    to_regprocedure(register_reducer.reducer || '(jsonb, ledger.events)')
-  );
-  perform ledger.require_reducer(coalesce(v_reducer::text, register_reducer.reducer));
-  perform ledger.try_reducer(v_reducer::text, register_reducer.initial);
+  v_reducer := ledger.require_reducer(register_reducer.reducer) || '(jsonb, ledger.events)';
+  perform ledger.try_reducer(v_reducer, register_reducer.initial);
   insert into ledger.reducers (
     aggregate_type, reducer, initial, upcast, fingerprint, registered_by
   )
   values (
-    register_reducer.aggregate_type, v_reducer::text, register_reducer.initial,
-    coalesce(register_reducer.upcast, false),
-    ledger.reducer_fingerprint(
-      v_reducer::text, register_reducer.initial, coalesce(register_reducer.upcast, false)
-    ),
-    ledger.caller()
+    register_reducer.aggregate_type, v_reducer, register_reducer.initial, v_upcast,
+    ledger.reducer_fingerprint(v_reducer, register_reducer.initial, v_upcast), ledger.caller()
   )
   on conflict (aggregate_type) do update
   set

@@ -18,10 +18,7 @@ as $$
 declare
   c_page constant int := 500;
   v_tenant_id text := coalesce(replay_log.tenant_id, ledger.setting('tenant_id'), 'default');
-  v_reducer text := coalesce(
-    replay_log.reducer || case when replay_log.reducer ~ '\(' then '' else '(jsonb, ledger.events)' end,
-    'ledger.merge_event(jsonb, ledger.events)'
-  );
+  v_reducer text := coalesce(replay_log.reducer, 'ledger.merge_event');
   v_size int;
   v_page record;
 begin

@@ -1,6 +1,6 @@
--- The function of that name, if it can be a reducer, its name written so that it can stand in a
--- statement; LG009 otherwise. Called with every page of events, so that a function that was replaced
--- since it was registered is looked at again.
+-- The name of a function that can be a reducer, as it can stand in a statement; LG009 for another.
+-- Called with every page of events, so that a function that was replaced since it was registered is
+-- looked at again.
 create or replace function ledger.require_reducer(reducer text)
 returns text
 language plpgsql
@@ -8,18 +8,21 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_oid regprocedure;
-  v_problem text;
-begin
-  v_oid := to_regprocedure(require_reducer.reducer);
-  v_problem := case
-    when v_oid is null then 'There is no such function, or no two without its schema.'
+  v_oid oid := ledger.find_function(reducer, '{jsonb,ledger.events}');
+  v_problem text := case
+    when v_oid is null then 'There is no such function (state jsonb, event ledger.events).'
     else ledger.reducer_problem(v_oid)
   end;
+begin
   if v_problem is not null then
-    perform ledger.refuse_reducer(require_reducer.reducer, v_problem);
+    perform ledger.refuse_reducer(reducer, v_problem);
   end if;
-  return v_oid::regproc::text;
+  return (
+    select format('%I.%I', n.nspname, p.proname)
+    from pg_proc as p
+    join pg_namespace as n on n.oid = p.pronamespace
+    where p.oid = v_oid
+  );
 end
 $$;
 

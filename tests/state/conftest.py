@@ -23,5 +23,5 @@ def ledger(pg: psycopg.Connection[Any]) -> AnyConnection:
 @pytest.fixture
 def app(ledger: AnyConnection) -> AnyConnection:
     """The same, with a schema app that ledger_sandbox may use."""
-    ledger.execute("create schema app; grant usage on schema app to ledger_sandbox, public")
+    ledger.execute("create schema app; grant usage on schema app to ledger_sandbox")
     return ledger

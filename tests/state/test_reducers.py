@@ -68,7 +68,7 @@ def test_the_reducer_of_every_type(app: AnyConnection) -> None:
         ("create function app.f(jsonb, jsonb) returns jsonb immutable return $1", "no such"),
         (
             "create function app.f(jsonb, ledger.events) returns text immutable return '1'",
-            "It is not",
+            "returns jsonb",
         ),
         (PURE % "to_jsonb(now())", "now()"),
         (PURE % "to_jsonb(random())", "random()"),
@@ -209,7 +209,7 @@ def test_who_may_register(
     registrar = connect(user=login_role("registrar", {"*": ["register"]}))
     registrar.execute(REGISTER, ["deal", "app.count_events", Jsonb({"n": 0})])
     row: Any = registrar.execute("select reducer, registered_by from ledger.reducers").fetchone()
-    assert row == ("app.count_events(jsonb,ledger.events)", registrar.info.user)
+    assert row == ("app.count_events(jsonb, ledger.events)", registrar.info.user)
     reader = connect(user=login_role("reader", {"acme": ["read"]}))
     refused(reader, "42501", REGISTER, ["deal", "app.count_events", Jsonb({"n": 0})])
     refused(reader, "42501", "select ledger.drop_reducer('deal')")
