@@ -22,9 +22,11 @@ declare
     'settle_retries', 'dead_positions', 'requeue_dead', 'discard_dead', 'set_relay', 'drop_relay',
     'rewind_relay', 'permit_purge',
     'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
-    'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription'
+    'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription',
+    'register_reducer', 'drop_reducer', 'create_snapshot', 'keep_snapshot', 'snapshot_log',
+    'snapshot_again', 'record_failure', 'make_snapshots'
   ];
-  c_sandbox constant text[] := array[]::text[];
+  c_sandbox constant text[] := array['fold_events', 'refuse_fold'];
   v_object record;
 begin
   for v_object in
@@ -107,6 +109,11 @@ grant select, insert, update, delete on ledger.inbox to ledger_append;
 grant select on
   ledger.active_holds, ledger.log_sweep, ledger.partitions, ledger.retention_policy
 to ledger_append;
+grant select, insert, update, delete on
+  ledger.reducers, ledger.snapshot_cursors, ledger.snapshot_failures
+to ledger_append;
+grant select, insert, delete on ledger.snapshots to ledger_append;
+grant select on ledger.snapshot_policy to ledger_append;
 grant delete on ledger.event_private to ledger_append;
 grant update on
   ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep,
@@ -211,6 +218,34 @@ to ledger_operator;
 grant select on ledger.inbox_failures to ledger_consumer;
 grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors to
   ledger_consumer, ledger_operator, ledger_auditor;
+
+-- State: whoever reads events folds them, as ledger_sandbox. Snapshots and their policy for
+-- operators.
+grant execute on function
+  ledger.merge_patch, ledger.merge_event, ledger.require_reducer, ledger.reducer_problem,
+  ledger.impure_part, ledger.find_function,
+  ledger.refuse_reducer, ledger.refuse_fold
+to ledger_sandbox;
+grant execute on function
+  ledger.state_of, ledger.replay, ledger.replay_log, ledger.verify_snapshots, ledger.merge_patch,
+  ledger.merge_event, ledger.upcast_event, ledger.upcast_fingerprint, ledger.find_reducer,
+  ledger.reducer_fingerprint, ledger.require_reducer, ledger.reducer_problem,
+  ledger.impure_part, ledger.find_function,
+  ledger.refuse_reducer, ledger.fold_events, ledger.fold_page, ledger.next_events,
+  ledger.refuse_gap, ledger.last_state, ledger.advance_state, ledger.find_snapshot,
+  ledger.snapshot_problem, ledger.snapshot_digest, ledger.leaf_hash, ledger.is_cold,
+  ledger.log_page, ledger.replayed_snapshots
+to ledger_reader, ledger_auditor;
+grant select on ledger.reducers to
+  ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
+  ledger_auditor, ledger_registrar;
+grant select on ledger.snapshots to ledger_reader, ledger_auditor;
+grant select on ledger.snapshot_policy, ledger.snapshot_failures to
+  ledger_operator, ledger_auditor;
+grant execute on function
+  ledger.create_snapshot, ledger.make_snapshots, ledger.set_snapshot_policy, ledger.find_policy
+to ledger_operator;
+grant execute on function ledger.register_reducer, ledger.drop_reducer to ledger_registrar;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;

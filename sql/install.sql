@@ -1,9 +1,9 @@
 -- agent-events: the whole ledger, in reading order. Each line below names one file that holds one
 -- object.
 --
---   registry -> emit -> agent_events -> log -> relay -> (state: a later room)
---                |           |
---                +-> outbox  +-> archive
+--   registry -> emit -> agent_events -> log -> relay
+--                |           |         |
+--                +-> outbox  +-> archive +-> state
 --
 -- Applications call ledger.emit_event(). It looks the event's type up in the registry, checks the
 -- payload, and writes the event and its outbox row in the caller's transaction. Nobody else can
@@ -332,6 +332,69 @@ set local client_min_messages = warning;
 \ir privacy/read_private.sql
 \ir privacy/subject_report.sql
 
+-- state: any aggregate at any moment, by folding its events with the reducer of its type. Snapshots
+-- make it quick; each is bound to the record by an event of its own, and one that is not counts for
+-- nothing. Reducers are users' functions, and run as a role that may do nothing.
+\ir state/reducers.sql
+\ir state/snapshots.sql
+\ir state/snapshot_policy.sql
+\ir state/initial_policy.sql
+\ir state/snapshot_cursors.sql
+\ir state/snapshot_failures.sql
+\ir state/aggregate_state.sql
+\ir registry/upcast_event.sql
+\ir registry/upcast_fingerprint.sql
+\ir state/merge_patch.sql
+\ir state/merge_event.sql
+\ir registry/find_function.sql
+\ir state/impure_part.sql
+\ir state/reducer_problem.sql
+\ir state/refuse_reducer.sql
+\ir state/require_reducer.sql
+\ir state/reducer_fingerprint.sql
+\ir state/find_reducer.sql
+\ir state/refuse_fold.sql
+\ir state/fold_events.sql
+\ir state/require_registrar.sql
+\ir state/try_reducer.sql
+\ir state/register_reducer.sql
+\ir state/drop_reducer.sql
+\ir state/refuse_gap.sql
+\ir state/next_events.sql
+\ir state/snapshot_digest.sql
+\ir state/leaf_hash.sql
+\ir state/snapshot_problem.sql
+\ir state/find_snapshot.sql
+\ir state/last_state.sql
+\ir state/fold_page.sql
+\ir state/advance_state.sql
+\ir state/state_of.sql
+\ir state/replay.sql
+\ir state/log_page.sql
+\ir state/replay_log.sql
+
+-- Snapshots: made on demand, and by maintain() where their policy wants them.
+\ir state/lock_snapshots.sql
+\ir state/keep_snapshot.sql
+\ir state/create_snapshot.sql
+\ir state/find_policy.sql
+\ir state/set_snapshot_policy.sql
+\ir state/snapshot_cut.sql
+\ir state/is_snapshot_due.sql
+\ir state/next_snapshot.sql
+\ir state/has_failed.sql
+\ir state/record_failure.sql
+\ir state/snapshot_stream.sql
+\ir state/log_streams.sql
+\ir state/snapshot_log.sql
+\ir state/stale_reducers.sql
+\ir state/snapshot_backlog.sql
+\ir state/has_snapshots_due.sql
+\ir state/snapshot_again.sql
+\ir state/make_snapshots.sql
+\ir state/replayed_snapshots.sql
+\ir state/verify_snapshots.sql
+
 -- archive: whole partitions leave agent_events for agent_events_archive as a change of the catalog,
 -- once every event in them is sealed; reads span both.
 \ir archive/refuse_archiving.sql
@@ -430,6 +493,7 @@ set local client_min_messages = warning;
 \ir monitor/check_privacy.sql
 \ir monitor/check_erasures.sql
 \ir monitor/check_roles.sql
+\ir monitor/check_snapshots.sql
 \ir monitor/doctor.sql
 
 -- Who owns what and who may do what, in one page.

@@ -10787,6 +10787,2151 @@ comment on function ledger.subject_report(text, text) is
   'Everything held about a person: events with private data about it, and those whose data was '
   'erased. Is an event ledger.private_read. For privacy officers.';
 
+-- from sql/state/reducers.sql
+-- Which function folds the events of an aggregate type into its state; shared by all tenants, like
+-- event types. Types without a row take that of '*', and ledger.merge_event() where there is none.
+create table ledger.reducers (
+  aggregate_type text collate "C" primary key,
+  reducer text not null,
+  initial jsonb not null,
+  upcast boolean not null,
+  fingerprint bytea not null,
+  registered_at timestamptz not null default clock_timestamp(),
+  registered_by name not null
+);
+
+comment on table ledger.reducers is
+  'The function that folds the events of an aggregate type; see ledger.register_reducer().';
+comment on column ledger.reducers.aggregate_type is '* = every type without a row of its own.';
+comment on column ledger.reducers.reducer is
+  'Its signature, such as app.fold_deal(jsonb, ledger.events).';
+comment on column ledger.reducers.initial is 'The state before the first event.';
+comment on column ledger.reducers.upcast is
+  'Whether it takes payloads as of the current schema version, or as they were emitted.';
+comment on column ledger.reducers.fingerprint is
+  'SHA-256 over the function''s definition, initial and upcast, when it was registered.';
+
+-- from sql/state/snapshots.sql
+-- States that were computed once, so that reading one replays the few events since. Derived data:
+-- each can be deleted and made again. What binds it to the record is its id, that of an event
+-- ledger.snapshot_created whose payload holds the digest; find_snapshot() believes no other.
+create table ledger.snapshots (
+  tenant_id text collate "C" not null,
+  aggregate_type text collate "C" not null,
+  aggregate_id text collate "C" not null,
+  reducer_fingerprint bytea not null,
+  sequence bigint not null,
+  id uuid not null,
+  event_id uuid not null,
+  event_created_at timestamptz not null,
+  event_hash bytea not null,
+  state jsonb not null,
+  digest bytea not null,
+  bytes bigint not null,
+  replayed bigint not null,
+  replay_ms double precision not null,
+  created_at timestamptz not null default clock_timestamp(),
+  created_by name not null,
+  primary key (tenant_id, aggregate_type, aggregate_id, reducer_fingerprint, sequence)
+);
+
+-- The last one before a moment.
+create index snapshots_time
+on ledger.snapshots (
+  tenant_id, aggregate_type, aggregate_id, reducer_fingerprint, event_created_at
+);
+-- Which reducers there are snapshots of, and which snapshots of a reducer that is no more.
+create index snapshots_reducer on ledger.snapshots (aggregate_type, reducer_fingerprint);
+-- The newest, for doctor().
+create index snapshots_created on ledger.snapshots (created_at);
+
+comment on table ledger.snapshots is
+  'States of aggregates after some of their events; ledger.maintain() and '
+  'ledger.create_snapshot() make them, ledger.state_of() reads them.';
+comment on column ledger.snapshots.id is
+  'id of the event ledger.snapshot_created that records it.';
+comment on column ledger.snapshots.event_id is
+  'The last event in it, with its sequence, created_at and hash.';
+comment on column ledger.snapshots.reducer_fingerprint is
+  'SHA-256 over the reducer that computed it: after a change of the reducer it does not count.';
+comment on column ledger.snapshots.digest is
+  'SHA-256 over tenant, aggregate, sequence, event_hash, reducer_fingerprint and state.';
+comment on column ledger.snapshots.bytes is 'Length of the state as text.';
+comment on column ledger.snapshots.replayed is
+  'Number of events that were replayed to make it, and in replay_ms milliseconds.';
+
+-- from sql/state/snapshot_policy.sql
+-- When an aggregate gets a snapshot, per aggregate type; shared by all tenants. A type without a row
+-- takes that of '*'.
+create table ledger.snapshot_policy (
+  aggregate_type text collate "C" primary key,
+  every_events int check (every_events between 1 and 1000000),
+  every interval check (every >= interval '1 minute'),
+  every_bytes bigint check (every_bytes >= 1024),
+  changed_at timestamptz not null default clock_timestamp(),
+  changed_by name not null default current_user
+);
+
+comment on table ledger.snapshot_policy is
+  'When ledger.maintain() makes snapshots: whichever comes first, NULL = not by that; change it '
+  'with ledger.set_snapshot_policy().';
+comment on column ledger.snapshot_policy.aggregate_type is
+  '* = every type without a row of its own.';
+comment on column ledger.snapshot_policy.every_events is
+  'At each sequence that is a multiple of it.';
+comment on column ledger.snapshot_policy.every is
+  'At the first event that comes so long after the last snapshot''s.';
+comment on column ledger.snapshot_policy.every_bytes is
+  'When the payloads since the last snapshot are so long, as text.';
+
+-- from sql/state/initial_policy.sql
+-- Every 1,000 events, unless somebody has decided already.
+insert into ledger.snapshot_policy (aggregate_type, every_events)
+values ('*', 1000)
+on conflict do nothing;
+
+-- from sql/state/snapshot_cursors.sql
+-- How far make_snapshots() has looked through the log of each tenant for aggregates that are due.
+create table ledger.snapshot_cursors (
+  tenant_id text collate "C" primary key,
+  position bigint not null
+) with (fillfactor = 50);
+
+comment on table ledger.snapshot_cursors is
+  'Up to which position of a tenant''s log aggregates were looked at for snapshots.';
+
+-- from sql/state/snapshot_failures.sql
+-- Aggregates that got no snapshot, because their reducer failed or their events are not all in the
+-- database. A row goes when they get one; until the reducer changes, they are not tried again.
+create table ledger.snapshot_failures (
+  tenant_id text collate "C" not null,
+  aggregate_type text collate "C" not null,
+  aggregate_id text collate "C" not null,
+  reducer_fingerprint bytea not null,
+  sqlstate text not null,
+  error text not null,
+  failed_at timestamptz not null default clock_timestamp(),
+  primary key (tenant_id, aggregate_type, aggregate_id)
+);
+
+comment on table ledger.snapshot_failures is
+  'Aggregates that ledger.maintain() could make no snapshot of, and why.';
+comment on column ledger.snapshot_failures.error is 'What it failed with; it names the event.';
+
+-- from sql/state/aggregate_state.sql
+create type ledger.aggregate_state as (
+  aggregate_type text,
+  aggregate_id text,
+  sequence bigint,
+  created_at timestamptz,
+  event_id uuid,
+  hash bytea,
+  state jsonb,
+  snapshot_id uuid,
+  replayed bigint
+);
+
+comment on type ledger.aggregate_state is
+  'State of an aggregate after an event (sequence, created_at, event_id, hash): what '
+  'ledger.state_of() returns.';
+comment on column ledger.aggregate_state.snapshot_id is
+  'The snapshot it was read from, NULL when it was replayed from the beginning.';
+comment on column ledger.aggregate_state.replayed is 'Number of events replayed since.';
+
+-- from sql/registry/upcast_event.sql
+-- An event with its payload lifted to the current version of its type.
+create or replace function ledger.upcast_event(event ledger.events)
+returns ledger.events
+language sql
+immutable
+return upcast_event.event;
+
+comment on function ledger.upcast_event(ledger.events) is
+  'An event with its payload lifted to the current version of its type.';
+
+-- from sql/registry/upcast_fingerprint.sql
+-- What upcast_event() depends on, as text: it changes when what upcasting yields may change.
+create or replace function ledger.upcast_fingerprint()
+returns text
+language sql
+stable
+return '';
+
+comment on function ledger.upcast_fingerprint() is
+  'Changes when what upcasting yields may change.';
+
+-- from sql/state/merge_patch.sql
+-- JSON Merge Patch, RFC 7396: null removes, objects merge, everything else replaces. A flat patch,
+-- which is the common one, is a single || in C.
+create or replace function ledger.merge_patch(target jsonb, patch jsonb)
+returns jsonb
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if jsonb_typeof(patch) <> 'object' then
+    return patch;
+  end if;
+  if jsonb_typeof(target) = 'object' is not true then
+    target := '{}';
+  end if;
+  if not patch @? 'strict $.* ? (@ == null || @.type() == "object")' then
+    return target || patch;
+  end if;
+  return (
+    select
+      target - coalesce(array_agg(p.key) filter (where p.value = 'null'), '{}')
+      || coalesce(
+        jsonb_object_agg(
+          p.key,
+          case jsonb_typeof(p.value)
+            when 'object' then ledger.merge_patch(target -> p.key, p.value)
+            else p.value
+          end
+        ) filter (where p.value <> 'null'),
+        '{}'
+      )
+    from jsonb_each(patch) as p
+  );
+end
+$$;
+
+comment on function ledger.merge_patch(jsonb, jsonb) is
+  'JSON Merge Patch (RFC 7396): a null in the patch removes, objects are merged, everything else '
+  'replaces.';
+
+-- from sql/state/merge_event.sql
+-- The reducer of every aggregate type that has no other: the payload is a merge patch of the state.
+create or replace function ledger.merge_event(state jsonb, event ledger.events)
+returns jsonb
+language sql
+immutable
+parallel safe
+return ledger.merge_patch(merge_event.state, (merge_event.event).payload);
+
+comment on function ledger.merge_event(jsonb, ledger.events) is
+  'The default reducer: merges the payload into the state as ledger.merge_patch() does.';
+
+-- from sql/registry/find_function.sql
+-- A user's function by its name (what follows the name is not looked at) and the arguments it must
+-- take; NULL when there is none. Looked up in the catalog: the roles of the ledger need no USAGE of
+-- the user's schemas.
+create or replace function ledger.find_function(function_name text, argument_types regtype[])
+returns oid
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_parts text[];
+begin
+  begin
+    v_parts := parse_ident(find_function.function_name, false);
+  exception when invalid_parameter_value then
+    v_parts := null;
+  end;
+  if cardinality(v_parts) = 2 is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        '%s is no function with its schema',
+        coalesce(quote_literal(left(find_function.function_name, 150)), 'NULL')
+      ),
+      hint = 'Name it as in ''app.lift_deal'', or ''app.lift_deal(jsonb)''.';
+  end if;
+  return (
+    select p.oid
+    from pg_proc as p
+    join pg_namespace as n on n.oid = p.pronamespace
+    where n.nspname = v_parts[1]
+      and p.proname = v_parts[2]
+      and p.proargtypes = array_to_string(find_function.argument_types::oid[], ' ')::oidvector
+  );
+end
+$$;
+
+comment on function ledger.find_function(text, regtype[]) is
+  'The function of that name, with its schema, and these arguments; NULL when there is none.';
+
+-- from sql/state/impure_part.sql
+-- What a function written begin atomic or return uses that makes its result depend on more than its
+-- arguments: a table, a function of a user's that is not IMMUTABLE, one of PostgreSQL's that is
+-- VOLATILE or tells the time. Many of PostgreSQL's are STABLE only because output formats are
+-- settings, such as jsonb_build_object(): they pass. Of a body that is a string, as in PL/pgSQL, the
+-- catalog knows nothing: there the role that runs it is what keeps it from reading and writing.
+create or replace function ledger.impure_part(function_id oid)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select min(u.used)
+  from pg_proc as p
+  cross join lateral (
+    select pg_describe_object(d.refclassid, d.refobjid, 0) as used
+    from pg_depend as d
+    left join pg_operator as o
+      on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
+    left join pg_proc as f
+      on (d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid) or f.oid = o.oprcode
+    left join pg_class as c
+      on d.refclassid = 'pg_class'::regclass and c.oid = d.refobjid and c.relkind <> 'c'
+    where d.classid = 'pg_proc'::regclass
+      and d.objid = p.oid
+      and d.refobjid <> 'ledger.events'::regclass
+      and (f.provolatile <> 'i' or c.oid is not null)
+    union all
+    select f.oid::regprocedure::text
+    from regexp_matches(p.prosqlbody::text, ':(?:funcid|opfuncid) (\d+)', 'g') as m (parts)
+    join pg_proc as f on f.oid = m.parts[1]::oid
+    where f.provolatile = 'v'
+      or f.proname in ('now', 'transaction_timestamp', 'statement_timestamp', 'current_setting')
+    union all
+    select 'CURRENT_TIMESTAMP, CURRENT_USER or the like'
+    where p.prosqlbody::text like '%{SQLVALUEFUNCTION %'
+  ) as u
+  where p.oid = impure_part.function_id and p.prosqlbody is not null
+$$;
+
+comment on function ledger.impure_part(oid) is
+  'Part of reducer_problem(): what a function in SQL uses that is not pure, NULL for nothing.';
+
+-- from sql/state/reducer_problem.sql
+-- Why a function cannot be a reducer, as far as the catalog tells; NULL when it can.
+create or replace function ledger.reducer_problem(function_id oid)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when p.prokind <> 'f' or p.proretset or p.prorettype <> 'jsonb'::regtype
+      then 'It is no function that returns jsonb.'
+    when p.provolatile <> 'i' then 'It is not declared IMMUTABLE.'
+    when p.prosecdef then 'It is SECURITY DEFINER.'
+    when not has_schema_privilege('ledger_sandbox', p.pronamespace, 'usage')
+      or not has_function_privilege('ledger_sandbox', p.oid, 'execute')
+      then 'ledger_sandbox, which runs it, may not.'
+    else 'It uses ' || ledger.impure_part(p.oid) || '.'
+  end
+  from pg_proc as p
+  where p.oid = reducer_problem.function_id
+$$;
+
+comment on function ledger.reducer_problem(oid) is
+  'Part of register_reducer(): why a function cannot be a reducer, NULL when it can.';
+
+-- from sql/state/refuse_reducer.sql
+create or replace function ledger.refuse_reducer(reducer text, problem text)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using
+    errcode = 'LG009',
+    message = format('%s cannot be a reducer', coalesce(refuse_reducer.reducer, 'NULL')),
+    detail = refuse_reducer.problem,
+    hint = 'create function app.fold(state jsonb, event ledger.events) returns jsonb immutable ...; '
+      'grant usage on schema app to ledger_sandbox; '
+      'grant execute on function app.fold to ledger_sandbox;';
+end
+$$;
+
+comment on function ledger.refuse_reducer(text, text) is
+  'Part of register_reducer() and fold_events(): raises LG009.';
+
+-- from sql/state/require_reducer.sql
+-- The name of a function that can be a reducer, as it can stand in a statement; LG009 for another.
+-- Called with every page of events, so that a function that was replaced since it was registered is
+-- looked at again.
+create or replace function ledger.require_reducer(reducer text)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_oid oid := ledger.find_function(reducer, '{jsonb,ledger.events}');
+  v_problem text := case
+    when v_oid is null then 'There is no such function (state jsonb, event ledger.events).'
+    else ledger.reducer_problem(v_oid)
+  end;
+begin
+  if v_problem is not null then
+    perform ledger.refuse_reducer(reducer, v_problem);
+  end if;
+  return (
+    select format('%I.%I', n.nspname, p.proname)
+    from pg_proc as p
+    join pg_namespace as n on n.oid = p.pronamespace
+    where p.oid = v_oid
+  );
+end
+$$;
+
+comment on function ledger.require_reducer(text) is
+  'Part of register_reducer() and fold_events(): name of a function that can be a reducer, else '
+  'LG009.';
+
+-- from sql/state/reducer_fingerprint.sql
+-- What a state depends on besides its events, as one hash: the function as it is now, the initial
+-- state, and how payloads are lifted. NULL when the function is gone. Names are written in full,
+-- whatever the caller's search_path, which deparsing goes by.
+create or replace function ledger.reducer_fingerprint(reducer text, initial jsonb, upcast boolean)
+returns bytea
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+as $$
+  select sha256(convert_to(
+    jsonb_build_array(
+      'agent-events/reducer/v1',
+      pg_get_functiondef(f.oid),
+      reducer_fingerprint.initial,
+      case when reducer_fingerprint.upcast then ledger.upcast_fingerprint() end
+    )::text,
+    'UTF8'
+  ))
+  from ledger.find_function(reducer_fingerprint.reducer, '{jsonb,ledger.events}') as f (oid)
+  where f.oid is not null
+$$;
+
+comment on function ledger.reducer_fingerprint(text, jsonb, boolean) is
+  'SHA-256 over a reducer as it is now; NULL when there is no such function.';
+
+-- from sql/state/find_reducer.sql
+-- The reducer of an aggregate type, with its fingerprint as the function is now. upcast overrides what
+-- was registered.
+create or replace function ledger.find_reducer(aggregate_type text, upcast boolean default null)
+returns ledger.reducers
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_reducer ledger.reducers;
+begin
+  select r.* into v_reducer
+  from ledger.reducers as r
+  where r.aggregate_type in (find_reducer.aggregate_type, '*')
+  order by r.aggregate_type = '*'
+  limit 1;
+  if not found then
+    v_reducer.reducer := 'ledger.merge_event(jsonb, ledger.events)';
+    v_reducer.initial := '{}';
+  end if;
+  v_reducer.upcast := coalesce(find_reducer.upcast, v_reducer.upcast, false);
+  v_reducer.fingerprint := ledger.reducer_fingerprint(
+    v_reducer.reducer, v_reducer.initial, v_reducer.upcast
+  );
+  return v_reducer;
+end
+$$;
+
+comment on function ledger.find_reducer(text, boolean) is
+  'The reducer of an aggregate type, its own, that of * or the default; fingerprint as it is now, '
+  'NULL when the function is gone.';
+
+-- from sql/state/refuse_fold.sql
+-- Finds the event that a reducer fails at, and says so (LG015). It runs as in fold_events().
+create or replace function ledger.refuse_fold(reducer text, state jsonb, events ledger.events[])
+returns void
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_state jsonb := refuse_fold.state;
+  v_event ledger.events;
+  v_sqlstate text;
+  v_message text;
+begin
+  begin
+    perform set_config('transaction_read_only', 'on', true);
+    foreach v_event in array refuse_fold.events loop
+      execute format('select %s($1, $2)', refuse_fold.reducer) into v_state using v_state, v_event;
+      if v_state is null then
+        raise null_value_not_allowed using message = 'it returned NULL';
+      end if;
+    end loop;
+    raise null_value_not_allowed using message = 'it fails no longer';
+  exception when others then
+    get stacked diagnostics v_sqlstate := returned_sqlstate, v_message := message_text;
+  end;
+  raise exception using
+    errcode = 'LG015',
+    message = format(
+      'reducer %s failed at event %s, %s/%s sequence %s', refuse_fold.reducer, v_event.id,
+      coalesce(v_event.aggregate_type, '-'), coalesce(v_event.aggregate_id, '-'),
+      coalesce(v_event.sequence::text, '-')
+    ),
+    detail = format('%s: %s', v_sqlstate, v_message),
+    hint = 'Mend the function with create or replace, or register another one: '
+      'ledger.register_reducer().';
+end
+$$;
+
+comment on function ledger.refuse_fold(text, jsonb, ledger.events[]) is
+  'Part of fold_events(): raises LG015 that names the event a reducer fails at.';
+
+-- from sql/state/fold_events.sql
+-- Folds a page of events with a reducer: the state after the last, or after each. The reducer can do
+-- nothing but compute: it runs as ledger_sandbox, which has no privilege on any table; read-only, so
+-- that it cannot change what ledger_sandbox owns, such as this function; and in a subtransaction that
+-- is always rolled back, which undoes what settings it made for its caller. The rows that are returned
+-- stay. One statement for the page; when that fails, refuse_fold() finds the event.
+create or replace function ledger.fold_events(
+  reducer text,
+  state jsonb,
+  events ledger.events[],
+  all_states boolean default false
+)
+returns setof jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_reducer text := ledger.require_reducer(fold_events.reducer);
+  v_count int := cardinality(fold_events.events);
+  v_found int;
+begin
+  begin
+    perform set_config('transaction_read_only', 'on', true);
+    return query execute format(
+      'with recursive folded (ordinal, state) as ('
+      '  select 0, $1'
+      '  union all'
+      '  select f.ordinal + 1, %s(f.state, $2[f.ordinal + 1])'
+      '  from folded as f'
+      '  where f.ordinal < $3 and f.state is not null'
+      ')'
+      'select f.state from folded as f where f.ordinal > 0 and f.state is not null '
+      'and ($4 or f.ordinal = $3)',
+      v_reducer
+    )
+    using fold_events.state, fold_events.events, v_count, fold_events.all_states;
+    get diagnostics v_found = row_count;
+    raise null_value_not_allowed;
+  exception when others then
+    if v_found = v_count or (v_found = 1 and not fold_events.all_states) then
+      return;
+    end if;
+  end;
+  perform ledger.refuse_fold(v_reducer, fold_events.state, fold_events.events);
+end
+$$;
+
+comment on function ledger.fold_events(text, jsonb, ledger.events[], boolean) is
+  'Part of state_of() and replay(): the state after the last of the events, or after each; LG015 '
+  'when the reducer fails.';
+
+-- from sql/state/require_registrar.sql
+create or replace function ledger.require_registrar()
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not (ledger.is_owner() or pg_has_role(ledger.caller(), 'ledger_registrar', 'usage')) then
+    raise exception using
+      errcode = 'LG005',
+      message = format('role %s may not register reducers', ledger.caller()),
+      hint = format(
+        'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
+      );
+  end if;
+end
+$$;
+
+comment on function ledger.require_registrar() is
+  'Raises LG005 unless the caller may register reducers.';
+
+-- from sql/state/try_reducer.sql
+-- Calls a reducer twice on the same made-up event: another result, or an attempt at a table or at
+-- writing, shows that it is not pure. That it refuses an event it does not know shows nothing.
+create or replace function ledger.try_reducer(reducer text, initial jsonb)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_event ledger.events;
+  v_states jsonb[];
+  v_detail text;
+begin
+  v_event.tenant_id := 'default';
+  v_event.id := '00000000-0000-7000-8000-000000000000';
+  v_event.created_at := 'epoch';
+  v_event.event_type := 'test.happened';
+  v_event.schema_version := 1;
+  v_event.payload := '{}';
+  v_event.aggregate_type := 'test';
+  v_event.aggregate_id := '1';
+  v_event.sequence := 1;
+  v_states[1] := ledger.fold_events(reducer, initial, array[v_event]);
+  v_states[2] := ledger.fold_events(reducer, initial, array[v_event]);
+  if v_states[1] <> v_states[2] then
+    perform ledger.refuse_reducer(reducer, 'Two calls with the same arguments gave two results.');
+  end if;
+exception when sqlstate 'LG015' then
+  get stacked diagnostics v_detail := pg_exception_detail;
+  -- No privilege; not allowed in a non-volatile function, or a read-only transaction.
+  if v_detail ~ '^(42501|0A000|25006):' then
+    perform ledger.refuse_reducer(reducer, 'It does more than compute: ' || v_detail);
+  end if;
+end
+$$;
+
+comment on function ledger.try_reducer(text, jsonb) is
+  'Part of register_reducer(): LG009 when two calls show that a reducer is not pure.';
+
+-- from sql/state/register_reducer.sql
+-- Makes a function the reducer of an aggregate type, or of all that have no other ('*'). Snapshots of
+-- the one before count no longer; maintain() makes them anew.
+create or replace function ledger.register_reducer(
+  aggregate_type text,
+  reducer text,
+  initial jsonb default '{}',
+  upcast boolean default false
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_upcast boolean := coalesce(register_reducer.upcast, false);
+  v_reducer text;
+begin
+  perform ledger.require_registrar();
+  if length(register_reducer.aggregate_type) between 1 and 255 is not true
+    or register_reducer.initial is null
+  then
+    raise exception using
+      errcode = 'LG009',
+      message = 'aggregate_type must have 1 to 255 characters, and initial must not be NULL',
+      hint = 'select ledger.register_reducer(''deal'', ''app.fold_deal(jsonb, ledger.events)'');';
+  end if;
+  v_reducer := ledger.require_reducer(register_reducer.reducer) || '(jsonb, ledger.events)';
+  perform ledger.try_reducer(v_reducer, register_reducer.initial);
+  insert into ledger.reducers (
+    aggregate_type, reducer, initial, upcast, fingerprint, registered_by
+  )
+  values (
+    register_reducer.aggregate_type, v_reducer, register_reducer.initial, v_upcast,
+    ledger.reducer_fingerprint(v_reducer, register_reducer.initial, v_upcast), ledger.caller()
+  )
+  on conflict (aggregate_type) do update
+  set
+    reducer = excluded.reducer,
+    initial = excluded.initial,
+    upcast = excluded.upcast,
+    fingerprint = excluded.fingerprint,
+    registered_at = excluded.registered_at,
+    registered_by = excluded.registered_by;
+end
+$$;
+
+comment on function ledger.register_reducer(text, text, jsonb, boolean) is
+  'Makes a function (state jsonb, event ledger.events) returns jsonb immutable the reducer of an '
+  'aggregate type; * = of every type without its own. upcast => true hands it payloads as of the '
+  'current schema version. LG009 when the function is not pure. For registrars.';
+
+-- from sql/state/drop_reducer.sql
+create or replace function ledger.drop_reducer(aggregate_type text)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform ledger.require_registrar();
+  delete from ledger.reducers as r where r.aggregate_type = drop_reducer.aggregate_type;
+  return found;
+end
+$$;
+
+comment on function ledger.drop_reducer(text) is
+  'Takes the reducer of an aggregate type away, so that it has that of * or the default again; false '
+  'when it had none. For registrars.';
+
+-- from sql/state/refuse_gap.sql
+-- Says which events of a stream are missing between two sequences (LG016), and how they come back:
+-- the partitions in cold files that may hold them.
+create or replace function ledger.refuse_gap(
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text,
+  after_sequence bigint,
+  through_sequence bigint,
+  events ledger.events[]
+)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_missing text;
+  v_partitions text;
+begin
+  select string_agg(
+    case when lower(r) = upper(r) - 1 then lower(r)::text
+      else format('%s to %s', lower(r), upper(r) - 1)
+    end,
+    ', ' order by lower(r)
+  )
+  into v_missing
+  from unnest(
+    int8multirange(
+      int8range(refuse_gap.after_sequence, refuse_gap.through_sequence, '(]')
+    )
+    - coalesce(
+      (
+        select range_agg(int8range(e.sequence, e.sequence, '[]'))
+        from unnest(refuse_gap.events) as e
+      ),
+      '{}'
+    )
+  ) as r;
+  select string_agg(p.partition_name::text, ', ' order by p.from_time)
+  into v_partitions
+  from ledger.partitions as p
+  where p.tier in ('cold', 'dropped')
+    and exists (
+      select from ledger.cold_ranges as r
+      where r.tenant_id = refuse_gap.tenant_id and r.partition_name = p.partition_name
+    );
+  raise exception using
+    errcode = 'LG016',
+    message = format(
+      'events of %s/%s are not in the database: sequence %s',
+      refuse_gap.aggregate_type, refuse_gap.aggregate_id, v_missing
+    ),
+    detail = coalesce(
+      'Partitions in cold files with events of the tenant: ' || v_partitions || '.',
+      'No partition of the tenant is in a cold file.'
+    ),
+    hint = case
+      when v_partitions is null
+        then 'Somebody removed them: select * from ledger.verify();'
+      else 'agent-events cold restore PARTITION brings one back; a snapshot made before makes that '
+        'unnecessary.'
+    end;
+end
+$$;
+
+comment on function ledger.refuse_gap(text, text, text, bigint, bigint, ledger.events[]) is
+  'Part of next_events(): raises LG016 that names the sequences that are missing.';
+
+-- from sql/state/next_events.sql
+-- The next page of a stream, complete or refused (LG016); NULL after its end, or when nothing more
+-- was created by through_time. after_time, when the event before was created, keeps older partitions
+-- out of the plan.
+create or replace function ledger.next_events(
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text,
+  after_sequence bigint,
+  after_time timestamptz,
+  through_sequence bigint,
+  through_time timestamptz,
+  upcast boolean,
+  page_size int
+)
+returns ledger.events[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_sort = off
+as $$
+declare
+  v_through bigint;
+  v_events ledger.events[];
+begin
+  select least(
+    s.sequence, next_events.through_sequence, next_events.after_sequence + next_events.page_size
+  )
+  into v_through
+  from ledger.streams as s
+  where s.tenant_id = next_events.tenant_id
+    and s.aggregate_type = next_events.aggregate_type
+    and s.aggregate_id = next_events.aggregate_id;
+  if v_through > next_events.after_sequence is not true then
+    return null;
+  end if;
+
+  select array_agg(e.event order by e.sequence)
+  into v_events
+  from (
+    select e.sequence, e as event
+    from ledger.events as e
+    where e.tenant_id = next_events.tenant_id
+      and e.aggregate_type = next_events.aggregate_type
+      and e.aggregate_id = next_events.aggregate_id
+      and e.sequence > next_events.after_sequence
+      and e.sequence <= v_through
+      and e.created_at >= coalesce(next_events.after_time, '-infinity')
+    order by e.sequence
+    offset 0  -- noqa: PRS
+  ) as e;
+  if cardinality(v_events) = v_through - next_events.after_sequence is not true then
+    perform ledger.refuse_gap(
+      next_events.tenant_id, next_events.aggregate_type, next_events.aggregate_id,
+      next_events.after_sequence, v_through, v_events
+    );
+  end if;
+
+  if v_events[cardinality(v_events)].created_at > next_events.through_time then
+    select array_agg(e order by e.sequence) into v_events
+    from unnest(v_events) as e
+    where e.created_at <= next_events.through_time;
+  end if;
+  if next_events.upcast then
+    select array_agg(ledger.upcast_event(e) order by e.sequence) into v_events
+    from unnest(v_events) as e;
+  end if;
+  return v_events;
+end
+$$;
+
+comment on function ledger.next_events(
+  text, text, text, bigint, timestamptz, bigint, timestamptz, boolean, int
+) is
+  'Part of state_of() and replay(): the next page of a stream; LG016 when events are missing.';
+
+-- from sql/state/snapshot_digest.sql
+-- What a snapshot says, as one hash; the fields as event_entry() writes them.
+create or replace function ledger.snapshot_digest(
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text,
+  sequence bigint,
+  event_hash bytea,
+  reducer_fingerprint bytea,
+  state jsonb
+)
+returns bytea
+language sql
+stable
+parallel safe
+return sha256(
+  'agent-events/snapshot/v1'::bytea || '\x00'::bytea || substr(array_send(array[
+    convert_to(tenant_id, 'UTF8'), convert_to(aggregate_type, 'UTF8'),
+    convert_to(aggregate_id, 'UTF8'), int8send(sequence), event_hash, reducer_fingerprint,
+    convert_to(state::text, 'UTF8')
+  ]), 21)
+);
+
+comment on function ledger.snapshot_digest(text, text, text, bigint, bytea, bytea, jsonb) is
+  'SHA-256 over what a snapshot says; the event ledger.snapshot_created keeps it.';
+
+-- from sql/state/leaf_hash.sql
+-- The hash of an event as its tenant's log has it, whether the event is in the database or in a cold
+-- file; NULL when it is not sealed.
+create or replace function ledger.leaf_hash(tenant_id text, event_id uuid)
+returns bytea
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+  select substr(
+    coalesce(
+      (
+        select t.hashes
+        from ledger.log_tiles as t
+        where t.tenant_id = l.tenant_id and t.level = 0 and t.tile_index = l.position >> 8
+      ),
+      (
+        select g.hashes
+        from ledger.log_edges as g
+        where g.tenant_id = l.tenant_id and g.level = 0
+      )
+    ),
+    (l.position & 255)::int * 32 + 1,
+    32
+  )
+  from ledger.log_entries as l
+  where l.tenant_id = leaf_hash.tenant_id and l.event_id = leaf_hash.event_id
+$$;
+
+comment on function ledger.leaf_hash(text, uuid) is
+  'Hash of a sealed event, from its tenant''s log.';
+
+-- from sql/state/snapshot_problem.sql
+-- Why a snapshot is not to be believed; NULL when it is. It must be what its digest is over, stand on
+-- an event of the stream, and have been recorded by an event of its own. Of an event that is in a cold
+-- file the log still has the hash.
+create or replace function ledger.snapshot_problem(snapshot ledger.snapshots)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  v_hash bytea;
+  v_is_recorded boolean;
+begin
+  if snapshot.digest <> ledger.snapshot_digest(
+    snapshot.tenant_id, snapshot.aggregate_type, snapshot.aggregate_id, snapshot.sequence,
+    snapshot.event_hash, snapshot.reducer_fingerprint, snapshot.state
+  ) then
+    return 'It is not what its digest is over.';
+  end if;
+
+  select e.payload ->> 'digest' = encode(snapshot.digest, 'hex')
+  into v_is_recorded
+  from ledger.events as e
+  where e.tenant_id = snapshot.tenant_id
+    and e.created_at = ledger.event_time(snapshot.id)
+    and e.id = snapshot.id
+    and e.event_type = 'ledger.snapshot_created';
+  if not coalesce(v_is_recorded, ledger.is_cold(snapshot.tenant_id, snapshot.id)) then
+    return 'No event ledger.snapshot_created records it.';
+  end if;
+
+  select e.hash into v_hash
+  from ledger.events as e
+  where e.tenant_id = snapshot.tenant_id
+    and e.created_at = snapshot.event_created_at
+    and e.id = snapshot.event_id
+    and e.aggregate_type = snapshot.aggregate_type
+    and e.aggregate_id = snapshot.aggregate_id
+    and e.sequence = snapshot.sequence;
+  if not found and ledger.is_cold(snapshot.tenant_id, snapshot.event_id) then
+    v_hash := ledger.leaf_hash(snapshot.tenant_id, snapshot.event_id);
+  end if;
+  if v_hash is distinct from snapshot.event_hash then
+    return 'The stream has no such event at its sequence.';
+  end if;
+  return null;
+end
+$$;
+
+comment on function ledger.snapshot_problem(ledger.snapshots) is
+  'Why a snapshot is forged, NULL when it is not.';
+
+-- from sql/state/find_snapshot.sql
+-- The last snapshot of a stream by a sequence and a time that is to be believed; one that is forged
+-- is passed over, with a warning. NULL when there is none.
+create or replace function ledger.find_snapshot(
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text,
+  reducer_fingerprint bytea,
+  at_sequence bigint default null,
+  at_time timestamptz default null
+)
+returns ledger.snapshots
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_sort = off
+as $$
+declare
+  v_through bigint := coalesce(find_snapshot.at_sequence, 9223372036854775807);
+  v_snapshot ledger.snapshots;
+  v_problem text;
+begin
+  if find_snapshot.at_time is not null then
+    select least(v_through, s.sequence) into v_through
+    from ledger.snapshots as s
+    where s.tenant_id = find_snapshot.tenant_id
+      and s.aggregate_type = find_snapshot.aggregate_type
+      and s.aggregate_id = find_snapshot.aggregate_id
+      and s.reducer_fingerprint = find_snapshot.reducer_fingerprint
+      and s.event_created_at <= find_snapshot.at_time
+    order by s.event_created_at desc
+    limit 1;
+  end if;
+  for v_snapshot in
+    select s.*
+    from ledger.snapshots as s
+    where s.tenant_id = find_snapshot.tenant_id
+      and s.aggregate_type = find_snapshot.aggregate_type
+      and s.aggregate_id = find_snapshot.aggregate_id
+      and s.reducer_fingerprint = find_snapshot.reducer_fingerprint
+      and s.sequence <= v_through
+    order by s.sequence desc
+  loop
+    continue when v_snapshot.event_created_at > find_snapshot.at_time;
+    v_problem := ledger.snapshot_problem(v_snapshot);
+    if v_problem is null then
+      return v_snapshot;
+    end if;
+    raise warning using
+      message = format(
+        'snapshot %s of %s/%s at sequence %s is forged, and ignored', v_snapshot.id,
+        v_snapshot.aggregate_type, v_snapshot.aggregate_id, v_snapshot.sequence
+      ),
+      detail = v_problem,
+      hint = 'select * from ledger.verify_snapshots(); and find out who changed it.';
+  end loop;
+  return null;
+end
+$$;
+
+comment on function ledger.find_snapshot(text, text, text, bytea, bigint, timestamptz) is
+  'Part of state_of(): the last snapshot by a sequence and a time; one that is forged does not '
+  'count.';
+
+-- from sql/state/last_state.sql
+-- Where replaying begins: at the last snapshot by a sequence and a time, or before the first event.
+create or replace function ledger.last_state(
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text,
+  reducer ledger.reducers,
+  at_sequence bigint default null,
+  at_time timestamptz default null
+)
+returns ledger.aggregate_state
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_snapshot ledger.snapshots := ledger.find_snapshot(
+    last_state.tenant_id, last_state.aggregate_type, last_state.aggregate_id,
+    (last_state.reducer).fingerprint, last_state.at_sequence, last_state.at_time
+  );
+begin
+  return row(
+    last_state.aggregate_type, last_state.aggregate_id, coalesce(v_snapshot.sequence, 0),
+    v_snapshot.event_created_at, v_snapshot.event_id, v_snapshot.event_hash,
+    coalesce(v_snapshot.state, (last_state.reducer).initial), v_snapshot.id, 0
+  )::ledger.aggregate_state;
+end
+$$;
+
+comment on function ledger.last_state(
+  text, text, text, ledger.reducers, bigint, timestamptz
+) is
+  'Part of state_of(): state of the last snapshot, or the initial one at sequence 0.';
+
+-- from sql/state/fold_page.sql
+-- A state with a page of its stream's next events folded into it.
+create or replace function ledger.fold_page(
+  inout state ledger.aggregate_state,
+  reducer text,
+  events ledger.events[]
+)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_last ledger.events := events[cardinality(events)];
+begin
+  state.state := (select f.state from ledger.fold_events(reducer, state.state, events) as f (state));
+  state.sequence := v_last.sequence;
+  state.created_at := v_last.created_at;
+  state.event_id := v_last.id;
+  state.hash := v_last.hash;
+  state.replayed := state.replayed + cardinality(events);
+end
+$$;
+
+comment on function ledger.fold_page(ledger.aggregate_state, text, ledger.events[]) is
+  'Part of state_of(): a state with the next events of its stream folded into it.';
+
+-- from sql/state/advance_state.sql
+-- A state as of a later sequence and time: with the events of its stream since folded into it.
+create or replace function ledger.advance_state(
+  tenant_id text,
+  state ledger.aggregate_state,
+  reducer ledger.reducers,
+  through_sequence bigint default null,
+  through_time timestamptz default null
+)
+returns ledger.aggregate_state
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_page constant int := 500;
+  v_events ledger.events[];
+begin
+  loop
+    v_events := ledger.next_events(
+      tenant_id, state.aggregate_type, state.aggregate_id, state.sequence, state.created_at,
+      through_sequence, through_time, reducer.upcast, c_page
+    );
+    exit when v_events is null;
+    state := ledger.fold_page(state, reducer.reducer, v_events);
+    exit when cardinality(v_events) < c_page;
+  end loop;
+  return state;
+end
+$$;
+
+comment on function ledger.advance_state(
+  text, ledger.aggregate_state, ledger.reducers, bigint, timestamptz
+) is
+  'Part of state_of(): a state with the events of its stream since folded into it.';
+
+-- from sql/state/state_of.sql
+-- The state of an aggregate now, at a time or at a sequence: the last snapshot by then and the events
+-- since, folded by the reducer of its type. Reads with the caller's rights, and in one snapshot of the
+-- database.
+create or replace function ledger.state_of(
+  aggregate_type text,
+  aggregate_id text,
+  at_time timestamptz default null,
+  at_sequence bigint default null,
+  upcast boolean default null,
+  tenant_id text default null
+)
+returns setof ledger.aggregate_state
+language plpgsql
+stable
+rows 1
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(state_of.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_reducer ledger.reducers := ledger.find_reducer(state_of.aggregate_type, state_of.upcast);
+  v_state ledger.aggregate_state;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  v_state := ledger.last_state(
+    v_tenant_id, state_of.aggregate_type, state_of.aggregate_id, v_reducer, state_of.at_sequence,
+    state_of.at_time
+  );
+  v_state := ledger.advance_state(
+    v_tenant_id, v_state, v_reducer, state_of.at_sequence, state_of.at_time
+  );
+  if v_state.sequence > 0 then
+    return next v_state;
+  end if;
+end
+$$;
+
+comment on function ledger.state_of(text, text, timestamptz, bigint, boolean, text) is
+  'State of an aggregate now, or after the last event created by at_time, or at at_sequence; no row '
+  'when it had none by then. upcast overrides what the reducer was registered with. LG015 when the '
+  'reducer fails, LG016 when events are in cold files.';
+
+-- from sql/state/replay.sql
+-- The state of an aggregate after each of its events, from one sequence to another: how it came to be
+-- what it is. All of it is computed before the first row comes: ask for parts of a long stream.
+create or replace function ledger.replay(
+  aggregate_type text,
+  aggregate_id text,
+  from_sequence bigint default 1,
+  to_sequence bigint default null,
+  upcast boolean default null,
+  tenant_id text default null
+)
+returns table (
+  sequence bigint,
+  created_at timestamptz,
+  event_id uuid,
+  event_type text,
+  state jsonb
+)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  c_page constant int := 500;
+  v_tenant_id text := coalesce(replay.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_reducer ledger.reducers := ledger.find_reducer(replay.aggregate_type, replay.upcast);
+  v_before bigint := greatest(coalesce(replay.from_sequence, 1), 1) - 1;
+  v_state ledger.aggregate_state;
+  v_events ledger.events[];
+begin
+  select s.* into v_state
+  from ledger.state_of(
+    replay.aggregate_type, replay.aggregate_id, null, v_before, replay.upcast, v_tenant_id
+  ) as s;
+  if v_state.sequence < v_before then
+    return;
+  elsif v_state.sequence is null then
+    v_state.sequence := 0;
+    v_state.state := v_reducer.initial;
+  end if;
+  loop
+    v_events := ledger.next_events(
+      v_tenant_id, replay.aggregate_type, replay.aggregate_id, v_state.sequence,
+      v_state.created_at, replay.to_sequence, null, v_reducer.upcast, c_page
+    );
+    exit when v_events is null;
+    for sequence, created_at, event_id, event_type, state in
+      select f.sequence, f.created_at, f.id, f.event_type, f.state
+      from rows from (
+        unnest(v_events),
+        ledger.fold_events(v_reducer.reducer, v_state.state, v_events, true)
+      ) as f (
+        tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type,
+        schema_version, payload, deal_id, action_id, aggregate_type, aggregate_id, sequence,
+        actor_type, actor_id, outcome, proof, metadata, occurred_at, private_hash, prev_hash,
+        hash, xact_id, tier, state
+      )
+    loop
+      return next;
+    end loop;
+    v_state.sequence := sequence;
+    v_state.created_at := created_at;
+    v_state.state := state;
+  end loop;
+end
+$$;
+
+comment on function ledger.replay(text, text, bigint, bigint, boolean, text) is
+  'State of an aggregate after each event, from_sequence to to_sequence (default: all).';
+
+-- from sql/state/log_page.sql
+-- read_log() for folding: a page of the log as events, and the position it reaches. Where no more is
+-- found, that is the end of the log as it was, so that the next page does not look there again.
+create or replace function ledger.log_page(
+  tenant_id text,
+  after_position bigint,
+  page_size int,
+  event_types text[],
+  out events ledger.events[],
+  out last_position bigint
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_end bigint;
+begin
+  select h.tree_size - 1 into v_end
+  from ledger.log_heads as h
+  where h.tenant_id = log_page.tenant_id;
+  select
+    array_agg(
+      row(
+        l.tenant_id, l.id, l.created_at, l.run_id, l.trace_id, l.correlation_id, l.causation_id,
+        l.event_type, l.schema_version, l.payload, l.deal_id, l.action_id, l.aggregate_type,
+        l.aggregate_id, l.sequence, l.actor_type, l.actor_id, l.outcome, l.proof, l.metadata,
+        l.occurred_at, l.private_hash, l.prev_hash, l.hash, l.xact_id, l.tier
+      )::ledger.events
+      order by l.position
+    ),
+    max(l.position)
+  into log_page.events, log_page.last_position
+  from ledger.read_log(
+    log_page.after_position, log_page.page_size, log_page.event_types, null, log_page.tenant_id
+  ) as l;
+  if cardinality(log_page.events) = log_page.page_size is not true then
+    log_page.last_position := greatest(
+      log_page.last_position, v_end, log_page.after_position
+    );
+  end if;
+end
+$$;
+
+comment on function ledger.log_page(text, bigint, int, text[]) is
+  'Part of replay_log(): the next events of a log, and the position they reach.';
+
+-- from sql/state/replay_log.sql
+-- Folds a tenant's log, whatever the aggregates, into one state: a projection that needs no table.
+-- Give last_position and state back, as after_position and initial, to go on; where events of the
+-- wanted types are at the end, last_position is the end of the log.
+create or replace function ledger.replay_log(
+  reducer text default null,
+  initial jsonb default '{}',
+  after_position bigint default -1,
+  max_events int default 10000,
+  event_types text[] default null,
+  tenant_id text default null,
+  out last_position bigint,
+  out events bigint,
+  out state jsonb
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_page constant int := 500;
+  v_tenant_id text := coalesce(replay_log.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_reducer text := coalesce(replay_log.reducer, 'ledger.merge_event');
+  v_size int;
+  v_page record;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  perform ledger.require_reducer(v_reducer);
+  if replay_log.max_events between 1 and 1000000 is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'max_events is %s, not 1 to 1000000', coalesce(replay_log.max_events::text, 'NULL')
+      ),
+      hint = 'Go on with after_position => last_position and initial => state.';
+  end if;
+  replay_log.last_position := coalesce(replay_log.after_position, -1);
+  replay_log.events := 0;
+  replay_log.state := replay_log.initial;
+  loop
+    v_size := least(c_page, replay_log.max_events - replay_log.events);
+    exit when v_size = 0;
+    select p.* into v_page
+    from ledger.log_page(v_tenant_id, replay_log.last_position, v_size, replay_log.event_types) as p;
+    replay_log.last_position := v_page.last_position;
+    exit when v_page.events is null;
+    replay_log.state := (
+      select f.state
+      from ledger.fold_events(v_reducer, replay_log.state, v_page.events) as f (state)
+    );
+    replay_log.events := replay_log.events + cardinality(v_page.events);
+    exit when cardinality(v_page.events) < v_size;
+  end loop;
+end
+$$;
+
+comment on function ledger.replay_log(text, jsonb, bigint, int, text[], text) is
+  'Folds up to max_events sealed events of a tenant, after a position, with a reducer (default: '
+  'ledger.merge_event). Go on with after_position => last_position, initial => state.';
+
+-- from sql/state/lock_snapshots.sql
+-- One session at a time makes snapshots of an aggregate, until its transaction ends; the next one
+-- then finds them. Locks nobody who reads or emits.
+create or replace function ledger.lock_snapshots(
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text
+)
+returns void
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  select pg_advisory_xact_lock(hashtextextended(
+    jsonb_build_array('ledger.snapshots', tenant_id, aggregate_type, aggregate_id)::text, 7307
+  ))
+$$;
+
+comment on function ledger.lock_snapshots(text, text, text) is
+  'Part of create_snapshot() and maintain(): waits for others that make snapshots of an aggregate.';
+
+-- from sql/state/keep_snapshot.sql
+-- Keeps a state as a snapshot, and says so in an event ledger.snapshot_created, whose id is the
+-- snapshot's. Called under the lock of lock_snapshots().
+create or replace function ledger.keep_snapshot(
+  tenant_id text,
+  state ledger.aggregate_state,
+  reducer_fingerprint bytea,
+  replay_ms double precision
+)
+returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_digest bytea := ledger.snapshot_digest(
+    keep_snapshot.tenant_id, state.aggregate_type, state.aggregate_id, state.sequence, state.hash,
+    keep_snapshot.reducer_fingerprint, state.state
+  );
+  v_id uuid;
+begin
+  select r.id into v_id
+  from ledger.emit_event(
+    'ledger.snapshot_created',
+    jsonb_build_object(
+      'aggregate_type', state.aggregate_type,
+      'aggregate_id', state.aggregate_id,
+      'sequence', state.sequence,
+      'event_hash', encode(state.hash, 'hex'),
+      'reducer_fingerprint', encode(keep_snapshot.reducer_fingerprint, 'hex'),
+      'digest', encode(v_digest, 'hex')
+    ),
+    tenant_id => keep_snapshot.tenant_id
+  ) as r;
+  -- A forged one may be in its place.
+  delete from ledger.snapshots as s
+  where s.tenant_id = keep_snapshot.tenant_id
+    and s.aggregate_type = state.aggregate_type
+    and s.aggregate_id = state.aggregate_id
+    and s.reducer_fingerprint = keep_snapshot.reducer_fingerprint
+    and s.sequence = state.sequence;
+  insert into ledger.snapshots (
+    tenant_id, aggregate_type, aggregate_id, reducer_fingerprint, sequence, id, event_id,
+    event_created_at, event_hash, state, digest, bytes, replayed, replay_ms, created_by
+  )
+  values (
+    keep_snapshot.tenant_id, state.aggregate_type, state.aggregate_id,
+    keep_snapshot.reducer_fingerprint, state.sequence, v_id, state.event_id, state.created_at,
+    state.hash, state.state, v_digest, octet_length(state.state::text), state.replayed,
+    keep_snapshot.replay_ms, ledger.caller()
+  );
+  return v_id;
+end
+$$;
+
+comment on function ledger.keep_snapshot(
+  text, ledger.aggregate_state, bytea, double precision
+) is
+  'Part of create_snapshot() and maintain(): writes a snapshot and its event.';
+
+-- from sql/state/create_snapshot.sql
+-- Makes a snapshot of an aggregate as it is now, and before it those that its policy wants; returns its
+-- id, or that of the one there is when nothing was emitted since and the reducer is the same. Waits
+-- for others that make snapshots of this aggregate, locks nobody else.
+create or replace function ledger.create_snapshot(
+  aggregate_type text,
+  aggregate_id text,
+  tenant_id text default null
+)
+returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(create_snapshot.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_type text := create_snapshot.aggregate_type;
+  v_id text := create_snapshot.aggregate_id;
+  v_started_at timestamptz := clock_timestamp();
+  v_reducer ledger.reducers := ledger.find_reducer(create_snapshot.aggregate_type);
+  v_head bigint;
+  v_state ledger.aggregate_state;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'operate');
+  perform ledger.require_read_committed('making a snapshot');
+  perform ledger.lock_snapshots(v_tenant_id, v_type, v_id);
+  select s.sequence into v_head
+  from ledger.streams as s
+  where s.tenant_id = v_tenant_id and s.aggregate_type = v_type and s.aggregate_id = v_id;
+  if v_head > 0 is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format('%s/%s has no event', v_type, v_id),
+      hint = 'select * from ledger.streams; a snapshot is made of what was emitted.';
+  end if;
+  -- maintain() goes on from the last snapshot: what it would have made before this one comes first.
+  perform ledger.snapshot_stream(v_tenant_id, v_type, v_id, v_head, 2147483647);
+  v_state := ledger.last_state(v_tenant_id, v_type, v_id, v_reducer);
+  v_state := ledger.advance_state(v_tenant_id, v_state, v_reducer);
+  if v_state.replayed = 0 then
+    return v_state.snapshot_id;
+  end if;
+  return ledger.keep_snapshot(
+    v_tenant_id, v_state, v_reducer.fingerprint,
+    extract(epoch from clock_timestamp() - v_started_at) * 1000
+  );
+end
+$$;
+
+comment on function ledger.create_snapshot(text, text, text) is
+  'Makes a snapshot of an aggregate as it is now and returns its id; the same one again when '
+  'nothing changed since. LG015 when the reducer fails, LG016 when events are in cold files. For '
+  'operators.';
+
+-- from sql/state/find_policy.sql
+create or replace function ledger.find_policy(aggregate_type text)
+returns ledger.snapshot_policy
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select p
+  from ledger.snapshot_policy as p
+  where p.aggregate_type in (find_policy.aggregate_type, '*')
+  order by p.aggregate_type = '*'
+  limit 1
+$$;
+
+comment on function ledger.find_policy(text) is
+  'The snapshot policy of an aggregate type, its own or that of *.';
+
+-- from sql/state/set_snapshot_policy.sql
+-- Sets when aggregates of a type get a snapshot, all of it: what is not given is NULL. With nothing
+-- given, a type goes back to the policy of '*'; '*' itself then makes none.
+create or replace function ledger.set_snapshot_policy(
+  aggregate_type text,
+  every_events int default null,
+  every interval default null,
+  every_bytes bigint default null
+)
+returns ledger.snapshot_policy
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_policy ledger.snapshot_policy;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  if num_nonnulls(
+    set_snapshot_policy.every_events, set_snapshot_policy.every, set_snapshot_policy.every_bytes
+  ) = 0 and set_snapshot_policy.aggregate_type <> '*' then
+    delete from ledger.snapshot_policy as p
+    where p.aggregate_type = set_snapshot_policy.aggregate_type;
+    return ledger.find_policy(set_snapshot_policy.aggregate_type);
+  end if;
+  insert into ledger.snapshot_policy (
+    aggregate_type, every_events, every, every_bytes, changed_by
+  )
+  values (
+    set_snapshot_policy.aggregate_type, set_snapshot_policy.every_events,
+    set_snapshot_policy.every, set_snapshot_policy.every_bytes, ledger.caller()
+  )
+  on conflict (aggregate_type) do update
+  set
+    every_events = excluded.every_events,
+    every = excluded.every,
+    every_bytes = excluded.every_bytes,
+    changed_at = excluded.changed_at,
+    changed_by = excluded.changed_by
+  returning * into v_policy;
+  return v_policy;
+exception when check_violation or not_null_violation then
+  raise exception using
+    errcode = 'LG009',
+    message = 'no such snapshot policy can be',
+    detail = 'aggregate_type is given; every_events is 1 to 1000000, every a minute at least, '
+      'every_bytes 1024 at least.',
+    hint = 'select ledger.set_snapshot_policy(''deal'', every_events => 1000, every => ''1 day'');';
+end
+$$;
+
+comment on function ledger.set_snapshot_policy(text, int, interval, bigint) is
+  'Sets when aggregates of a type (* = every type without its own) get a snapshot: at multiples of '
+  'every_events, when an event comes `every` after the last snapshot, after every_bytes of payload. '
+  'For operators of every tenant.';
+
+-- from sql/state/snapshot_cut.sql
+-- Which of a page of events is the first to get a snapshot: its ordinal, NULL for none. since_time and
+-- since_bytes: when the event of the last snapshot was, and the payloads between.
+create or replace function ledger.snapshot_cut(
+  policy ledger.snapshot_policy,
+  events ledger.events[],
+  since_time timestamptz,
+  since_bytes bigint
+)
+returns int
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select min(e.ordinal)::int
+  from (
+    select
+      e.ordinality as ordinal,
+      e.sequence,
+      e.created_at,
+      since_bytes + sum(
+        case
+          when (policy).every_bytes is not null then octet_length(e.payload::text)
+        end
+      ) over (order by e.ordinality) as bytes
+    from unnest(events) with ordinality as e
+  ) as e
+  where e.sequence % (policy).every_events = 0
+    or e.created_at >= since_time + (policy).every
+    or e.bytes >= (policy).every_bytes
+$$;
+
+comment on function ledger.snapshot_cut(
+  ledger.snapshot_policy, ledger.events[], timestamptz, bigint
+) is
+  'Part of maintain(): ordinal of the first of some events that gets a snapshot.';
+
+-- from sql/state/is_snapshot_due.sql
+-- Whether it is worth looking at the events after the last snapshot: without reading them, except by
+-- every_bytes, which only they tell.
+create or replace function ledger.is_snapshot_due(
+  tenant_id text,
+  state ledger.aggregate_state,
+  policy ledger.snapshot_policy,
+  through_sequence bigint
+)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    through_sequence / (policy).every_events > (state).sequence / (policy).every_events, false
+  )
+  or (policy).every_bytes is not null
+  or (
+    (policy).every is not null
+    and exists (
+      select
+      from ledger.streams as s
+      where s.tenant_id = is_snapshot_due.tenant_id
+        and s.aggregate_type = (is_snapshot_due.state).aggregate_type
+        and s.aggregate_id = (is_snapshot_due.state).aggregate_id
+        and s.created_at >= coalesce(
+          (is_snapshot_due.state).created_at + (policy).every, '-infinity'
+        )
+    )
+  )
+$$;
+
+comment on function ledger.is_snapshot_due(
+  text, ledger.aggregate_state, ledger.snapshot_policy, bigint
+) is
+  'Part of maintain(): whether an aggregate may be due for a snapshot.';
+
+-- from sql/state/next_snapshot.sql
+-- Goes on from a state to the stream's next event that gets a snapshot, and makes it: the state there,
+-- or NULL when the events up to through_sequence want none.
+create or replace function ledger.next_snapshot(
+  tenant_id text,
+  state ledger.aggregate_state,
+  reducer ledger.reducers,
+  policy ledger.snapshot_policy,
+  through_sequence bigint
+)
+returns ledger.aggregate_state
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_page constant int := 500;
+  v_started_at timestamptz := clock_timestamp();
+  v_since_time timestamptz := state.created_at;
+  v_since_bytes bigint := 0;
+  v_events ledger.events[];
+  v_cut int;
+begin
+  state.replayed := 0;
+  loop
+    v_events := ledger.next_events(
+      tenant_id, state.aggregate_type, state.aggregate_id, state.sequence, state.created_at,
+      through_sequence, null, reducer.upcast, c_page
+    );
+    v_since_time := coalesce(v_since_time, v_events[1].created_at);
+    v_cut := ledger.snapshot_cut(policy, v_events, v_since_time, v_since_bytes);
+    if v_cut is null and coalesce(cardinality(v_events), 0) < c_page then
+      return null;
+    end if;
+    v_events := v_events[:coalesce(v_cut, c_page)];
+    state := ledger.fold_page(state, reducer.reducer, v_events);
+    exit when v_cut is not null;
+    if policy.every_bytes is not null then
+      v_since_bytes := v_since_bytes + (
+        select sum(octet_length(e.payload::text)) from unnest(v_events) as e
+      );
+    end if;
+  end loop;
+  state.snapshot_id := ledger.keep_snapshot(
+    tenant_id, state, reducer.fingerprint,
+    extract(epoch from clock_timestamp() - v_started_at) * 1000
+  );
+  return state;
+end
+$$;
+
+comment on function ledger.next_snapshot(
+  text, ledger.aggregate_state, ledger.reducers, ledger.snapshot_policy, bigint
+) is
+  'Part of maintain(): makes the next snapshot of a stream that its policy wants; NULL for none.';
+
+-- from sql/state/has_failed.sql
+-- Whether making a snapshot failed with this reducer; events that were missing may be back.
+create or replace function ledger.has_failed(
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text,
+  reducer_fingerprint bytea
+)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select
+    from ledger.snapshot_failures as f
+    where f.tenant_id = has_failed.tenant_id
+      and f.aggregate_type = has_failed.aggregate_type
+      and f.aggregate_id = has_failed.aggregate_id
+      and f.reducer_fingerprint = coalesce(has_failed.reducer_fingerprint, '')
+      and f.sqlstate <> 'LG016'
+  )
+$$;
+
+comment on function ledger.has_failed(text, text, text, bytea) is
+  'Part of maintain(): whether an aggregate''s reducer failed, and is the same still.';
+
+-- from sql/state/record_failure.sql
+create or replace function ledger.record_failure(
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text,
+  reducer_fingerprint bytea,
+  sqlstate text,
+  error text
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  insert into ledger.snapshot_failures (
+    tenant_id, aggregate_type, aggregate_id, reducer_fingerprint, sqlstate, error
+  )
+  values (
+    record_failure.tenant_id, record_failure.aggregate_type, record_failure.aggregate_id,
+    coalesce(record_failure.reducer_fingerprint, ''), record_failure.sqlstate,
+    record_failure.error
+  )
+  on conflict (tenant_id, aggregate_type, aggregate_id) do update
+  set
+    reducer_fingerprint = excluded.reducer_fingerprint,
+    sqlstate = excluded.sqlstate,
+    error = excluded.error,
+    failed_at = excluded.failed_at;
+end
+$$;
+
+comment on function ledger.record_failure(text, text, text, bytea, text, text) is
+  'Part of maintain(): writes a row of ledger.snapshot_failures.';
+
+-- from sql/state/snapshot_stream.sql
+-- Makes the snapshots of an aggregate that its policy wants, from its last one to a sequence: at every
+-- boundary, so that any moment has one shortly before. Stops after the snapshot with which max_events
+-- are folded; returns how many were: with fewer it is done. What it fails at is recorded, and not
+-- tried again with the same reducer; the snapshots made before that stay.
+create or replace function ledger.snapshot_stream(
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text,
+  through_sequence bigint,
+  max_events int
+)
+returns int
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_policy ledger.snapshot_policy := ledger.find_policy(aggregate_type);
+  v_reducer ledger.reducers := ledger.find_reducer(aggregate_type);
+  v_state ledger.aggregate_state;
+  v_folded int := 0;
+  v_message text;
+  v_detail text;
+begin
+  if ledger.has_failed(tenant_id, aggregate_type, aggregate_id, v_reducer.fingerprint) then
+    return 0;
+  end if;
+  perform ledger.lock_snapshots(tenant_id, aggregate_type, aggregate_id);
+  v_state := ledger.last_state(
+    tenant_id, aggregate_type, aggregate_id, v_reducer, through_sequence
+  );
+  if not ledger.is_snapshot_due(tenant_id, v_state, v_policy, through_sequence) then
+    return 0;
+  end if;
+  loop
+    begin
+      v_state := ledger.next_snapshot(tenant_id, v_state, v_reducer, v_policy, through_sequence);
+    exception when sqlstate 'LG009' or sqlstate 'LG015' or sqlstate 'LG016' then
+      get stacked diagnostics v_message := message_text, v_detail := pg_exception_detail;
+      perform ledger.record_failure(
+        tenant_id, aggregate_type, aggregate_id, v_reducer.fingerprint, sqlstate,
+        concat_ws(': ', v_message, v_detail)
+      );
+      return v_folded;
+    end;
+    exit when v_state is null;
+    v_folded := v_folded + v_state.replayed;
+    exit when v_folded >= max_events;
+  end loop;
+  return v_folded;
+end
+$$;
+
+comment on function ledger.snapshot_stream(text, text, text, bigint, int) is
+  'Part of maintain(): makes the snapshots of an aggregate that are due, up to a sequence and some '
+  'max_events; returns how many events it folded.';
+
+-- from sql/state/log_streams.sql
+-- The aggregates with events at some positions of a log, and the last sequence of each there.
+create or replace function ledger.log_streams(
+  tenant_id text,
+  after_position bigint,
+  through_position bigint
+)
+returns table (aggregate_type text, aggregate_id text, sequence bigint)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  v_from timestamptz;
+  v_to timestamptz;
+begin
+  select min(l.created_at), max(l.created_at) into v_from, v_to
+  from ledger.log_entries as l
+  where l.tenant_id = log_streams.tenant_id
+    and l.position > log_streams.after_position
+    and l.position <= log_streams.through_position;
+  return query
+  select e.aggregate_type, e.aggregate_id, max(e.sequence)
+  from ledger.log_entries as l
+  cross join lateral (
+    select e.aggregate_type, e.aggregate_id, e.sequence
+    from ledger.events as e
+    where e.tenant_id = l.tenant_id
+      and e.created_at between v_from and v_to
+      and e.created_at = l.created_at
+      and e.id = l.event_id
+    offset 0  -- noqa: PRS
+  ) as e
+  where l.tenant_id = log_streams.tenant_id
+    and l.position > log_streams.after_position
+    and l.position <= log_streams.through_position
+    and e.aggregate_id is not null
+  group by e.aggregate_type, e.aggregate_id
+  order by e.aggregate_type, e.aggregate_id;
+end
+$$;
+
+comment on function ledger.log_streams(text, bigint, bigint) is
+  'Part of maintain(): aggregates with events at some positions of a log.';
+
+-- from sql/state/snapshot_log.sql
+-- Looks through what was sealed of one tenant since the last time, a part of it, and makes the
+-- snapshots that are due. The cursor goes on when all of that part is done. NULL when there is nothing
+-- new; else how many events were folded.
+create or replace function ledger.snapshot_log(max_events int)
+returns int
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_cursor ledger.snapshot_cursors;
+  v_through bigint;
+  v_folded int := 0;
+  v_stream record;
+begin
+  select h.tenant_id, coalesce(c.position, -1), h.tree_size - 1
+  into v_cursor.tenant_id, v_cursor.position, v_through
+  from ledger.log_heads as h
+  left join ledger.snapshot_cursors as c on c.tenant_id = h.tenant_id
+  where h.tree_size - 1 > coalesce(c.position, -1)
+  order by h.tenant_id
+  limit 1;
+  if not found then
+    return null;
+  end if;
+  v_through := least(v_through, v_cursor.position + snapshot_log.max_events);
+  for v_stream in
+    select * from ledger.log_streams(v_cursor.tenant_id, v_cursor.position, v_through)
+  loop
+    v_folded := v_folded + ledger.snapshot_stream(
+      v_cursor.tenant_id, v_stream.aggregate_type, v_stream.aggregate_id, v_stream.sequence,
+      snapshot_log.max_events - v_folded
+    );
+    if v_folded >= snapshot_log.max_events then
+      return v_folded;
+    end if;
+  end loop;
+  insert into ledger.snapshot_cursors (tenant_id, position)
+  values (v_cursor.tenant_id, v_through)
+  on conflict (tenant_id) do update set position = excluded.position;
+  return v_folded;
+end
+$$;
+
+comment on function ledger.snapshot_log(int) is
+  'Part of maintain(): makes the snapshots that newly sealed events of a tenant want; NULL when '
+  'there are none.';
+
+-- from sql/state/stale_reducers.sql
+-- Reducers that there are snapshots of and that are not what they were: the snapshots do not count.
+create or replace function ledger.stale_reducers()
+returns table (aggregate_type text, reducer_fingerprint bytea, is_gone boolean)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select s.aggregate_type, s.reducer_fingerprint, r.fingerprint is null
+  from (
+    select distinct s.aggregate_type, s.reducer_fingerprint from ledger.snapshots as s
+  ) as s
+  cross join lateral ledger.find_reducer(s.aggregate_type) as r
+  where s.reducer_fingerprint is distinct from r.fingerprint
+$$;
+
+comment on function ledger.stale_reducers() is
+  'Part of maintain() and doctor(): reducers whose snapshots do not count any longer.';
+
+-- from sql/state/snapshot_backlog.sql
+-- Aggregates that were looked at before and must be again, because their reducer is another now: those
+-- with snapshots that do not count, and those whose reducer failed.
+create or replace function ledger.snapshot_backlog(max_rows int)
+returns table (tenant_id text, aggregate_type text, aggregate_id text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select b.tenant_id, b.aggregate_type, b.aggregate_id
+  from (
+    select s.tenant_id, s.aggregate_type, s.aggregate_id
+    from ledger.stale_reducers() as r
+    join ledger.snapshots as s
+      on s.aggregate_type = r.aggregate_type and s.reducer_fingerprint = r.reducer_fingerprint
+    where not r.is_gone
+    union
+    select f.tenant_id, f.aggregate_type, f.aggregate_id
+    from ledger.snapshot_failures as f
+    cross join lateral ledger.find_reducer(f.aggregate_type) as r
+    where f.reducer_fingerprint <> r.fingerprint
+  ) as b
+  limit snapshot_backlog.max_rows
+$$;
+
+comment on function ledger.snapshot_backlog(int) is
+  'Part of maintain(): aggregates whose reducer changed since their snapshots were made, or failed.';
+
+-- from sql/state/has_snapshots_due.sql
+-- Whether make_snapshots() has something to look at.
+create or replace function ledger.has_snapshots_due()
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select
+    from ledger.log_heads as h
+    left join ledger.snapshot_cursors as c on c.tenant_id = h.tenant_id
+    where h.tree_size - 1 > coalesce(c.position, -1)
+  )
+  or exists (select from ledger.snapshot_backlog(1))
+$$;
+
+comment on function ledger.has_snapshots_due() is
+  'Part of maintain(): whether aggregates have to be looked at for snapshots.';
+
+-- from sql/state/snapshot_again.sql
+-- Makes an aggregate's snapshots again with the reducer that it has now, and then deletes those of the
+-- reducer before; returns how many events were folded.
+create or replace function ledger.snapshot_again(
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text,
+  max_events int
+)
+returns int
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_reducer ledger.reducers := ledger.find_reducer(snapshot_again.aggregate_type);
+  v_folded int;
+begin
+  delete from ledger.snapshot_failures as f
+  where f.tenant_id = snapshot_again.tenant_id
+    and f.aggregate_type = snapshot_again.aggregate_type
+    and f.aggregate_id = snapshot_again.aggregate_id
+    and f.reducer_fingerprint <> v_reducer.fingerprint;
+  v_folded := ledger.snapshot_stream(
+    snapshot_again.tenant_id, snapshot_again.aggregate_type, snapshot_again.aggregate_id,
+    (
+      select s.sequence
+      from ledger.streams as s
+      where s.tenant_id = snapshot_again.tenant_id
+        and s.aggregate_type = snapshot_again.aggregate_type
+        and s.aggregate_id = snapshot_again.aggregate_id
+    ),
+    snapshot_again.max_events
+  );
+  if v_folded < snapshot_again.max_events then
+    delete from ledger.snapshots as s
+    where s.tenant_id = snapshot_again.tenant_id
+      and s.aggregate_type = snapshot_again.aggregate_type
+      and s.aggregate_id = snapshot_again.aggregate_id
+      and s.reducer_fingerprint <> v_reducer.fingerprint;
+  end if;
+  return v_folded;
+end
+$$;
+
+comment on function ledger.snapshot_again(text, text, text, int) is
+  'Part of maintain(): makes an aggregate''s snapshots anew after its reducer changed.';
+
+-- from sql/state/make_snapshots.sql
+-- A batch of the snapshots that are due, in the caller's transaction; true when more may be left. First
+-- what newly sealed events want, then what a change of a reducer wants.
+create or replace function ledger.make_snapshots(max_events int default 20000)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_left int := make_snapshots.max_events;
+  v_aggregate record;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  perform ledger.require_read_committed('making snapshots');
+  if ledger.snapshot_log(make_snapshots.max_events) is not null then
+    return true;
+  end if;
+  for v_aggregate in select * from ledger.snapshot_backlog(1000) loop
+    v_left := v_left - ledger.snapshot_again(
+      v_aggregate.tenant_id, v_aggregate.aggregate_type, v_aggregate.aggregate_id, v_left
+    );
+    exit when v_left <= 0;
+  end loop;
+  return found;
+end
+$$;
+
+comment on function ledger.make_snapshots(int) is
+  'Part of maintain(): a batch of the snapshots that are due; true when more may be left. For '
+  'operators of every tenant.';
+
+-- from sql/state/replayed_snapshots.sql
+-- verify_snapshots(deep): the snapshots whose state is not what replaying from the first event gives.
+-- Aggregates that cannot be replayed are findings of their own.
+create or replace function ledger.replayed_snapshots(tenant_id text)
+returns table (
+  kind text,
+  aggregate_type text,
+  aggregate_id text,
+  sequence bigint,
+  snapshot_id uuid,
+  detail text
+)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_snapshot record;
+  v_reducer ledger.reducers;
+  v_state ledger.aggregate_state;
+begin
+  for v_snapshot in
+    select s.aggregate_type, s.aggregate_id, s.sequence, s.id, s.state
+    from ledger.snapshots as s
+    cross join lateral ledger.find_reducer(s.aggregate_type) as r
+    where s.tenant_id = replayed_snapshots.tenant_id and s.reducer_fingerprint = r.fingerprint
+    order by s.aggregate_type, s.aggregate_id, s.sequence
+  loop
+    if (v_snapshot.aggregate_type, v_snapshot.aggregate_id)
+      is distinct from (v_state.aggregate_type, v_state.aggregate_id)
+    then
+      v_reducer := ledger.find_reducer(v_snapshot.aggregate_type);
+      v_state := row(
+        v_snapshot.aggregate_type, v_snapshot.aggregate_id, 0, null, null, null,
+        v_reducer.initial, null, 0
+      )::ledger.aggregate_state;
+    end if;
+    kind := null;
+    begin
+      v_state := ledger.advance_state(
+        replayed_snapshots.tenant_id, v_state, v_reducer, v_snapshot.sequence
+      );
+      if v_state.sequence <> v_snapshot.sequence or v_state.state <> v_snapshot.state then
+        kind := 'wrong state';
+        detail := 'Replaying from the first event gives another state.';
+      end if;
+    exception when sqlstate 'LG015' or sqlstate 'LG016' then
+      kind := 'cannot be replayed';
+      detail := sqlerrm;
+    end;
+    if kind is not null then
+      aggregate_type := v_snapshot.aggregate_type;
+      aggregate_id := v_snapshot.aggregate_id;
+      sequence := v_snapshot.sequence;
+      snapshot_id := v_snapshot.id;
+      return next;
+    end if;
+  end loop;
+end
+$$;
+
+comment on function ledger.replayed_snapshots(text) is
+  'Part of verify_snapshots(): snapshots whose state is not what replaying gives.';
+
+-- from sql/state/verify_snapshots.sql
+-- Are the snapshots what they should be? One row per finding, none when all is well. deep => true
+-- replays each aggregate from its first event and compares the states, which also finds a snapshot
+-- that was forged together with its event.
+create or replace function ledger.verify_snapshots(
+  deep boolean default false,
+  tenant_id text default null
+)
+returns table (
+  kind text,
+  aggregate_type text,
+  aggregate_id text,
+  sequence bigint,
+  snapshot_id uuid,
+  detail text
+)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(verify_snapshots.tenant_id, ledger.setting('tenant_id'), 'default');
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  return query
+  select f.kind, s.aggregate_type, s.aggregate_id, s.sequence, s.id, f.detail
+  from ledger.snapshots as s
+  cross join lateral ledger.find_reducer(s.aggregate_type) as r
+  cross join lateral (values
+    ('snapshot forged', ledger.snapshot_problem(s)),
+    (
+      'snapshot stale',
+      case
+        when s.reducer_fingerprint is distinct from r.fingerprint
+          then 'Another reducer made it; ledger.maintain() makes it anew.'
+      end
+    )
+  ) as f (kind, detail)
+  where s.tenant_id = v_tenant_id and f.detail is not null
+  order by s.aggregate_type, s.aggregate_id, s.sequence, f.kind;
+  if verify_snapshots.deep then
+    return query select f.* from ledger.replayed_snapshots(v_tenant_id) as f;
+  end if;
+end
+$$;
+
+comment on function ledger.verify_snapshots(boolean, text) is
+  'What is wrong with a tenant''s snapshots, no row when nothing is: "snapshot forged" or "snapshot '
+  'stale"; deep => true also replays every aggregate and compares ("wrong state").';
+
 -- from sql/archive/refuse_archiving.sql
 -- Raises 55000 unless a partition may be archived: it is hot, and ended an hour ago at least.
 -- emit_event() takes its time before it waits for the stream's head: without that hour a call that
@@ -11220,6 +13365,9 @@ as $$
     where exists (
       select from ledger.inbox as i where i.processed_at < clock_timestamp() - r.inbox_for
     )
+    union all
+    select 7, 'snapshot', null, null, null
+    where ledger.has_snapshots_due()
   ) as p
   order by p.rank, p.at_time, p.ordinal
 $$;
@@ -11258,6 +13406,7 @@ begin
     when 'relocate' then perform ledger.relocate_partition(maintenance_step.object);
     when 'purge outbox' then perform ledger.purge_outbox(maintenance_step.object);
     when 'purge inbox' then return ledger.purge_inbox(max_rows => c_batch) = c_batch;
+    when 'snapshot' then return ledger.make_snapshots(c_batch);
   end case;
   return false;
 end
@@ -12627,7 +14776,7 @@ from unnest(array[
   'partitions', 'event_types', 'streams', 'idempotency_keys', 'log_entries', 'log_tiles',
   'log_blocks', 'log_heads', 'log_edges', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
   'cold_drops', 'cold_ranges', 'outbox_purges', 'inbox',
-  'inbox_failures'
+  'inbox_failures', 'snapshots'
 ]) as listed (table_name)
 join pg_catalog.pg_class as c
   on c.relname = listed.table_name and c.relnamespace = pg_catalog.to_regnamespace('ledger')
@@ -12734,6 +14883,12 @@ as $$
     ('idempotency_keys', 'ledger_guard_statement', 'truncate', 'statement', null),
     ('inbox', 'ledger_guard_statement', 'truncate', 'statement', null),
     ('inbox_failures', 'ledger_guard_statement', 'truncate', 'statement', null),
+    ('snapshots', 'ledger_guard_row', 'update', 'row', null),
+    ('snapshots', 'ledger_guard_statement', 'update or truncate', 'statement', null),
+    (
+      'snapshots', 'ledger_guard_write',
+      'insert or delete', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
     ('log_entries', 'ledger_guard_row', 'update or delete', 'row', null),
     ('log_entries', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
     (
@@ -12947,7 +15102,8 @@ as $$
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors'
+      'inbox', 'inbox_failures', 'subscription_cursors',
+      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;
@@ -13954,7 +16110,8 @@ begin
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
     'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
     'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-    'inbox', 'inbox_failures', 'subscription_cursors'
+    'inbox', 'inbox_failures', 'subscription_cursors',
+    'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -13975,7 +16132,8 @@ begin
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
     'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
-    'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors'
+    'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors',
+    'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -14000,7 +16158,8 @@ declare
 begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
-    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges'
+    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges',
+    'snapshots'
   ] loop
     execute format('drop policy if exists ledger_reader on ledger.%I', v_table);
     execute format(
@@ -14031,11 +16190,11 @@ begin
       ('ledger_privacy', 'privacy', array['event_private', 'legal_holds', 'erasures']),
       (
         'ledger_auditor', 'audit',
-        array['legal_holds', 'erasures', 'inbox', 'subscription_cursors']
+        array['legal_holds', 'erasures', 'inbox', 'subscription_cursors', 'snapshot_failures']
       ),
       (
         'ledger_operator', 'operate',
-        array['legal_holds', 'inbox', 'subscription_cursors']
+        array['legal_holds', 'inbox', 'subscription_cursors', 'snapshot_failures']
       ),
       ('ledger_consumer', 'consume', array['inbox', 'inbox_failures', 'subscription_cursors'])
     ) as p (role_name, privilege, tables)
@@ -14067,6 +16226,8 @@ drop policy if exists ledger_reader on ledger.outbox_purges;
 create policy ledger_reader on ledger.outbox_purges for select to public using (true);
 drop policy if exists ledger_reader on ledger.relays;
 create policy ledger_reader on ledger.relays for select to public using (true);
+drop policy if exists ledger_reader on ledger.reducers;
+create policy ledger_reader on ledger.reducers for select to public using (true);
 
 -- A file holds events of many tenants and says of how many: for those who read, or operate, all.
 drop policy if exists ledger_reader on ledger.cold_files;
@@ -14331,7 +16492,8 @@ as $$
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors'
+      'inbox', 'inbox_failures', 'subscription_cursors',
+      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
@@ -14339,7 +16501,8 @@ as $$
       'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
       'cold_drops', 'cold_ranges', 'relays', 'relay_cursors', 'relay_parked',
       'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors'
+      'inbox', 'inbox_failures', 'subscription_cursors',
+      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -14352,11 +16515,12 @@ as $$
       null,
       array[
         'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
-        'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges'
+        'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges',
+        'snapshots'
       ]
     ),
     ('ledger_reader', 'r', 'public', 'true', null, array[
-      'event_types', 'event_schemas', 'cold_drops', 'outbox_purges', 'relays'
+      'event_types', 'event_schemas', 'cold_drops', 'outbox_purges', 'relays', 'reducers'
     ]),
     (
       'ledger_reader', 'r', 'ledger_auditor, ledger_reader',
@@ -14382,14 +16546,14 @@ as $$
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''audit''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
       null,
-      array['legal_holds', 'erasures', 'inbox', 'subscription_cursors']
+      array['legal_holds', 'erasures', 'inbox', 'subscription_cursors', 'snapshot_failures']
     ),
     (
       'ledger_operator', 'r', 'ledger_operator',
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
-      null, array['legal_holds', 'inbox', 'subscription_cursors']
+      null, array['legal_holds', 'inbox', 'subscription_cursors', 'snapshot_failures']
     ),
     (
       'ledger_consumer', 'r', 'ledger_consumer',
@@ -15168,6 +17332,64 @@ $$;
 
 comment on function ledger.check_roles() is 'The part of doctor() about roles and owners.';
 
+-- from sql/monitor/check_snapshots.sql
+-- doctor(): snapshots that are not to be believed, among the newest 1,000 (deep => true: all);
+-- reducers that changed, are gone, or fail. What does not count is made anew by maintain().
+create or replace function ledger.check_snapshots(deep boolean default false)
+returns table (severity text, kind text, object text, detail text, hint text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'error', 'snapshot forged',
+    format(
+      'snapshot %s of %s/%s of tenant %s', s.id, s.aggregate_type, s.aggregate_id, s.tenant_id
+    ),
+    s.problem,
+    'Nobody is served from it. Find out who changed it; select * from ledger.verify_snapshots();'
+  from (
+    select n.id, n.aggregate_type, n.aggregate_id, n.tenant_id,
+      ledger.snapshot_problem(n) as problem
+    from (
+      select s.*
+      from ledger.snapshots as s
+      order by s.created_at desc
+      limit case when not check_snapshots.deep then 1000 end
+    ) as n
+  ) as s
+  where s.problem is not null
+  union all
+  select
+    'info', 'snapshot stale', format('aggregate type %s', r.aggregate_type),
+    'Its reducer changed since: these snapshots do not count.',
+    'call ledger.maintain(); makes them anew.'
+  from ledger.stale_reducers() as r
+  union all
+  select
+    case when f.fingerprint is null then 'error' else 'warning' end,
+    case when f.fingerprint is null then 'reducer missing' else 'reducer changed' end,
+    r.reducer,
+    format('Not as it was when it was registered for %s, %s.', r.aggregate_type, r.registered_at),
+    'ledger.register_reducer() checks it again and takes it as it is.'
+  from ledger.reducers as r
+  cross join lateral (
+    select ledger.reducer_fingerprint(r.reducer, r.initial, r.upcast) as fingerprint
+  ) as f
+  where f.fingerprint is distinct from r.fingerprint
+  union all
+  select
+    'warning',
+    case f.sqlstate when 'LG016' then 'events missing' else 'reducer failed' end,
+    format('%s/%s of tenant %s', f.aggregate_type, f.aggregate_id, f.tenant_id),
+    f.error,
+    'It gets no snapshots. Mend the reducer; ledger.maintain() then tries again.'
+  from ledger.snapshot_failures as f
+$$;
+
+comment on function ledger.check_snapshots(boolean) is
+  'The part of doctor() about snapshots and reducers.';
+
 -- from sql/monitor/doctor.sql
 -- Is everything in place? One row per finding, the worst first; none of severity error or warning
 -- when all is well. Looks at the catalog and at recent events; deep => true reads every event.
@@ -15206,13 +17428,15 @@ as $$
     select * from ledger.check_inbox()
     union all
     select * from ledger.check_maintenance()
+    union all
+    select * from ledger.check_snapshots(doctor.deep)
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
   'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
-  'files, sealing and consumers; deep => true checks every event.';
+  'files, sealing, consumers and snapshots; deep => true checks every event and snapshot.';
 
 -- from sql/grants.sql
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
@@ -15239,9 +17463,11 @@ declare
     'settle_retries', 'dead_positions', 'requeue_dead', 'discard_dead', 'set_relay', 'drop_relay',
     'rewind_relay', 'permit_purge',
     'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
-    'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription'
+    'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription',
+    'register_reducer', 'drop_reducer', 'create_snapshot', 'keep_snapshot', 'snapshot_log',
+    'snapshot_again', 'record_failure', 'make_snapshots'
   ];
-  c_sandbox constant text[] := array[]::text[];
+  c_sandbox constant text[] := array['fold_events', 'refuse_fold'];
   v_object record;
 begin
   for v_object in
@@ -15324,6 +17550,11 @@ grant select, insert, update, delete on ledger.inbox to ledger_append;
 grant select on
   ledger.active_holds, ledger.log_sweep, ledger.partitions, ledger.retention_policy
 to ledger_append;
+grant select, insert, update, delete on
+  ledger.reducers, ledger.snapshot_cursors, ledger.snapshot_failures
+to ledger_append;
+grant select, insert, delete on ledger.snapshots to ledger_append;
+grant select on ledger.snapshot_policy to ledger_append;
 grant delete on ledger.event_private to ledger_append;
 grant update on
   ledger.streams, ledger.event_types, ledger.log_heads, ledger.log_edges, ledger.log_sweep,
@@ -15428,6 +17659,34 @@ to ledger_operator;
 grant select on ledger.inbox_failures to ledger_consumer;
 grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors to
   ledger_consumer, ledger_operator, ledger_auditor;
+
+-- State: whoever reads events folds them, as ledger_sandbox. Snapshots and their policy for
+-- operators.
+grant execute on function
+  ledger.merge_patch, ledger.merge_event, ledger.require_reducer, ledger.reducer_problem,
+  ledger.impure_part, ledger.find_function,
+  ledger.refuse_reducer, ledger.refuse_fold
+to ledger_sandbox;
+grant execute on function
+  ledger.state_of, ledger.replay, ledger.replay_log, ledger.verify_snapshots, ledger.merge_patch,
+  ledger.merge_event, ledger.upcast_event, ledger.upcast_fingerprint, ledger.find_reducer,
+  ledger.reducer_fingerprint, ledger.require_reducer, ledger.reducer_problem,
+  ledger.impure_part, ledger.find_function,
+  ledger.refuse_reducer, ledger.fold_events, ledger.fold_page, ledger.next_events,
+  ledger.refuse_gap, ledger.last_state, ledger.advance_state, ledger.find_snapshot,
+  ledger.snapshot_problem, ledger.snapshot_digest, ledger.leaf_hash, ledger.is_cold,
+  ledger.log_page, ledger.replayed_snapshots
+to ledger_reader, ledger_auditor;
+grant select on ledger.reducers to
+  ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
+  ledger_auditor, ledger_registrar;
+grant select on ledger.snapshots to ledger_reader, ledger_auditor;
+grant select on ledger.snapshot_policy, ledger.snapshot_failures to
+  ledger_operator, ledger_auditor;
+grant execute on function
+  ledger.create_snapshot, ledger.make_snapshots, ledger.set_snapshot_policy, ledger.find_policy
+to ledger_operator;
+grant execute on function ledger.register_reducer, ledger.drop_reducer to ledger_registrar;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;
@@ -20336,6 +22595,74 @@ $json$
       "purpose": "Ticket 4711",
       "subject_hash": "92615ae22250a2e90df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec240",
       "event_count": 3
+    }
+  ]
+}
+$json$
+  );
+
+  perform ledger.register_event_type(
+    event_type => 'ledger.snapshot_created',
+    schema_version => 1,
+    catalog => 'ledger',
+    publish => false,
+    description => 'A state of an aggregate was kept; the event''s id is the snapshot''s.',
+    schema => $json$
+{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "ledger.snapshot_created",
+  "description": "A state of an aggregate was kept; the event's id is the snapshot's.",
+  "x-event-type": "ledger.snapshot_created",
+  "x-publish": false,
+  "type": "object",
+  "properties": {
+    "aggregate_type": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Type of the aggregate."
+    },
+    "aggregate_id": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Its id."
+    },
+    "sequence": {
+      "type": "integer",
+      "minimum": 1,
+      "description": "The last event in the state."
+    },
+    "event_hash": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "hash of that event (hex)."
+    },
+    "reducer_fingerprint": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "SHA-256 over the reducer that computed it (hex)."
+    },
+    "digest": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "SHA-256 over all of this, the tenant and the state (hex)."
+    }
+  },
+  "required": [
+    "aggregate_type",
+    "aggregate_id",
+    "sequence",
+    "event_hash",
+    "reducer_fingerprint",
+    "digest"
+  ],
+  "examples": [
+    {
+      "aggregate_type": "deal",
+      "aggregate_id": "42",
+      "sequence": 1000,
+      "event_hash": "92615ae22250a2e90df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec240",
+      "reducer_fingerprint": "3d49f595e2ecf6f98e7c51715d3ec24092615ae22250a2e90df27e7486acdddd",
+      "digest": "0df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec24092615ae22250a2e9"
     }
   ]
 }

@@ -6,6 +6,7 @@ from agent_events._sync import Ledger
 from agent_events.consuming import InboxEvent, consumer
 from agent_events.errors import LedgerError
 from agent_events.models import (
+    AggregateState,
     DeadMessage,
     ErasureCertificate,
     Event,
@@ -16,6 +17,7 @@ from agent_events.models import (
     InclusionProof,
     LogEntry,
     LogFinding,
+    LogState,
     OutboxClaim,
     OutboxMessage,
     ParkedMessage,
@@ -25,8 +27,12 @@ from agent_events.models import (
     Receipt,
     RelaySettings,
     RelayStatus,
+    ReplayedState,
     RetentionPolicy,
     SealReceipt,
+    Snapshot,
+    SnapshotFinding,
+    SnapshotPolicy,
     TraceNode,
 )
 from agent_events.pool import open_async_pool, open_pool
@@ -35,6 +41,7 @@ from agent_events.subscribing import AsyncSubscription, Subscription
 __version__ = "0.1.0"
 
 __all__ = [
+    "AggregateState",
     "AsyncLedger",
     "AsyncSubscription",
     "DeadMessage",
@@ -50,6 +57,7 @@ __all__ = [
     "LedgerError",
     "LogEntry",
     "LogFinding",
+    "LogState",
     "OutboxClaim",
     "OutboxMessage",
     "ParkedMessage",
@@ -59,8 +67,12 @@ __all__ = [
     "Receipt",
     "RelaySettings",
     "RelayStatus",
+    "ReplayedState",
     "RetentionPolicy",
     "SealReceipt",
+    "Snapshot",
+    "SnapshotFinding",
+    "SnapshotPolicy",
     "Subscription",
     "TraceNode",
     "consumer",

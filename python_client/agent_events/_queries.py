@@ -18,6 +18,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from agent_events.models import (
+    AggregateState,
     DeadMessage,
     ErasureCertificate,
     Event,
@@ -28,6 +29,7 @@ from agent_events.models import (
     InboxStatus,
     InclusionProof,
     LogFinding,
+    LogState,
     OutboxClaim,
     OutboxMessage,
     ParkedMessage,
@@ -37,14 +39,18 @@ from agent_events.models import (
     Receipt,
     RelaySettings,
     RelayStatus,
+    ReplayedState,
     RetentionPolicy,
     SealReceipt,
+    Snapshot,
+    SnapshotFinding,
+    SnapshotPolicy,
 )
 
 EMIT_OPTIONS = frozenset(EventOptions.__annotations__)
 FIND_OPTIONS = frozenset(EventFilter.__annotations__)
 JSON_PARAMETERS = frozenset(
-    {"payload", "proof", "metadata", "private", "headers", "schema", "events", "message"}
+    {"payload", "proof", "metadata", "private", "headers", "schema", "events", "message", "initial"}
 )
 
 _RECEIPT = ", ".join(field.name for field in fields(Receipt))
@@ -99,6 +105,14 @@ _COLUMNS = {
     "rewind_relay": "rewind_relay",
     "set_relay": ", ".join(field.name for field in fields(RelaySettings)),
     "drop_relay": "drop_relay",
+    "state_of": ", ".join(field.name for field in fields(AggregateState)),
+    "replay": ", ".join(field.name for field in fields(ReplayedState)),
+    "replay_log": ", ".join(field.name for field in fields(LogState)),
+    "register_reducer": "register_reducer",
+    "drop_reducer": "drop_reducer",
+    "create_snapshot": "create_snapshot",
+    "verify_snapshots": ", ".join(field.name for field in fields(SnapshotFinding)),
+    "set_snapshot_policy": ", ".join(field.name for field in fields(SnapshotPolicy)),
 }
 _NAMES = {"position": '"position"'}  # a key word of SQL
 PROCEDURES = frozenset(
@@ -112,6 +126,14 @@ INBOX_STATUS = (
     f"select {', '.join(field.name for field in fields(InboxStatus))} "
     "from ledger.inbox_status order by failed_at"
 )
+SNAPSHOTS = f"""
+    select {", ".join(field.name for field in fields(Snapshot))}
+    from ledger.snapshots
+    where tenant_id = coalesce(%(tenant_id)s, ledger.setting('tenant_id'), 'default')
+      and (%(aggregate_type)s::text is null or aggregate_type = %(aggregate_type)s)
+      and (%(aggregate_id)s::text is null or aggregate_id = %(aggregate_id)s)
+    order by aggregate_type, aggregate_id, sequence
+"""
 CHANNEL = "ledger_log"
 LISTEN = f"listen {CHANNEL}"
 LOOK_AROUND = """

@@ -15,6 +15,8 @@ LedgerError
  +-- ClusterChanged          LG012  another cluster, a restore or a clock that went backwards
  +-- MaintenanceRunning      LG013  another session does a step of maintenance
  +-- LeaseLost               LG014  another worker took over, or the lease was given back
+ +-- ReducerFailed           LG015  a reducer failed at an event
+ +-- EventsMissing           LG016  events that a state needs are in a cold file
 
 The database raises them with these SQLSTATEs; the table in sql/README.md is the same list. Every
 other error of PostgreSQL or of the connection stays the `psycopg.Error` that it is.
@@ -140,6 +142,18 @@ class LeaseLost(LedgerError):
     """Another worker took over, or the lease was given back: drop what you hold, claim again."""
 
     code = "LG014"
+
+
+class ReducerFailed(LedgerError):
+    """A reducer raised an error or returned NULL. The message names the event it failed at."""
+
+    code = "LG015"
+
+
+class EventsMissing(LedgerError):
+    """Events that a state needs are in a cold file, or gone. The message names their sequences."""
+
+    code = "LG016"
 
 
 class UnversionedLedger(Exception):

@@ -23,6 +23,7 @@ from relay_brokers import PLACES, BrokerPlan, measure_brokers
 from rich.console import Console
 from rich.table import Table
 from server import Bench, bench_database
+from state import StatePlan, measure_state
 from stats import Ratio, ratio_table
 
 console = Console(width=None if sys.stdout.isatty() else 100)
@@ -312,6 +313,43 @@ def relay(
         json_file.write_text(log_as_json(bench, plan, [*figures, *ratios]))
 
 
+@main.command()
+@server_options
+@click.option("--quick", is_flag=True, help="100,000 events: about half a minute.")
+@click.option("--events", type=click.IntRange(10_000), help="Default: 1,000,000, quick 100,000.")
+@click.option("--moments", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), help="Of the full replay. Default: 3, quick 2.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write results here.")
+def state(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    quick: bool,
+    events: int | None,
+    moments: int,
+    rounds: int | None,
+    json_file: Path | None,
+) -> None:
+    """state_of() of one long stream against replaying all of it, now and at random moments.
+
+    Every state is held against a fold in plain Python; one that differs ends the benchmark.
+    """
+    plan = StatePlan(
+        events=events or (100_000 if quick else 1_000_000),
+        moments=moments,
+        rounds=rounds or (2 if quick else 3),
+    )
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            figures = measure_state(bench, plan, status.update)
+    console.print(figure_table(figures))
+    console.print("Medians; the stream has a snapshot at every 1,000th event.")
+    if json_file:
+        json_file.write_text(log_as_json(bench, plan, figures))
+
+
 def count_table(by_count: dict[int, dict[str, float]]) -> Table:
     """Milliseconds for each number of partitions, and the ratio to the first."""
     table = Table(box=None, pad_edge=False)
@@ -346,7 +384,7 @@ def find_programs(version: int) -> None:
 
 def log_as_json(
     bench: Bench,
-    plan: LogPlan | ColdPlan | BrokerPlan,
+    plan: LogPlan | ColdPlan | BrokerPlan | StatePlan,
     figures: Sequence[Figure | Ratio],
 ) -> str:
     document = {

@@ -1334,6 +1334,74 @@ $json$
   );
 
   perform ledger.register_event_type(
+    event_type => 'ledger.snapshot_created',
+    schema_version => 1,
+    catalog => 'ledger',
+    publish => false,
+    description => 'A state of an aggregate was kept; the event''s id is the snapshot''s.',
+    schema => $json$
+{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "ledger.snapshot_created",
+  "description": "A state of an aggregate was kept; the event's id is the snapshot's.",
+  "x-event-type": "ledger.snapshot_created",
+  "x-publish": false,
+  "type": "object",
+  "properties": {
+    "aggregate_type": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Type of the aggregate."
+    },
+    "aggregate_id": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Its id."
+    },
+    "sequence": {
+      "type": "integer",
+      "minimum": 1,
+      "description": "The last event in the state."
+    },
+    "event_hash": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "hash of that event (hex)."
+    },
+    "reducer_fingerprint": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "SHA-256 over the reducer that computed it (hex)."
+    },
+    "digest": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "SHA-256 over all of this, the tenant and the state (hex)."
+    }
+  },
+  "required": [
+    "aggregate_type",
+    "aggregate_id",
+    "sequence",
+    "event_hash",
+    "reducer_fingerprint",
+    "digest"
+  ],
+  "examples": [
+    {
+      "aggregate_type": "deal",
+      "aggregate_id": "42",
+      "sequence": 1000,
+      "event_hash": "92615ae22250a2e90df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec240",
+      "reducer_fingerprint": "3d49f595e2ecf6f98e7c51715d3ec24092615ae22250a2e90df27e7486acdddd",
+      "digest": "0df27e7486acdddd3d49f595e2ecf6f98e7c51715d3ec24092615ae22250a2e9"
+    }
+  ]
+}
+$json$
+  );
+
+  perform ledger.register_event_type(
     event_type => 'ledger.tenant_policy_changed',
     schema_version => 1,
     catalog => 'ledger',

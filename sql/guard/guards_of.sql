@@ -90,6 +90,12 @@ as $$
     ('idempotency_keys', 'ledger_guard_statement', 'truncate', 'statement', null),
     ('inbox', 'ledger_guard_statement', 'truncate', 'statement', null),
     ('inbox_failures', 'ledger_guard_statement', 'truncate', 'statement', null),
+    ('snapshots', 'ledger_guard_row', 'update', 'row', null),
+    ('snapshots', 'ledger_guard_statement', 'update or truncate', 'statement', null),
+    (
+      'snapshots', 'ledger_guard_write',
+      'insert or delete', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
     ('log_entries', 'ledger_guard_row', 'update or delete', 'row', null),
     ('log_entries', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
     (

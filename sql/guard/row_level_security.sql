@@ -25,7 +25,8 @@ begin
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
     'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
     'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-    'inbox', 'inbox_failures', 'subscription_cursors'
+    'inbox', 'inbox_failures', 'subscription_cursors',
+    'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -46,7 +47,8 @@ begin
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
     'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
-    'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors'
+    'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors',
+    'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -71,7 +73,8 @@ declare
 begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
-    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges'
+    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges',
+    'snapshots'
   ] loop
     execute format('drop policy if exists ledger_reader on ledger.%I', v_table);
     execute format(
@@ -102,11 +105,11 @@ begin
       ('ledger_privacy', 'privacy', array['event_private', 'legal_holds', 'erasures']),
       (
         'ledger_auditor', 'audit',
-        array['legal_holds', 'erasures', 'inbox', 'subscription_cursors']
+        array['legal_holds', 'erasures', 'inbox', 'subscription_cursors', 'snapshot_failures']
       ),
       (
         'ledger_operator', 'operate',
-        array['legal_holds', 'inbox', 'subscription_cursors']
+        array['legal_holds', 'inbox', 'subscription_cursors', 'snapshot_failures']
       ),
       ('ledger_consumer', 'consume', array['inbox', 'inbox_failures', 'subscription_cursors'])
     ) as p (role_name, privilege, tables)
@@ -138,6 +141,8 @@ drop policy if exists ledger_reader on ledger.outbox_purges;
 create policy ledger_reader on ledger.outbox_purges for select to public using (true);
 drop policy if exists ledger_reader on ledger.relays;
 create policy ledger_reader on ledger.relays for select to public using (true);
+drop policy if exists ledger_reader on ledger.reducers;
+create policy ledger_reader on ledger.reducers for select to public using (true);
 
 -- A file holds events of many tenants and says of how many: for those who read, or operate, all.
 drop policy if exists ledger_reader on ledger.cold_files;

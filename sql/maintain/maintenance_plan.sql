@@ -34,6 +34,9 @@ as $$
     where exists (
       select from ledger.inbox as i where i.processed_at < clock_timestamp() - r.inbox_for
     )
+    union all
+    select 7, 'snapshot', null, null, null
+    where ledger.has_snapshots_due()
   ) as p
   order by p.rank, p.at_time, p.ordinal
 $$;

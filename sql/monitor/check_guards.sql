@@ -14,7 +14,8 @@ as $$
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors'
+      'inbox', 'inbox_failures', 'subscription_cursors',
+      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
@@ -22,7 +23,8 @@ as $$
       'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
       'cold_drops', 'cold_ranges', 'relays', 'relay_cursors', 'relay_parked',
       'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors'
+      'inbox', 'inbox_failures', 'subscription_cursors',
+      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -35,11 +37,12 @@ as $$
       null,
       array[
         'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
-        'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges'
+        'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges',
+        'snapshots'
       ]
     ),
     ('ledger_reader', 'r', 'public', 'true', null, array[
-      'event_types', 'event_schemas', 'cold_drops', 'outbox_purges', 'relays'
+      'event_types', 'event_schemas', 'cold_drops', 'outbox_purges', 'relays', 'reducers'
     ]),
     (
       'ledger_reader', 'r', 'ledger_auditor, ledger_reader',
@@ -65,14 +68,14 @@ as $$
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''audit''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
       null,
-      array['legal_holds', 'erasures', 'inbox', 'subscription_cursors']
+      array['legal_holds', 'erasures', 'inbox', 'subscription_cursors', 'snapshot_failures']
     ),
     (
       'ledger_operator', 'r', 'ledger_operator',
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
-      null, array['legal_holds', 'inbox', 'subscription_cursors']
+      null, array['legal_holds', 'inbox', 'subscription_cursors', 'snapshot_failures']
     ),
     (
       'ledger_consumer', 'r', 'ledger_consumer',

@@ -50,7 +50,7 @@ def test_off_for_six_months(ledger: AnyConnection, partition_interval: str) -> N
     assert [name for name, tier in tiers(ledger).items() if tier == "archive"] == due
     assert failures(ledger) == []
     assert [kind for kind, _ in moves(ledger)] == ["ledger.partition_archived"] * len(due)
-    assert plan(ledger) == [("make partitions", None), ("seal", None)]
+    assert plan(ledger) == [("make partitions", None), ("seal", None), ("snapshot", None)]
     premade = "select count(*) from ledger.partitions where from_time > now()"
     settings = "select 2 * premake from ledger.partition_settings"
     assert ledger.execute(premade).fetchone() >= ledger.execute(settings).fetchone()

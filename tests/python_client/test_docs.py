@@ -40,7 +40,9 @@ def commands(page: Path) -> list[list[str]]:
     return [line[: next((line.index(s) for s in "|>" if s in line), None)] for line in words]
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/quickstart.md", "docs/python.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/quickstart.md", "docs/python.md", "docs/state.md"]
+)
 def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENT_EVENTS_DSN", dsn)
     namespace: dict[str, Any] = {"__name__": "docs"}
@@ -60,6 +62,7 @@ def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> No
         "docs/privacy.md",
         "docs/operating.md",
         "docs/relay.md",
+        "docs/state.md",
     ],
 )
 def test_sql_runs(name: str, pg: psycopg.Connection[Any]) -> None:

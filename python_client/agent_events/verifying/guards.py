@@ -52,6 +52,11 @@ TABLES: dict[str, dict[str, int]] = {
     "idempotency_keys": _TRUNCATE,
     "inbox": _TRUNCATE,
     "inbox_failures": _TRUNCATE,
+    "snapshots": {
+        "ledger_guard_row": ROW | UPDATE,
+        "ledger_guard_statement": UPDATE | TRUNCATE,
+        "ledger_guard_write": INSERT | DELETE,
+    },
     "log_entries": _PARENT | _INSERT_STATEMENT,
     "log_tiles": _PARENT | _INSERT_STATEMENT,
     "log_blocks": _PARENT | _INSERT_STATEMENT,
