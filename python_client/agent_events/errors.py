@@ -15,6 +15,7 @@ LedgerError
  +-- ClusterChanged          LG012  another cluster, a restore or a clock that went backwards
  +-- MaintenanceRunning      LG013  another session does a step of maintenance
  +-- LeaseLost               LG014  another worker took over, or the lease was given back
+ +-- UpcasterFailed          LG017  a function that lifts old payloads threw, or made nothing
 
 The database raises them with these SQLSTATEs; the table in sql/README.md is the same list. Every
 other error of PostgreSQL or of the connection stays the `psycopg.Error` that it is.
@@ -140,6 +141,12 @@ class LeaseLost(LedgerError):
     """Another worker took over, or the lease was given back: drop what you hold, claim again."""
 
     code = "LG014"
+
+
+class UpcasterFailed(LedgerError):
+    """An upcaster threw, or made NULL, of the event that `message` names; `detail` says why."""
+
+    code = "LG017"
 
 
 class UnversionedLedger(Exception):

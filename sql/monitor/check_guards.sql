@@ -14,7 +14,7 @@ as $$
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors'
+      'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
@@ -22,7 +22,7 @@ as $$
       'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
       'cold_drops', 'cold_ranges', 'relays', 'relay_cursors', 'relay_parked',
       'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors'
+      'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -39,7 +39,7 @@ as $$
       ]
     ),
     ('ledger_reader', 'r', 'public', 'true', null, array[
-      'event_types', 'event_schemas', 'cold_drops', 'outbox_purges', 'relays'
+      'event_types', 'event_schemas', 'cold_drops', 'outbox_purges', 'relays', 'upcasters'
     ]),
     (
       'ledger_reader', 'r', 'ledger_auditor, ledger_reader',

@@ -34,6 +34,8 @@ as $$
     union all
     select * from ledger.check_inbox()
     union all
+    select * from ledger.check_upcasters()
+    union all
     select * from ledger.check_maintenance()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
@@ -41,4 +43,4 @@ $$;
 
 comment on function ledger.doctor(boolean) is
   'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
-  'files, sealing and consumers; deep => true checks every event.';
+  'files, sealing, consumers and upcasters; deep => true checks every event.';

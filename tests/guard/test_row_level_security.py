@@ -42,6 +42,7 @@ FORCED = [
     "subscription_cursors",
     "tenant_grants",
     "tenants",
+    "upcasters",
 ]
 
 
