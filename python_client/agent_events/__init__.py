@@ -6,6 +6,7 @@ from agent_events._sync import Ledger
 from agent_events.consuming import InboxEvent, consumer
 from agent_events.errors import LedgerError
 from agent_events.models import (
+    AggregateState,
     DeadMessage,
     ErasureCertificate,
     Event,
@@ -30,11 +31,13 @@ from agent_events.models import (
     TraceNode,
 )
 from agent_events.pool import open_async_pool, open_pool
+from agent_events.state_cache import StateCache
 from agent_events.subscribing import AsyncSubscription, Subscription
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AggregateState",
     "AsyncLedger",
     "AsyncSubscription",
     "DeadMessage",
@@ -61,6 +64,7 @@ __all__ = [
     "RelayStatus",
     "RetentionPolicy",
     "SealReceipt",
+    "StateCache",
     "Subscription",
     "TraceNode",
     "consumer",
