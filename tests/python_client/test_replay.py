@@ -11,7 +11,6 @@ import pytest
 
 from agent_events import AsyncLedger, Event, Ledger, Receipt
 
-
 EMPTY: list[str] = []
 
 
