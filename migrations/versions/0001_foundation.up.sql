@@ -2376,10 +2376,10 @@ comment on function ledger.check_pure_function(text, regtype[], regtype) is
   'compute; LG009 when it is not so.';
 
 -- from sql/registry/run_upcaster.sql
--- Runs a user's function, with nothing that it could do harm with: as ledger_sandbox, which has no
--- privilege on any table, and read-only, so that it cannot change or drop what ledger_sandbox owns,
--- such as this function. The subtransaction gives both back: at its end PostgreSQL restores whether
--- the transaction is read-only.
+-- Runs a user's function so that it can do nothing but compute: as ledger_sandbox, which has no
+-- privilege on any table; read-only, so that it cannot change or drop what ledger_sandbox owns, such
+-- as this function; and in a subtransaction that is always rolled back, which undoes what settings it
+-- made for its caller, and gives back whether the transaction is read-only. Variables stay.
 create or replace function ledger.run_upcaster(upcaster text, payload jsonb, subject text)
 returns jsonb
 language plpgsql
@@ -2402,11 +2402,11 @@ begin
     execute format('select %s($1)', v_function::regproc)
     into v_result
     using run_upcaster.payload;
-    if v_result is null then
-      raise null_value_not_allowed using message = 'it returned NULL';
-    end if;
-    return v_result;
+    raise null_value_not_allowed using message = 'it returned NULL';
   exception when others then
+    if v_result is not null then
+      return v_result;
+    end if;
     get stacked diagnostics v_state = returned_sqlstate, v_message = message_text;
   end;
   raise exception using

@@ -402,6 +402,23 @@ def test_function_can_do_nothing_but_compute(
     ).fetchone() == (0,)
 
 
+def test_function_leaves_no_settings_behind(chained: Connection) -> None:
+    """Else what its caller emits next would be somebody else's."""
+    settings = (
+        "set_config('ledger.context', 'on', false), set_config('ledger.actor_id', 'eve', false)"
+    )
+    chained.execute(
+        "create function app.helper() returns void language plpgsql as"
+        f" $f$ begin perform {settings}; end $f$"
+    )
+    define(chained, "lift_2", f"begin perform app.helper(); return ({LIFT[2]}); end")
+    assert read(chained, READERS["read_stream"], True) == LATEST
+    left = (
+        "select current_setting('ledger.context', true), current_setting('ledger.actor_id', true)"
+    )
+    assert set(chained.execute(left).fetchone() or ()) <= {None, ""}
+
+
 def test_run_upcaster_runs_nothing_else_for_a_reader(
     chained: Connection,  # noqa: ARG001
     connect: Callable[..., Connection],
