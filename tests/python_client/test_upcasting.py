@@ -112,3 +112,11 @@ def test_command_lifts_when_told(made: Ledger, dsn: str) -> None:
     assert run(*find, "--upcast") == LATEST
     assert run("show", first) == RAW[:1]
     assert run("show", first, "--upcast") == LATEST[:1]
+
+
+def test_command_shows_the_upcaster_of_a_version(made: Ledger, dsn: str) -> None:
+    del made
+    words = ["types", "show", "test.made", "--dsn", dsn]
+    lifted = CliRunner().invoke(main, [*words, "--version", "2"], catch_exceptions=False)
+    assert "upcaster        app.count_words(jsonb)" in lifted.stdout
+    assert "upcaster" not in CliRunner().invoke(main, words, catch_exceptions=False).stdout

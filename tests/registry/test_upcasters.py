@@ -261,6 +261,28 @@ def test_events_are_tried_of_the_tenants_that_the_registrar_may_read(
         registrar, "LG005", "select * from ledger.read_stream('thing', '1', tenant_id => 'globex')"
     )
 
+    picky = (
+        "select case when payload::text !~ 'globex' then '{\"title\": \"x\"}'::jsonb else '{}' end"
+    )
+    define(three, "picky", picky)
+    assert register(registrar, 1, "app.picky", replace=True)
+    three.execute("select ledger.drop_upcaster('test.made', 1)")
+    refused(three, "LG011", lambda pg: register(pg, 1, "app.picky"))
+
+
+def test_the_hundred_newest_events_are_tried(three: Connection, refused: Refused) -> None:
+    emit = "select ledger.emit_event('test.made', %s, schema_version => 1)"
+    three.execute(emit, ['{"name": "bad"}'])
+    picky = (
+        "select case payload ->> 'name' when 'bad' then '{}' else '{\"title\": \"x\"}'::jsonb end"
+    )
+    define(three, "picky", picky)
+    for _ in range(99):
+        three.execute(emit, ['{"name": "good"}'])
+    refused(three, "LG011", lambda pg: register(pg, 1, "app.picky"))
+    three.execute(emit, ['{"name": "good"}'])
+    assert register(three, 1, "app.picky")
+
 
 def test_registering_takes_the_role(
     chained: Connection,
