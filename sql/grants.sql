@@ -146,6 +146,7 @@ to ledger_reader, ledger_auditor;
 grant execute on function
   ledger.get_event, ledger.find_events, ledger.read_stream, ledger.trace, ledger.causation_order,
   ledger.require_page_size, ledger.upcast_event, ledger.upcast_entry, ledger.upcast_payload,
+  ledger.upcast_fingerprint, ledger.function_fingerprint, ledger.find_function,
   ledger.run_upcaster
 to ledger_reader, ledger_auditor;
 

@@ -190,6 +190,7 @@ set local client_min_messages = warning;
 \ir run/agent_run_status.sql
 \ir event/require_page_size.sql
 \ir registry/upcast_event.sql
+\ir registry/upcast_fingerprint.sql
 \ir event/get_event.sql
 \ir event/find_events.sql
 \ir event/read_stream.sql

@@ -1031,8 +1031,8 @@ comment on function ledger.add_event_schema(text, jsonb, int, text) is
   'schema.';
 
 -- from sql/registry/require_registrar.sql
--- Raises LG005 unless the caller may register, and LG009 for a type of the ledger's own.
-create or replace function ledger.require_registrar(event_type text)
+-- Who may register what the ledger does with events; the ledger's own types only its owner.
+create or replace function ledger.require_registrar(event_type text default null)
 returns void
 language plpgsql
 stable
@@ -1042,7 +1042,7 @@ begin
   if not (ledger.is_owner() or pg_has_role(ledger.caller(), 'ledger_registrar', 'usage')) then
     raise exception using
       errcode = 'LG005',
-      message = format('role %s may not register event types', ledger.caller()),
+      message = format('role %s may not register event types or functions', ledger.caller()),
       hint = format(
         'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
       );
@@ -1059,7 +1059,8 @@ end
 $$;
 
 comment on function ledger.require_registrar(text) is
-  'Raises LG005 unless the caller may register event types, LG009 for one of the ledger''s own.';
+  'Raises LG005 unless the caller may register event types and functions, LG009 for a type of the '
+  'ledger''s own.';
 
 -- from sql/registry/check_registration.sql
 -- Who may register, and whether the arguments make sense.
@@ -2293,13 +2294,14 @@ comment on function ledger.find_function(text, regtype[]) is
 
 -- from sql/registry/function_fingerprint.sql
 -- Says whether a function is still the one that was registered: its definition, without its owner
--- and privileges.
+-- and privileges. The settings are those that the text of a definition goes by.
 create or replace function ledger.function_fingerprint(function_oid oid)
 returns text
 language sql
 stable
 strict
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 return encode(
   sha256(convert_to(pg_get_functiondef(function_fingerprint.function_oid), 'UTF8')), 'hex'
 );
@@ -5818,6 +5820,40 @@ $$;
 comment on function ledger.upcast_event(ledger.events) is
   'The event with its payload lifted to the current version of its type; hash stays that of the '
   'payload as it was emitted.';
+
+-- from sql/registry/upcast_fingerprint.sql
+-- What upcast_event() depends on, as text: it changes when what upcasting yields may change. A state
+-- that was folded from lifted payloads holds as long as it stays the same.
+create or replace function ledger.upcast_fingerprint()
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+return (
+  select coalesce(
+    encode(
+      sha256(convert_to(
+        jsonb_agg(
+          jsonb_build_array(
+            u.event_type,
+            u.from_version,
+            ledger.function_fingerprint(
+              ledger.find_function(u.upcaster, array['jsonb'::regtype])
+            )
+          )
+          order by u.event_type, u.from_version
+        )::text,
+        'UTF8'
+      )),
+      'hex'
+    ),
+    ''
+  )
+  from ledger.upcasters as u
+);
+
+comment on function ledger.upcast_fingerprint() is
+  'Changes when what upcasting yields may change.';
 
 -- from sql/event/get_event.sql
 -- One event by its id. The id holds the time, so that one partition is looked into and not all of
@@ -15979,6 +16015,7 @@ to ledger_reader, ledger_auditor;
 grant execute on function
   ledger.get_event, ledger.find_events, ledger.read_stream, ledger.trace, ledger.causation_order,
   ledger.require_page_size, ledger.upcast_event, ledger.upcast_entry, ledger.upcast_payload,
+  ledger.upcast_fingerprint, ledger.function_fingerprint, ledger.find_function,
   ledger.run_upcaster
 to ledger_reader, ledger_auditor;
 

@@ -1,5 +1,5 @@
--- Raises LG005 unless the caller may register, and LG009 for a type of the ledger's own.
-create or replace function ledger.require_registrar(event_type text)
+-- Who may register what the ledger does with events; the ledger's own types only its owner.
+create or replace function ledger.require_registrar(event_type text default null)
 returns void
 language plpgsql
 stable
@@ -9,7 +9,7 @@ begin
   if not (ledger.is_owner() or pg_has_role(ledger.caller(), 'ledger_registrar', 'usage')) then
     raise exception using
       errcode = 'LG005',
-      message = format('role %s may not register event types', ledger.caller()),
+      message = format('role %s may not register event types or functions', ledger.caller()),
       hint = format(
         'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
       );
@@ -26,4 +26,5 @@ end
 $$;
 
 comment on function ledger.require_registrar(text) is
-  'Raises LG005 unless the caller may register event types, LG009 for one of the ledger''s own.';
+  'Raises LG005 unless the caller may register event types and functions, LG009 for a type of the '
+  'ledger''s own.';

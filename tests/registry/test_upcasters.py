@@ -388,6 +388,24 @@ def test_doctor_reports_a_function_that_changed_or_is_gone(chained: Connection) 
     assert chained.execute(findings).fetchall() == []
 
 
+def test_fingerprint_changes_with_what_upcasting_yields(
+    chained: Connection, connect: Callable[..., Connection], login_role: Callable[..., str]
+) -> None:
+    role = login_role("reader", {"default": ["read"]})
+    reader = connect(user=role)
+    fingerprint = "select ledger.upcast_fingerprint()"
+    seen = [reader.execute(fingerprint).fetchone()]
+    chained.execute(f"alter function app.lift_1(jsonb) owner to {role}")
+    assert reader.execute(fingerprint).fetchone() == seen[0]
+    define(chained, "lift_1", LIFT[1] + " -- otherwise")
+    seen.append(reader.execute(fingerprint).fetchone())
+    for version in (1, 2):
+        chained.execute("select ledger.drop_upcaster('test.made', %s)", [version])
+        seen.append(reader.execute(fingerprint).fetchone())
+    assert len(set(seen)) == 4
+    assert seen[-1] == ("",)
+
+
 # The sandbox: what a function tries once it is registered as a harmless one.
 
 ATTACKS = {
