@@ -13,6 +13,7 @@ declare
     'require_run', 'begin_stream', 'find_receipt', 'keep_receipt', 'correlation_of',
     'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
     'register_event_type', 'refuse_payload',
+    'register_upcaster', 'drop_upcaster', 'upcaster_samples',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
@@ -26,7 +27,7 @@ declare
     'register_reducer', 'drop_reducer', 'create_snapshot', 'keep_snapshot', 'snapshot_log',
     'snapshot_again', 'record_failure', 'make_snapshots'
   ];
-  c_sandbox constant text[] := array['fold_events', 'refuse_fold'];
+  c_sandbox constant text[] := array['fold_events', 'refuse_fold', 'run_upcaster'];
   v_object record;
 begin
   for v_object in
@@ -95,6 +96,7 @@ to ledger_append;
 grant select, insert on
   ledger.log_heads, ledger.log_edges, ledger.log_entries, ledger.log_tiles, ledger.log_blocks
 to ledger_append;
+grant select, insert, update, delete on ledger.upcasters to ledger_append;
 grant select, insert on ledger.legal_holds, ledger.erasures to ledger_append;
 grant select, insert on ledger.cold_files, ledger.cold_drops, ledger.cold_ranges to ledger_append;
 grant select, insert, update, delete on
@@ -133,7 +135,7 @@ grant execute on function
 to
   ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
   ledger_auditor, ledger_registrar;
-grant select on ledger.event_types, ledger.event_schemas to
+grant select on ledger.event_types, ledger.event_schemas, ledger.upcasters to
   ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
   ledger_auditor, ledger_registrar;
 
@@ -150,7 +152,9 @@ grant select on
 to ledger_reader, ledger_auditor;
 grant execute on function
   ledger.get_event, ledger.find_events, ledger.read_stream, ledger.trace, ledger.causation_order,
-  ledger.require_page_size
+  ledger.require_page_size, ledger.upcast_event, ledger.upcast_entry, ledger.upcast_payload,
+  ledger.upcast_fingerprint, ledger.function_fingerprint, ledger.find_function,
+  ledger.run_upcaster
 to ledger_reader, ledger_auditor;
 
 -- The log: its readers, and who may seal.
@@ -248,7 +252,9 @@ to ledger_operator;
 grant execute on function ledger.register_reducer, ledger.drop_reducer to ledger_registrar;
 
 -- Registrars and operators.
-grant execute on function ledger.register_event_type to ledger_registrar;
+grant execute on function
+  ledger.register_event_type, ledger.register_upcaster, ledger.drop_upcaster
+to ledger_registrar;
 grant execute on function ledger.doctor to ledger_operator, ledger_auditor;
 grant execute on function ledger.ensure_partition to ledger_append;
 

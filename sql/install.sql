@@ -44,6 +44,7 @@ set local client_min_messages = warning;
 -- after a no.
 \ir registry/event_types.sql
 \ir registry/event_schemas.sql
+\ir registry/upcasters.sql
 \ir registry/schema_keywords.sql
 \ir registry/pointer_step.sql
 \ir registry/refuse_schema.sql
@@ -55,6 +56,7 @@ set local client_min_messages = warning;
 \ir registry/check_schema.sql
 \ir registry/expand_references.sql
 \ir registry/add_event_schema.sql
+\ir registry/require_registrar.sql
 \ir registry/check_registration.sql
 \ir registry/compile_array_keyword.sql
 \ir registry/compile_combination.sql
@@ -81,6 +83,19 @@ set local client_min_messages = warning;
 \ir registry/refuse_version.sql
 \ir registry/register_event_type.sql
 \ir registry/schemas_below.sql
+
+-- Upcasters: functions of the user's that lift a payload from one version to the next. They run as
+-- ledger_sandbox, which may do nothing.
+\ir registry/find_function.sql
+\ir registry/function_fingerprint.sql
+\ir registry/check_pure_function.sql
+\ir registry/run_upcaster.sql
+\ir registry/upcast_payload.sql
+\ir registry/stored_mismatches.sql
+\ir registry/upcaster_samples.sql
+\ir registry/try_upcaster.sql
+\ir registry/register_upcaster.sql
+\ir registry/drop_upcaster.sql
 
 -- privacy: what is masked before it is stored, and what is kept apart from the event.
 \ir privacy/find_paths.sql
@@ -174,6 +189,8 @@ set local client_min_messages = warning;
 \ir run/finish_run.sql
 \ir run/agent_run_status.sql
 \ir event/require_page_size.sql
+\ir registry/upcast_event.sql
+\ir registry/upcast_fingerprint.sql
 \ir event/get_event.sql
 \ir event/find_events.sql
 \ir event/read_stream.sql
@@ -213,6 +230,7 @@ set local client_min_messages = warning;
 \ir log/seal_all.sql
 \ir log/rebase_log.sql
 \ir log/log.sql
+\ir registry/upcast_entry.sql
 \ir log/wait_for_position.sql
 \ir log/read_log.sql
 \ir log/position_of.sql
@@ -342,11 +360,8 @@ set local client_min_messages = warning;
 \ir state/snapshot_cursors.sql
 \ir state/snapshot_failures.sql
 \ir state/aggregate_state.sql
-\ir registry/upcast_event.sql
-\ir registry/upcast_fingerprint.sql
 \ir state/merge_patch.sql
 \ir state/merge_event.sql
-\ir registry/find_function.sql
 \ir state/impure_part.sql
 \ir state/reducer_problem.sql
 \ir state/refuse_reducer.sql
@@ -355,7 +370,6 @@ set local client_min_messages = warning;
 \ir state/find_reducer.sql
 \ir state/refuse_fold.sql
 \ir state/fold_events.sql
-\ir state/require_registrar.sql
 \ir state/try_reducer.sql
 \ir state/register_reducer.sql
 \ir state/drop_reducer.sql
@@ -494,6 +508,7 @@ set local client_min_messages = warning;
 \ir monitor/check_erasures.sql
 \ir monitor/check_roles.sql
 \ir monitor/check_snapshots.sql
+\ir monitor/check_upcasters.sql
 \ir monitor/doctor.sql
 
 -- Who owns what and who may do what, in one page.

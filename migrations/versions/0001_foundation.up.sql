@@ -511,6 +511,28 @@ comment on table ledger.event_schemas is
   'JSON Schema (2020-12) of every version of every event type. A version never changes once '
   'registered.';
 
+-- from sql/registry/upcasters.sql
+-- The function that lifts a payload of one version to the next. Named by its signature and not by
+-- its oid, so that a dump carries it over. That the versions exist, register_upcaster() checks; they
+-- stay.
+create table ledger.upcasters (
+  event_type varchar(100) collate "C" not null,
+  from_version int not null,
+  upcaster text not null,
+  fingerprint text not null,
+  registered_at timestamptz not null default clock_timestamp(),
+  registered_by name not null,
+  primary key (event_type, from_version)
+);
+
+comment on table ledger.upcasters is
+  'For versions of event types, the function that lifts a payload to the next version; '
+  'ledger.register_upcaster() writes it.';
+comment on column ledger.upcasters.upcaster is
+  'The function: (payload jsonb) returns jsonb, with its schema.';
+comment on column ledger.upcasters.fingerprint is
+  'SHA-256 of its definition when it was registered: doctor() says when it is another one now.';
+
 -- from sql/registry/schema_keywords.sql
 -- The JSON Schema keywords that are supported, in the order in which they are checked: cheap ones
 -- first. value_kind: what the keyword's value must be. applies_to: the only JSON type the keyword
@@ -1008,6 +1030,38 @@ comment on function ledger.add_event_schema(text, jsonb, int, text) is
   'Part of register_event_type(): adds the next version, or returns the one that has the very '
   'schema.';
 
+-- from sql/registry/require_registrar.sql
+-- Who may register what the ledger does with events; the ledger's own types only its owner.
+create or replace function ledger.require_registrar(event_type text default null)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not (ledger.is_owner() or pg_has_role(ledger.caller(), 'ledger_registrar', 'usage')) then
+    raise exception using
+      errcode = 'LG005',
+      message = format('role %s may not register event types or functions', ledger.caller()),
+      hint = format(
+        'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
+      );
+  elsif require_registrar.event_type like 'ledger.%' and not ledger.is_owner() then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'event type %s: what begins with ledger. is the ledger''s own',
+        require_registrar.event_type
+      ),
+      hint = 'See docs/event-types.md.';
+  end if;
+end
+$$;
+
+comment on function ledger.require_registrar(text) is
+  'Raises LG005 unless the caller may register event types and functions, LG009 for a type of the '
+  'ledger''s own.';
+
 -- from sql/registry/check_registration.sql
 -- Who may register, and whether the arguments make sense.
 create or replace function ledger.check_registration(
@@ -1025,17 +1079,8 @@ as $$
 declare
   v_problem text;
 begin
-  if not (ledger.is_owner() or pg_has_role(ledger.caller(), 'ledger_registrar', 'usage')) then
-    raise exception using
-      errcode = 'LG005',
-      message = format('role %s may not register event types', ledger.caller()),
-      hint = format(
-        'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
-      );
-  end if;
+  perform ledger.require_registrar(event_type);
   v_problem := case
-    when event_type like 'ledger.%' and not ledger.is_owner()
-      then format('event type %s: what begins with ledger. is the ledger''s own', event_type)
     when event_type is null
       or event_type !~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'
       or length(event_type) > 100
@@ -2205,6 +2250,439 @@ $$;
 
 comment on function ledger.schemas_below(text, jsonb, jsonb) is
   'Part of explain_payload(): the parts of a value and the schemas that a keyword applies to them.';
+
+-- from sql/registry/find_function.sql
+-- A user's function by its name (what follows the name is not looked at) and the arguments it must
+-- take; NULL when there is none. Looked up in the catalog: the roles of the ledger need no USAGE of
+-- the user's schemas.
+create or replace function ledger.find_function(function_name text, argument_types regtype[])
+returns oid
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_parts text[];
+begin
+  begin
+    v_parts := parse_ident(find_function.function_name, false);
+  exception when invalid_parameter_value then
+    v_parts := null;
+  end;
+  if cardinality(v_parts) = 2 is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        '%s is no function with its schema',
+        coalesce(quote_literal(left(find_function.function_name, 150)), 'NULL')
+      ),
+      hint = 'Name it as in ''app.lift_deal'', or ''app.lift_deal(jsonb)''.';
+  end if;
+  return (
+    select p.oid
+    from pg_proc as p
+    join pg_namespace as n on n.oid = p.pronamespace
+    where n.nspname = v_parts[1]
+      and p.proname = v_parts[2]
+      and p.proargtypes = array_to_string(find_function.argument_types::oid[], ' ')::oidvector
+  );
+end
+$$;
+
+comment on function ledger.find_function(text, regtype[]) is
+  'The function of that name, with its schema, and these arguments; NULL when there is none.';
+
+-- from sql/registry/function_fingerprint.sql
+-- Says whether a function is still the one that was registered: its definition, without its owner
+-- and privileges. The settings are those that the text of a definition goes by.
+create or replace function ledger.function_fingerprint(function_oid oid)
+returns text
+language sql
+stable
+strict
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+return encode(
+  sha256(convert_to(pg_get_functiondef(function_fingerprint.function_oid), 'UTF8')), 'hex'
+);
+
+comment on function ledger.function_fingerprint(oid) is
+  'SHA-256 (hex) of a function''s definition; NULL for NULL.';
+
+-- from sql/registry/check_pure_function.sql
+-- Whether a user's function may be registered to be run by the ledger: it can only compute, as it is
+-- IMMUTABLE and runs as ledger_sandbox. Returns how to call it, for to_regprocedure().
+create or replace function ledger.check_pure_function(
+  function_name text,
+  argument_types regtype[],
+  result_type regtype
+)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_oid oid := ledger.find_function(function_name, argument_types);
+  v_arguments text := array_to_string(argument_types, ', ');
+  v_function pg_proc;
+  v_schema name;
+  v_signature text;
+  v_problem text;
+begin
+  select p.* into v_function from pg_proc as p where p.oid = v_oid;
+  v_schema := (select n.nspname from pg_namespace as n where n.oid = v_function.pronamespace);
+  v_signature := format(
+    '%s.%s(%s)', quote_ident(v_schema), quote_ident(v_function.proname), v_arguments
+  );
+  v_problem := case
+    when v_oid is null
+      then format(
+        'there is no function %s(%s)', split_part(function_name, '(', 1), v_arguments
+      )
+    when v_function.prokind <> 'f' or v_function.proretset
+      then format('%s is no plain function', v_signature)
+    when v_function.prorettype <> result_type
+      then format(
+        '%s returns %s and not %s', v_signature, v_function.prorettype::regtype, result_type
+      )
+    when v_function.provolatile <> 'i'
+      then format('%s is not declared IMMUTABLE', v_signature)
+    when v_function.prosecdef
+      then format('%s is SECURITY DEFINER: it would run with its owner''s privileges', v_signature)
+    when not has_schema_privilege('ledger_sandbox', v_function.pronamespace, 'usage')
+      or not has_function_privilege('ledger_sandbox', v_oid, 'execute')
+      then format('ledger_sandbox, which runs it, may not execute %s', v_signature)
+  end;
+  if v_problem is not null then
+    raise exception using
+      errcode = 'LG009',
+      message = v_problem,
+      hint = case
+        when v_problem like 'ledger_sandbox%'
+          then format(
+            'grant usage on schema %I to ledger_sandbox; '
+            'grant execute on function %s to ledger_sandbox;', v_schema, v_signature
+          )
+        else format(
+          'What is needed: create function …(%s) returns %s immutable …', v_arguments, result_type
+        )
+      end;
+  end if;
+  return v_signature;
+end
+$$;
+
+comment on function ledger.check_pure_function(text, regtype[], regtype) is
+  'The signature of a user''s function that takes and returns these types and can do nothing but '
+  'compute; LG009 when it is not so.';
+
+-- from sql/registry/run_upcaster.sql
+-- Runs a user's function so that it can do nothing but compute: as ledger_sandbox, which has no
+-- privilege on any table; read-only, so that it cannot change or drop what ledger_sandbox owns, such
+-- as this function; and in a subtransaction that is always rolled back, which undoes what settings it
+-- made for its caller, and gives back whether the transaction is read-only. Variables stay.
+create or replace function ledger.run_upcaster(upcaster text, payload jsonb, subject text)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_function regprocedure;
+  v_result jsonb;
+  v_state text;
+  v_message text;
+begin
+  begin
+    perform set_config('transaction_read_only', 'on', true);
+    v_function := to_regprocedure(run_upcaster.upcaster);
+    if v_function is null then
+      raise undefined_function using message = 'it does not exist any more';
+    end if;
+    execute format('select %s($1)', v_function::regproc)
+    into v_result
+    using run_upcaster.payload;
+    raise null_value_not_allowed using message = 'it returned NULL';
+  exception when others then
+    if v_result is not null then
+      return v_result;
+    end if;
+    get stacked diagnostics v_state = returned_sqlstate, v_message = message_text;
+  end;
+  raise exception using
+    errcode = 'LG017',
+    message = format('upcaster %s failed on %s', run_upcaster.upcaster, run_upcaster.subject),
+    detail = format('%s: %s', v_state, v_message),
+    hint = 'Mend the function, or read the event as it is: upcast => false.';
+end
+$$;
+
+comment on function ledger.run_upcaster(text, jsonb, text) is
+  'Part of upcast_payload(): what an upcaster makes of a payload; LG017 when it fails or makes NULL.';
+
+-- from sql/registry/upcast_payload.sql
+-- Lifts a payload from version to version, as far as upcasters lead: to the current version, or to
+-- the last before a link that is missing. There is none without a next version.
+create or replace function ledger.upcast_payload(
+  event_type text,
+  inout schema_version int,
+  inout payload jsonb,
+  event_id uuid default null
+)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+  v_upcaster text;
+begin
+  loop
+    select u.upcaster into v_upcaster
+    from ledger.upcasters as u
+    where u.event_type = upcast_payload.event_type
+      and u.from_version = upcast_payload.schema_version;
+    exit when not found;
+    payload := ledger.run_upcaster(
+      v_upcaster,
+      payload,
+      format('%s version %s%s', event_type, schema_version, ', event ' || event_id)
+    );
+    schema_version := schema_version + 1;
+  end loop;
+end
+$$;
+
+comment on function ledger.upcast_payload(text, int, jsonb, uuid) is
+  'A payload, and its version, lifted to the current version of its event type by the upcasters '
+  'that are registered; LG017 when one fails. event_id is named then.';
+
+-- from sql/registry/stored_mismatches.sql
+-- What in a payload, as it is stored, does not match a version of its type. Stored, its private
+-- fields are elsewhere and its secret ones masked: whatever is said about those does not count.
+create or replace function ledger.stored_mismatches(
+  event_type text,
+  schema_version int,
+  payload jsonb
+)
+returns table (pointer text, reason text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select e.pointer, e.reason
+  from ledger.event_schemas as s
+  cross join lateral ledger.explain_payload(
+    stored_mismatches.payload, s.schema || jsonb '{"type": "object"}'
+  ) as e
+  where s.event_type = stored_mismatches.event_type
+    and s.schema_version = stored_mismatches.schema_version
+    and not exists (
+      select
+      from unnest(s.private_paths || s.secret_paths) as p (pointer)
+      where not exists (
+        select
+        from unnest(string_to_array(p.pointer, '/')) with ordinality as u (step, n)
+        where u.step <> '*'
+          and u.step is distinct from (string_to_array(e.pointer, '/'))[u.n]
+      )
+    )
+$$;
+
+comment on function ledger.stored_mismatches(text, int, jsonb) is
+  'Part of register_upcaster(): JSON pointer and reason of what in a payload does not match a '
+  'version; private and secret fields do not count.';
+
+-- from sql/registry/upcaster_samples.sql
+-- What an upcaster is tried on: the examples in the version's schema, split and masked as emitting
+-- does it, and its newest events, up to 100, of the tenants that the caller may read. The others
+-- stay out of reach: a function can show what it is given.
+create or replace function ledger.upcaster_samples(event_type text, schema_version int)
+returns table (subject text, payload jsonb)
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+  select format('example %s', x.n), p.public
+  from ledger.event_schemas as s
+  cross join lateral jsonb_array_elements(s.schema -> 'examples') with ordinality as x (example, n)
+  cross join lateral ledger.split_private(
+    ledger.mask(x.example, s.secret_paths), s.private_paths
+  ) as p
+  where s.event_type = upcaster_samples.event_type
+    and s.schema_version = upcaster_samples.schema_version
+    and x.example @@ s.predicate
+  union all
+  (
+    select format('event %s', e.id), e.payload
+    from ledger.tenants as t
+    cross join lateral (
+      select e.id, e.created_at, e.payload
+      from ledger.events as e
+      where e.tenant_id = t.tenant_id
+        and e.event_type = upcaster_samples.event_type
+        and e.schema_version = upcaster_samples.schema_version
+      order by e.created_at desc
+      limit 100
+    ) as e
+    where t.tenant_id = any((select ledger.permitted_tenants('read'))::text[])
+      or (select ledger.permitted_tenants('read')) = '{*}'
+    order by e.created_at desc
+    limit 100
+  )
+$$;
+
+comment on function ledger.upcaster_samples(text, int) is
+  'Part of register_upcaster(): payloads of a version, from its examples and its newest events that '
+  'the caller may read.';
+
+-- from sql/registry/try_upcaster.sql
+-- Raises LG011 when an upcaster makes something that the next version would refuse.
+create or replace function ledger.try_upcaster(event_type text, from_version int, upcaster text)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_sample record;
+  v_reasons text;
+begin
+  for v_sample in select * from ledger.upcaster_samples(event_type, from_version) loop
+    select string_agg(
+      format('%s: %s', coalesce(nullif(m.pointer, ''), 'payload'), m.reason),
+      '; ' order by m.pointer, m.reason
+    )
+    into v_reasons
+    from ledger.stored_mismatches(
+      event_type,
+      from_version + 1,
+      ledger.run_upcaster(
+        upcaster,
+        v_sample.payload,
+        format('%s version %s, %s', event_type, from_version, v_sample.subject)
+      )
+    ) as m;
+    if v_reasons is not null then
+      raise exception using
+        errcode = 'LG011',
+        message = format(
+          'what %s makes of %s version %s does not match version %s',
+          upcaster, event_type, from_version, from_version + 1
+        ),
+        detail = format('%s: %s', v_sample.subject, v_reasons),
+        hint = format(
+          'See the schema: select ledger.event_schema(%L, %s);', event_type, from_version + 1
+        );
+    end if;
+  end loop;
+end
+$$;
+
+comment on function ledger.try_upcaster(text, int, text) is
+  'Part of register_upcaster(): LG011 when the upcaster makes of an example, or of an event, what '
+  'the next version would refuse.';
+
+-- from sql/registry/register_upcaster.sql
+-- Registers the function that lifts payloads of a version to the next. Locks the type's row, so that
+-- two registrations queue up; emitting and reading go on.
+create or replace function ledger.register_upcaster(
+  event_type text,
+  from_version int,
+  upcaster text,
+  replace boolean default false
+)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_signature text;
+  v_fingerprint text;
+  v_present ledger.upcasters;
+begin
+  perform ledger.require_registrar(event_type);
+  if register_upcaster.from_version is null then
+    raise exception using errcode = 'LG009', message = 'from_version is missing';
+  end if;
+  perform ledger.find_event_type(register_upcaster.event_type, v.version, null)
+  from (
+    values (register_upcaster.from_version), (register_upcaster.from_version + 1)
+  ) as v (version);
+  v_signature := ledger.check_pure_function(
+    register_upcaster.upcaster, array['jsonb'::regtype], 'jsonb'
+  );
+  v_fingerprint := ledger.function_fingerprint(
+    ledger.find_function(v_signature, array['jsonb'::regtype])
+  );
+
+  perform
+  from ledger.event_types as t
+  where t.event_type = register_upcaster.event_type
+  for update;
+  select u.* into v_present
+  from ledger.upcasters as u
+  where u.event_type = register_upcaster.event_type
+    and u.from_version = register_upcaster.from_version;
+  if v_present.upcaster = v_signature and v_present.fingerprint = v_fingerprint then
+    return false;
+  elsif v_present.upcaster <> v_signature and register_upcaster.replace is not true then
+    raise exception using
+      errcode = 'LG011',
+      message = format(
+        '%s version %s has the upcaster %s', event_type, from_version, v_present.upcaster
+      ),
+      hint = 'To replace it: replace => true.';
+  end if;
+
+  perform ledger.try_upcaster(event_type, from_version, v_signature);
+  insert into ledger.upcasters (event_type, from_version, upcaster, fingerprint, registered_by)
+  values (
+    register_upcaster.event_type,
+    register_upcaster.from_version,
+    v_signature,
+    v_fingerprint,
+    ledger.caller()
+  )
+  on conflict on constraint upcasters_pkey do update
+  set
+    upcaster = excluded.upcaster,
+    fingerprint = excluded.fingerprint,
+    registered_at = clock_timestamp(),
+    registered_by = excluded.registered_by;
+  return true;
+end
+$$;
+
+comment on function ledger.register_upcaster(text, int, text, boolean) is
+  'Registers the function (payload jsonb) returns jsonb, IMMUTABLE, named with its schema, that '
+  'lifts payloads of a version to the next, after trying it on examples and events (LG011); false '
+  'when it is registered already. replace => true puts it in the place of another one.';
+
+-- from sql/registry/drop_upcaster.sql
+create or replace function ledger.drop_upcaster(event_type text, from_version int)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform ledger.require_registrar(event_type);
+  delete from ledger.upcasters as u
+  where u.event_type = drop_upcaster.event_type and u.from_version = drop_upcaster.from_version;
+  return found;
+end
+$$;
+
+comment on function ledger.drop_upcaster(text, int) is
+  'Forgets the upcaster of a version: events of it, and of those before it, are lifted no further; '
+  'false when there is none.';
 
 -- from sql/privacy/find_paths.sql
 -- The paths in a document that a JSON pointer leads to: one, none, or many when "*" stands for
@@ -5313,10 +5791,78 @@ $$;
 
 comment on function ledger.require_page_size(int) is 'Raises LG009 unless 1 to 10000.';
 
+-- from sql/registry/upcast_event.sql
+-- An event as if it had been emitted under the current version of its type: payload and
+-- schema_version change, and nothing else. So hash does not cover that payload; it stays the hash of
+-- what was emitted. An event that is current costs one look at the index.
+create or replace function ledger.upcast_event(event ledger.events)
+returns ledger.events
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    select
+    from ledger.upcasters as u
+    where u.event_type = event.event_type and u.from_version = event.schema_version
+  ) then
+    select u.schema_version, u.payload
+    into event.schema_version, event.payload
+    from ledger.upcast_payload(
+      event.event_type, event.schema_version, event.payload, event.id
+    ) as u;
+  end if;
+  return event;
+end
+$$;
+
+comment on function ledger.upcast_event(ledger.events) is
+  'The event with its payload lifted to the current version of its type; hash stays that of the '
+  'payload as it was emitted.';
+
+-- from sql/registry/upcast_fingerprint.sql
+-- What upcast_event() depends on, as text: it changes when what upcasting yields may change. A state
+-- that was folded from lifted payloads holds as long as it stays the same.
+create or replace function ledger.upcast_fingerprint()
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+return (
+  select coalesce(
+    encode(
+      sha256(convert_to(
+        jsonb_agg(
+          jsonb_build_array(
+            u.event_type,
+            u.from_version,
+            ledger.function_fingerprint(
+              ledger.find_function(u.upcaster, array['jsonb'::regtype])
+            )
+          )
+          order by u.event_type, u.from_version
+        )::text,
+        'UTF8'
+      )),
+      'hex'
+    ),
+    ''
+  )
+  from ledger.upcasters as u
+);
+
+comment on function ledger.upcast_fingerprint() is
+  'Changes when what upcasting yields may change.';
+
 -- from sql/event/get_event.sql
 -- One event by its id. The id holds the time, so that one partition is looked into and not all of
--- them.
-create or replace function ledger.get_event(id uuid, tenant_id text default null)
+-- them. With upcast the payload is no more the one that hash covers.
+create or replace function ledger.get_event(
+  id uuid,
+  upcast boolean default false,
+  tenant_id text default null
+)
 returns setof ledger.events
 language plpgsql
 stable
@@ -5328,6 +5874,13 @@ declare
   v_created_at timestamptz := ledger.event_time(get_event.id);
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
+  if get_event.upcast then
+    return query
+    select u.*
+    from ledger.get_event(get_event.id, tenant_id => v_tenant_id) as e
+    cross join lateral ledger.upcast_event(e) as u;
+    return;
+  end if;
   return query
   select e.*
   from ledger.events as e
@@ -5335,8 +5888,9 @@ begin
 end
 $$;
 
-comment on function ledger.get_event(uuid, text) is
-  'The event with that id, no row when there is none.';
+comment on function ledger.get_event(uuid, boolean, text) is
+  'The event with that id, no row when there is none; upcast lifts its payload to the current '
+  'version of its type.';
 
 -- from sql/event/find_events.sql
 -- Events by any combination of filters, in time order, page by page. Each call plans a statement
@@ -5345,6 +5899,7 @@ comment on function ledger.get_event(uuid, text) is
 -- its index then yields the order.
 -- Events lie in time order on disk, so some index always serves: without sequential scans the
 -- planner also trusts the Bloom filters of trace_id, whose cost it overrates (59 ms against 6).
+-- With upcast the payloads are no more those that hash covers.
 create or replace function ledger.find_events(
   tenant_id text default null,
   aggregate_type text default null,
@@ -5362,7 +5917,8 @@ create or replace function ledger.find_events(
   to_time timestamptz default null,
   after_id uuid default null,
   page_size int default 100,
-  newest_first boolean default true
+  newest_first boolean default true,
+  upcast boolean default false
 )
 returns setof ledger.events
 language plpgsql
@@ -5398,7 +5954,8 @@ begin
 
   return query execute concat_ws(
     ' ',
-    'select e.* from ledger.events as e where e.tenant_id = $1',
+    case when find_events.upcast then 'select u.* from (select e from' else 'select e.* from' end,
+    'ledger.events as e where e.tenant_id = $1',
     case when find_events.aggregate_type is not null then 'and e.aggregate_type = $2' end,
     case when find_events.aggregate_id is not null then 'and e.aggregate_id = $3' end,
     case
@@ -5440,7 +5997,8 @@ begin
       when v_is_newest_first then 'e.created_at desc, e.id desc'
       else 'e.created_at, e.id'
     end,
-    'limit $18'
+    'limit $18',
+    case when find_events.upcast then ') as p cross join lateral ledger.upcast_event(p.e) as u' end
   )
   using
     v_tenant_id, find_events.aggregate_type, find_events.aggregate_id, find_events.event_types,
@@ -5454,15 +6012,18 @@ $$;
 comment on function ledger.find_events is
   'Events by any combination of filters (NULL = any), newest first, page_size (1 to 10000) at a '
   'time; next page: after_id => id of the last. action_prefix is how the event type begins; '
-  'from_time is included, to_time is not.';
+  'from_time is included, to_time is not; upcast lifts payloads to the current version of their '
+  'types.';
 
 -- from sql/event/read_stream.sql
--- A stream in order, hot or archived. The next page begins at the last sequence + 1.
+-- A stream in order, hot or archived. The next page begins at the last sequence + 1. With upcast
+-- the payloads are no more those that hash covers.
 create or replace function ledger.read_stream(
   aggregate_type text,
   aggregate_id text,
   from_sequence bigint default 1,
   page_size int default 1000,
+  upcast boolean default false,
   tenant_id text default null
 )
 returns setof ledger.events
@@ -5475,6 +6036,19 @@ declare
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
   perform ledger.require_page_size(read_stream.page_size);
+  if read_stream.upcast then
+    return query
+    select u.*
+    from ledger.read_stream(
+      read_stream.aggregate_type,
+      read_stream.aggregate_id,
+      read_stream.from_sequence,
+      read_stream.page_size,
+      tenant_id => v_tenant_id
+    ) as e
+    cross join lateral ledger.upcast_event(e) as u;
+    return;
+  end if;
   return query
   select e.*
   from ledger.events as e
@@ -5487,8 +6061,9 @@ begin
 end
 $$;
 
-comment on function ledger.read_stream(text, text, bigint, int, text) is
-  'Events of one aggregate in order of sequence; next page: from_sequence => last sequence + 1.';
+comment on function ledger.read_stream(text, text, bigint, int, boolean, text) is
+  'Events of one aggregate in order of sequence; next page: from_sequence => last sequence + 1. '
+  'upcast lifts payloads to the current version of their types.';
 
 -- from sql/event/causation_order.sql
 -- The order of trace(): each event below the one that caused it, depth first, siblings in time
@@ -6575,6 +7150,33 @@ comment on view ledger.log is
   'Sealed events with their positions. Follow it with ledger.read_log().';
 comment on column ledger.log.position is 'Position in the tenant''s log, gapless from 0.';
 
+-- from sql/registry/upcast_entry.sql
+-- upcast_event() for a row of the log.
+create or replace function ledger.upcast_entry(entry ledger.log)
+returns ledger.log
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    select
+    from ledger.upcasters as u
+    where u.event_type = entry.event_type and u.from_version = entry.schema_version
+  ) then
+    select u.schema_version, u.payload
+    into entry.schema_version, entry.payload
+    from ledger.upcast_payload(
+      entry.event_type, entry.schema_version, entry.payload, entry.id
+    ) as u;
+  end if;
+  return entry;
+end
+$$;
+
+comment on function ledger.upcast_entry(ledger.log) is
+  'Part of read_log(): a row of the log with its payload lifted to the current version of its type.';
+
 -- from sql/log/wait_for_position.sql
 -- Waits until a position is sealed or the time is over, looking every 20 ms at most. Needs a new
 -- snapshot per look, which READ COMMITTED gives.
@@ -6612,12 +7214,13 @@ comment on function ledger.wait_for_position(text, bigint, interval) is
 -- The next page of a tenant's log: what everything downstream reads, with one bigint as cursor. The
 -- page of positions comes first and the events after it by key, so that a page costs the same
 -- anywhere in a log of any size; with types, and past events in cold files, pages are read until one
--- is full or the log is at its end.
+-- is full or the log is at its end. With upcast the payloads are no more those that hash covers.
 create or replace function ledger.read_log(
   after_position bigint default -1,
   page_size int default 1000,
   event_types text[] default null,
   wait interval default null,
+  upcast boolean default false,
   tenant_id text default null
 )
 returns setof ledger.log
@@ -6637,6 +7240,15 @@ declare
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
   perform ledger.require_page_size(read_log.page_size);
+  if read_log.upcast then
+    return query
+    select u.*
+    from ledger.read_log(
+      v_after, read_log.page_size, read_log.event_types, read_log.wait, tenant_id => v_tenant_id
+    ) as l
+    cross join lateral ledger.upcast_entry(l) as u;
+    return;
+  end if;
   perform ledger.wait_for_position(v_tenant_id, v_after + 1, read_log.wait);
   loop
     select
@@ -6676,10 +7288,10 @@ begin
 end
 $$;
 
-comment on function ledger.read_log(bigint, int, text[], interval, text) is
+comment on function ledger.read_log(bigint, int, text[], interval, boolean, text) is
   'Sealed events after a position, in order, page_size (1 to 10000) at a time; next page: '
   'after_position => position of the last. event_types filters; wait (at most a minute) waits for '
-  'the next position to be sealed.';
+  'the next position to be sealed; upcast lifts payloads to the current version of their types.';
 
 -- from sql/log/position_of.sql
 create or replace function ledger.position_of(event_id uuid, tenant_id text default null)
@@ -10938,28 +11550,6 @@ comment on column ledger.aggregate_state.snapshot_id is
   'The snapshot it was read from, NULL when it was replayed from the beginning.';
 comment on column ledger.aggregate_state.replayed is 'Number of events replayed since.';
 
--- from sql/registry/upcast_event.sql
--- An event with its payload lifted to the current version of its type.
-create or replace function ledger.upcast_event(event ledger.events)
-returns ledger.events
-language sql
-immutable
-return upcast_event.event;
-
-comment on function ledger.upcast_event(ledger.events) is
-  'An event with its payload lifted to the current version of its type.';
-
--- from sql/registry/upcast_fingerprint.sql
--- What upcast_event() depends on, as text: it changes when what upcasting yields may change.
-create or replace function ledger.upcast_fingerprint()
-returns text
-language sql
-stable
-return '';
-
-comment on function ledger.upcast_fingerprint() is
-  'Changes when what upcasting yields may change.';
-
 -- from sql/state/merge_patch.sql
 -- JSON Merge Patch, RFC 7396: null removes, objects merge, everything else replaces. A flat patch,
 -- which is the common one, is a single || in C.
@@ -11013,47 +11603,6 @@ return ledger.merge_patch(merge_event.state, (merge_event.event).payload);
 
 comment on function ledger.merge_event(jsonb, ledger.events) is
   'The default reducer: merges the payload into the state as ledger.merge_patch() does.';
-
--- from sql/registry/find_function.sql
--- A user's function by its name (what follows the name is not looked at) and the arguments it must
--- take; NULL when there is none. Looked up in the catalog: the roles of the ledger need no USAGE of
--- the user's schemas.
-create or replace function ledger.find_function(function_name text, argument_types regtype[])
-returns oid
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_parts text[];
-begin
-  begin
-    v_parts := parse_ident(find_function.function_name, false);
-  exception when invalid_parameter_value then
-    v_parts := null;
-  end;
-  if cardinality(v_parts) = 2 is not true then
-    raise exception using
-      errcode = 'LG009',
-      message = format(
-        '%s is no function with its schema',
-        coalesce(quote_literal(left(find_function.function_name, 150)), 'NULL')
-      ),
-      hint = 'Name it as in ''app.lift_deal'', or ''app.lift_deal(jsonb)''.';
-  end if;
-  return (
-    select p.oid
-    from pg_proc as p
-    join pg_namespace as n on n.oid = p.pronamespace
-    where n.nspname = v_parts[1]
-      and p.proname = v_parts[2]
-      and p.proargtypes = array_to_string(find_function.argument_types::oid[], ' ')::oidvector
-  );
-end
-$$;
-
-comment on function ledger.find_function(text, regtype[]) is
-  'The function of that name, with its schema, and these arguments; NULL when there is none.';
 
 -- from sql/state/impure_part.sql
 -- What a function written begin atomic or return uses that makes its result depend on more than its
@@ -11332,28 +11881,6 @@ $$;
 comment on function ledger.fold_events(text, jsonb, ledger.events[], boolean) is
   'Part of state_of() and replay(): the state after the last of the events, or after each; LG015 '
   'when the reducer fails.';
-
--- from sql/state/require_registrar.sql
-create or replace function ledger.require_registrar()
-returns void
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if not (ledger.is_owner() or pg_has_role(ledger.caller(), 'ledger_registrar', 'usage')) then
-    raise exception using
-      errcode = 'LG005',
-      message = format('role %s may not register reducers', ledger.caller()),
-      hint = format(
-        'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
-      );
-  end if;
-end
-$$;
-
-comment on function ledger.require_registrar() is
-  'Raises LG005 unless the caller may register reducers.';
 
 -- from sql/state/try_reducer.sql
 -- Calls a reducer twice on the same made-up event: another result, or an attempt at a table or at
@@ -12036,7 +12563,8 @@ begin
     max(l.position)
   into log_page.events, log_page.last_position
   from ledger.read_log(
-    log_page.after_position, log_page.page_size, log_page.event_types, null, log_page.tenant_id
+    log_page.after_position, log_page.page_size, log_page.event_types,
+    tenant_id => log_page.tenant_id
   ) as l;
   if cardinality(log_page.events) = log_page.page_size is not true then
     log_page.last_position := greatest(
@@ -15102,7 +15630,7 @@ as $$
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors',
+      'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
@@ -16110,7 +16638,7 @@ begin
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
     'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
     'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-    'inbox', 'inbox_failures', 'subscription_cursors',
+    'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
     'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
@@ -16132,7 +16660,7 @@ begin
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
     'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
-    'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors',
+    'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
     'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
@@ -16220,6 +16748,8 @@ drop policy if exists ledger_reader on ledger.event_types;
 create policy ledger_reader on ledger.event_types for select to public using (true);
 drop policy if exists ledger_reader on ledger.event_schemas;
 create policy ledger_reader on ledger.event_schemas for select to public using (true);
+drop policy if exists ledger_reader on ledger.upcasters;
+create policy ledger_reader on ledger.upcasters for select to public using (true);
 drop policy if exists ledger_reader on ledger.cold_drops;
 create policy ledger_reader on ledger.cold_drops for select to public using (true);
 drop policy if exists ledger_reader on ledger.outbox_purges;
@@ -16492,7 +17022,7 @@ as $$
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors',
+      'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
@@ -16501,7 +17031,7 @@ as $$
       'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
       'cold_drops', 'cold_ranges', 'relays', 'relay_cursors', 'relay_parked',
       'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors',
+      'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
@@ -16520,7 +17050,8 @@ as $$
       ]
     ),
     ('ledger_reader', 'r', 'public', 'true', null, array[
-      'event_types', 'event_schemas', 'cold_drops', 'outbox_purges', 'relays', 'reducers'
+      'event_types', 'event_schemas', 'cold_drops', 'outbox_purges', 'relays', 'reducers',
+      'upcasters'
     ]),
     (
       'ledger_reader', 'r', 'ledger_auditor, ledger_reader',
@@ -17390,6 +17921,42 @@ $$;
 comment on function ledger.check_snapshots(boolean) is
   'The part of doctor() about snapshots and reducers.';
 
+-- from sql/monitor/check_upcasters.sql
+-- doctor(): upcasters whose function is gone, or is another one than was tried.
+create or replace function ledger.check_upcasters()
+returns table (severity text, kind text, object text, detail text, hint text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'error',
+    'upcaster missing',
+    format('%s version %s', u.event_type, u.from_version),
+    format('%s does not exist: reading these events with upcast => true fails.', u.upcaster),
+    format(
+      'Create it again, or: select ledger.drop_upcaster(%L, %s);', u.event_type, u.from_version
+    )
+  from ledger.upcasters as u
+  where ledger.find_function(u.upcaster, array['jsonb'::regtype]) is null
+  union all
+  select
+    'warning',
+    'upcaster changed',
+    format('%s version %s', u.event_type, u.from_version),
+    format('%s is not what was tried when it was registered.', u.upcaster),
+    format(
+      'Have it tried again: select ledger.register_upcaster(%L, %s, %L);',
+      u.event_type, u.from_version, u.upcaster
+    )
+  from ledger.upcasters as u
+  where u.fingerprint
+    <> ledger.function_fingerprint(ledger.find_function(u.upcaster, array['jsonb'::regtype]))
+$$;
+
+comment on function ledger.check_upcasters() is
+  'The part of doctor() about the functions that lift old payloads.';
+
 -- from sql/monitor/doctor.sql
 -- Is everything in place? One row per finding, the worst first; none of severity error or warning
 -- when all is well. Looks at the catalog and at recent events; deep => true reads every event.
@@ -17427,6 +17994,8 @@ as $$
     union all
     select * from ledger.check_inbox()
     union all
+    select * from ledger.check_upcasters()
+    union all
     select * from ledger.check_maintenance()
     union all
     select * from ledger.check_snapshots(doctor.deep)
@@ -17436,7 +18005,8 @@ $$;
 
 comment on function ledger.doctor(boolean) is
   'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
-  'files, sealing, consumers and snapshots; deep => true checks every event and snapshot.';
+  'files, sealing, consumers, upcasters and snapshots; deep => true checks every event and '
+  'snapshot.';
 
 -- from sql/grants.sql
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
@@ -17454,6 +18024,7 @@ declare
     'require_run', 'begin_stream', 'find_receipt', 'keep_receipt', 'correlation_of',
     'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
     'register_event_type', 'refuse_payload',
+    'register_upcaster', 'drop_upcaster', 'upcaster_samples',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
@@ -17467,7 +18038,7 @@ declare
     'register_reducer', 'drop_reducer', 'create_snapshot', 'keep_snapshot', 'snapshot_log',
     'snapshot_again', 'record_failure', 'make_snapshots'
   ];
-  c_sandbox constant text[] := array['fold_events', 'refuse_fold'];
+  c_sandbox constant text[] := array['fold_events', 'refuse_fold', 'run_upcaster'];
   v_object record;
 begin
   for v_object in
@@ -17536,6 +18107,7 @@ to ledger_append;
 grant select, insert on
   ledger.log_heads, ledger.log_edges, ledger.log_entries, ledger.log_tiles, ledger.log_blocks
 to ledger_append;
+grant select, insert, update, delete on ledger.upcasters to ledger_append;
 grant select, insert on ledger.legal_holds, ledger.erasures to ledger_append;
 grant select, insert on ledger.cold_files, ledger.cold_drops, ledger.cold_ranges to ledger_append;
 grant select, insert, update, delete on
@@ -17574,7 +18146,7 @@ grant execute on function
 to
   ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
   ledger_auditor, ledger_registrar;
-grant select on ledger.event_types, ledger.event_schemas to
+grant select on ledger.event_types, ledger.event_schemas, ledger.upcasters to
   ledger_writer, ledger_reader, ledger_relay, ledger_consumer, ledger_operator, ledger_privacy,
   ledger_auditor, ledger_registrar;
 
@@ -17591,7 +18163,9 @@ grant select on
 to ledger_reader, ledger_auditor;
 grant execute on function
   ledger.get_event, ledger.find_events, ledger.read_stream, ledger.trace, ledger.causation_order,
-  ledger.require_page_size
+  ledger.require_page_size, ledger.upcast_event, ledger.upcast_entry, ledger.upcast_payload,
+  ledger.upcast_fingerprint, ledger.function_fingerprint, ledger.find_function,
+  ledger.run_upcaster
 to ledger_reader, ledger_auditor;
 
 -- The log: its readers, and who may seal.
@@ -17689,7 +18263,9 @@ to ledger_operator;
 grant execute on function ledger.register_reducer, ledger.drop_reducer to ledger_registrar;
 
 -- Registrars and operators.
-grant execute on function ledger.register_event_type to ledger_registrar;
+grant execute on function
+  ledger.register_event_type, ledger.register_upcaster, ledger.drop_upcaster
+to ledger_registrar;
 grant execute on function ledger.doctor to ledger_operator, ledger_auditor;
 grant execute on function ledger.ensure_partition to ledger_append;
 

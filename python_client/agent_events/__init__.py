@@ -36,6 +36,7 @@ from agent_events.models import (
     TraceNode,
 )
 from agent_events.pool import open_async_pool, open_pool
+from agent_events.state_cache import StateCache
 from agent_events.subscribing import AsyncSubscription, Subscription
 
 __version__ = "0.1.0"
@@ -73,6 +74,7 @@ __all__ = [
     "Snapshot",
     "SnapshotFinding",
     "SnapshotPolicy",
+    "StateCache",
     "Subscription",
     "TraceNode",
     "consumer",

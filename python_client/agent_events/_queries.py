@@ -61,6 +61,9 @@ _PRIVATE_EVENT = ", ".join(field.name for field in fields(PrivateEvent))
 _COLUMNS = {
     "set_context": "set_context",
     "register_event_type": "register_event_type",
+    "register_upcaster": "register_upcaster",
+    "drop_upcaster": "drop_upcaster",
+    "state_of": ", ".join(field.name for field in fields(AggregateState)),
     "start_run": "start_run",
     "finish_run": _RECEIPT,
     "emit_event": _RECEIPT,
@@ -138,6 +141,18 @@ CHANNEL = "ledger_log"
 LISTEN = f"listen {CHANNEL}"
 LOOK_AROUND = """
     select coalesce(current_setting('ledger.notify', true), '') = 'on', pg_is_in_recovery()
+"""
+# Who asks, of which tenant; how far the stream is, as far as they may see; and whether their own
+# transaction has written something that it may still roll back.
+STREAM_HEAD = """
+    select
+      current_database(), ledger.caller(), t.tenant_id, s.sequence, s.created_at,
+      pg_current_xact_id_if_assigned() is not null
+    from (select coalesce(%(tenant_id)s, ledger.setting('tenant_id'), 'default')) as t (tenant_id)
+    left join ledger.streams as s
+      on s.tenant_id = t.tenant_id
+      and s.aggregate_type = %(aggregate_type)s
+      and s.aggregate_id = %(aggregate_id)s
 """
 LOG_SIZE = """
     select h.tree_size

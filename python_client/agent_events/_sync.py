@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import datetime, timedelta
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 from uuid import UUID
 
 import psycopg
@@ -23,9 +23,11 @@ from agent_events._queries import (
     PARTITIONS,
     RELAYS,
     SNAPSHOTS,
+    STREAM_HEAD,
     bind,
     check_options,
 )
+from agent_events._replaying import is_after, replay_note
 from agent_events.models import (
     ActorType,
     AggregateState,
@@ -64,7 +66,10 @@ from agent_events.models import (
     SnapshotPolicy,
     TraceNode,
 )
+from agent_events.state_cache import Moment, StateCache, StreamHead, is_past, settled
 from agent_events.subscribing._sync import Subscription
+
+T = TypeVar("T")
 
 
 class Ledger:
@@ -80,8 +85,12 @@ class Ledger:
     are psycopg's.
     """
 
-    def __init__(self, connection: Connection[Any]) -> None:
+    def __init__(
+        self, connection: Connection[Any], *, state_cache: StateCache | None = None
+    ) -> None:
+        """Use `connection`; a `state_cache` keeps past states of `state_of`, for many ledgers."""
         self._connection = connection
+        self._state_cache = state_cache
 
     def emit_event(
         self,
@@ -198,9 +207,16 @@ class Ledger:
         )
         return Receipt(*rows[0])
 
-    def get_event(self, id: Id, *, tenant_id: str | None = None) -> Event | None:
-        """Return the event, hot or archived, or None if there is none that the caller may see."""
-        rows = self._rows("get_event", {"id": id, "tenant_id": tenant_id})
+    def get_event(
+        self, id: Id, *, upcast: bool | None = None, tenant_id: str | None = None
+    ) -> Event | None:
+        """Return the event, hot or archived, or None if there is none that the caller may see.
+
+        `upcast` lifts its payload to the current version of its type, here and in every other
+        reader; `hash` stays that of the payload as it was emitted. A failing upcaster raises
+        `errors.UpcasterFailed`.
+        """
+        rows = self._rows("get_event", {"id": id, "upcast": upcast, "tenant_id": tenant_id})
         return Event(*rows[0]) if rows else None
 
     def find_events(
@@ -210,6 +226,7 @@ class Ledger:
         after_id: Id | None = None,
         page_size: int | None = None,
         newest_first: bool | None = None,
+        upcast: bool | None = None,
         **filters: Unpack[EventFilter],
     ) -> list[Event]:
         """Return one page of the events that match all of `EventFilter`.
@@ -225,6 +242,7 @@ class Ledger:
                 "after_id": after_id,
                 "page_size": page_size,
                 "newest_first": newest_first,
+                "upcast": upcast,
                 **filters,
             },
         )
@@ -236,6 +254,7 @@ class Ledger:
         tenant_id: str | None = None,
         page_size: int = 500,
         newest_first: bool | None = None,
+        upcast: bool | None = None,
         **filters: Unpack[EventFilter],
     ) -> Iterator[Event]:
         """Yield every event that matches, reading page after page."""
@@ -246,6 +265,7 @@ class Ledger:
                 after_id=after_id,
                 page_size=page_size,
                 newest_first=newest_first,
+                upcast=upcast,
                 **filters,
             )
             for event in page:
@@ -261,6 +281,7 @@ class Ledger:
         *,
         from_sequence: int | None = None,
         page_size: int | None = None,
+        upcast: bool | None = None,
         tenant_id: str | None = None,
     ) -> list[Event]:
         """Return up to `page_size` events (default 1000) of a stream in order.
@@ -274,6 +295,7 @@ class Ledger:
                 "aggregate_id": aggregate_id,
                 "from_sequence": from_sequence,
                 "page_size": page_size,
+                "upcast": upcast,
                 "tenant_id": tenant_id,
             },
         )
@@ -286,6 +308,7 @@ class Ledger:
         *,
         from_sequence: int = 1,
         page_size: int = 1000,
+        upcast: bool | None = None,
         tenant_id: str | None = None,
     ) -> Iterator[Event]:
         """Yield a stream in order, reading page after page."""
@@ -295,6 +318,7 @@ class Ledger:
                 aggregate_id,
                 from_sequence=from_sequence,
                 page_size=page_size,
+                upcast=upcast,
                 tenant_id=tenant_id,
             )
             for event in page:
@@ -302,6 +326,43 @@ class Ledger:
             if len(page) < page_size:
                 return
             from_sequence += page_size
+
+    def replay(
+        self,
+        aggregate_type: str,
+        aggregate_id: str,
+        apply: Callable[[T, Event], T],
+        initial: T,
+        *,
+        at_time: datetime | None = None,
+        at_sequence: int | None = None,
+        upcast: bool | None = None,
+        page_size: int = 1000,
+        tenant_id: str | None = None,
+    ) -> T:
+        """Fold a stream with your own function: `state = apply(state, event)`, event by event.
+
+        Begins with `initial`, which is also the result for a stream without events. Ends with the
+        last event, the last one created at `at_time` or before, or the one with the sequence
+        `at_sequence`. Holds one page of `page_size` events at a time. What `apply` raises gets a
+        note that names the event.
+        """
+        state = initial
+        for event in self.iter_stream(
+            aggregate_type,
+            aggregate_id,
+            page_size=page_size,
+            upcast=upcast,
+            tenant_id=tenant_id,
+        ):
+            if is_after(event, at_time, at_sequence):
+                break
+            try:
+                state = apply(state, event)
+            except Exception as error:
+                error.add_note(replay_note(event))
+                raise
+        return state
 
     def state_of(
         self,
@@ -315,20 +376,27 @@ class Ledger:
     ) -> AggregateState | None:
         """Return an aggregate's state as its reducer makes it, None if it had no event by then.
 
-        Now, as of `at_time`, or after the event with the sequence `at_sequence`.
+        Now, as of `at_time`, or after the event with the sequence `at_sequence`. With a
+        `StateCache`, a state of the past that is known is not computed again.
         """
-        rows = self._rows(
-            "state_of",
-            {
-                "aggregate_type": aggregate_type,
-                "aggregate_id": aggregate_id,
-                "at_time": at_time,
-                "at_sequence": at_sequence,
-                "upcast": upcast,
-                "tenant_id": tenant_id,
-            },
-        )
-        return AggregateState(*rows[0]) if rows else None
+        arguments: dict[str, Any] = {
+            "aggregate_type": aggregate_type,
+            "aggregate_id": aggregate_id,
+            "at_time": at_time,
+            "at_sequence": at_sequence,
+            "upcast": upcast,
+            "tenant_id": tenant_id,
+        }
+        moment = self._moment(arguments)
+        if self._state_cache is not None and moment is not None:
+            if known := self._state_cache.get(moment):
+                return known
+            arguments |= {"at_time": moment.at_time, "at_sequence": moment.at_sequence}
+        rows = self._rows("state_of", arguments)
+        state = AggregateState(*rows[0]) if rows else None
+        if self._state_cache is not None and moment is not None and state is not None:
+            self._state_cache.put(moment, state)
+        return state
 
     def trace(self, correlation_id: Id, *, tenant_id: str | None = None) -> list[TraceNode]:
         """Return every event of a correlation as trees of causes and effects, depth-first."""
@@ -362,6 +430,7 @@ class Ledger:
         page_size: int | None = None,
         event_types: Sequence[str] | None = None,
         wait: timedelta | None = None,
+        upcast: bool | None = None,
         tenant_id: str | None = None,
     ) -> list[LogEntry]:
         """Return up to `page_size` (default 1000) sealed events after a position, in order.
@@ -377,6 +446,7 @@ class Ledger:
                 "page_size": page_size,
                 "event_types": None if event_types is None else list(event_types),
                 "wait": wait,
+                "upcast": upcast,
                 "tenant_id": tenant_id,
             },
         )
@@ -389,6 +459,7 @@ class Ledger:
         page_size: int = 1000,
         event_types: Sequence[str] | None = None,
         wait: timedelta | None = None,
+        upcast: bool | None = None,
         tenant_id: str | None = None,
     ) -> Iterator[LogEntry]:
         """Yield the log from a position on, page after page, until `wait` passes without news."""
@@ -397,6 +468,7 @@ class Ledger:
             page_size=page_size,
             event_types=event_types,
             wait=wait,
+            upcast=upcast,
             tenant_id=tenant_id,
         ):
             for entry in page:
@@ -410,6 +482,7 @@ class Ledger:
         from_position: int | None = None,
         only_new: bool = False,
         event_types: Sequence[str] | None = None,
+        upcast: bool | None = None,
         tenant_id: str | None = None,
         page_size: int = 500,
         save_every: int | None = 100,
@@ -424,7 +497,7 @@ class Ledger:
         `save_interval`, and whenever there is nothing new. So after a crash the events since then
         come again: at least once. `subscription.save()` saves the event at hand, and
         `subscription.save(connection)` does it in your transaction: exactly once. With both None it
-        is saved by nothing else. `event_types` keeps these types only.
+        is saved by nothing else. `event_types` keeps these types only; `upcast` as in `get_event`.
 
         The privileges: read, and consume for one with a name. On a replica it follows what the
         primary seals, without a name.
@@ -435,6 +508,7 @@ class Ledger:
             from_position=from_position,
             only_new=only_new,
             event_types=event_types,
+            upcast=upcast,
             tenant_id=tenant_id,
             page_size=page_size,
             save_every=save_every,
@@ -962,6 +1036,35 @@ class Ledger:
         )
         return SnapshotPolicy(*rows[0])
 
+    def register_upcaster(
+        self, event_type: str, from_version: int, upcaster: str, *, replace: bool | None = None
+    ) -> bool:
+        """Register the SQL function that lifts payloads of a version to the next.
+
+        `upcaster` is its name with its schema, e.g. 'app.lift_deal': (payload jsonb) returns jsonb,
+        IMMUTABLE, for ledger_sandbox to execute; else `errors.InvalidArgument` says what is
+        missing. It is tried on the schema's examples and the newest events that the caller may
+        read: `errors.IncompatibleSchema` names the first that it makes something wrong of. Returns
+        False when it is registered already; `replace` puts it in the place of another one.
+        """
+        rows = self._rows(
+            "register_upcaster",
+            {
+                "event_type": event_type,
+                "from_version": from_version,
+                "upcaster": upcaster,
+                "replace": replace,
+            },
+        )
+        changed: bool = rows[0][0]
+        return changed
+
+    def drop_upcaster(self, event_type: str, from_version: int) -> bool:
+        """Forget the upcaster of a version. False if there was none."""
+        rows = self._rows("drop_upcaster", {"event_type": event_type, "from_version": from_version})
+        dropped: bool = rows[0][0]
+        return dropped
+
     def doctor(self, *, deep: bool | None = None) -> list[Finding]:
         """Return what is not as it should be, such as a missing guard, the worst first.
 
@@ -1210,6 +1313,18 @@ class Ledger:
         with self._cursor() as cursor:
             cursor.execute(DEAD, {"relay": relay, "tenant_id": tenant_id})
             return [DeadMessage(*row) for row in cursor.fetchall()]
+
+    def _moment(self, arguments: Mapping[str, Any]) -> Moment | None:
+        """Say which moment the cache may know; None where there is none, or no cache."""
+        if self._state_cache is None or not is_past(arguments):
+            return None
+        with self._cursor() as cursor:
+            cursor.execute(STREAM_HEAD, arguments)
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        info = self._connection.info
+        return settled(f"{info.host}:{info.port}", StreamHead(*row), arguments)
 
     def _rows(self, function: str, arguments: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with self._cursor() as cursor:

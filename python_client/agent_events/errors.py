@@ -17,6 +17,7 @@ LedgerError
  +-- LeaseLost               LG014  another worker took over, or the lease was given back
  +-- ReducerFailed           LG015  a reducer failed at an event
  +-- EventsMissing           LG016  events that a state needs are in a cold file
+ +-- UpcasterFailed          LG017  a function that lifts old payloads threw, or made nothing
 
 The database raises them with these SQLSTATEs; the table in sql/README.md is the same list. Every
 other error of PostgreSQL or of the connection stays the `psycopg.Error` that it is.
@@ -154,6 +155,10 @@ class EventsMissing(LedgerError):
     """Events that a state needs are in a cold file, or gone. The message names their sequences."""
 
     code = "LG016"
+class UpcasterFailed(LedgerError):
+    """An upcaster threw, or made NULL, of the event that `message` names; `detail` says why."""
+
+    code = "LG017"
 
 
 class UnversionedLedger(Exception):

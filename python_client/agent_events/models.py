@@ -624,3 +624,24 @@ class PlannedStep:
 
     step: str
     object: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateState:
+    """What `state_of` makes of an aggregate.
+
+    sequence, created_at, event_id, hash  of the last event that is in it
+    state        what the reducer made
+    snapshot_id  the snapshot that it began with, None for the first event
+    replayed     events that were applied after that
+    """
+
+    aggregate_type: str
+    aggregate_id: str
+    sequence: int
+    created_at: datetime
+    event_id: UUID
+    hash: bytes
+    state: Any
+    snapshot_id: UUID | None
+    replayed: int

@@ -25,6 +25,7 @@ from rich.table import Table
 from server import Bench, bench_database
 from state import StatePlan, measure_state
 from stats import Ratio, ratio_table
+from upcast import measure_upcast
 
 console = Console(width=None if sys.stdout.isatty() else 100)
 
@@ -373,6 +374,20 @@ def archive_as_json(bench: Bench, plan: ArchivePlan, spreads: list[Spread]) -> s
         "results": [spread.as_dict() for spread in spreads],
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+@main.command()
+@server_options
+@click.option("--rounds", type=click.IntRange(1), default=30, show_default=True)
+def upcast(version: int, dsn: str | None, data: Path, rounds: int) -> None:
+    """Reading old payloads as the current version, against reading them as they are."""
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            figures = measure_upcast(bench, rounds, status.update)
+    console.print(figure_table(figures))
+    console.print("Medians, in turn, with the way to a Python client.")
 
 
 def find_programs(version: int) -> None:

@@ -45,7 +45,7 @@ CALLS = {
         "select from ledger.emit_event('bench.unchecked', tenant_id => %(tenant)s, "
         "aggregate_type => 'note', aggregate_id => '1')"
     ),
-    "get_event": "select from ledger.get_event(%(id)s, %(tenant)s)",
+    "get_event": "select from ledger.get_event(%(id)s, tenant_id => %(tenant)s)",
     "read_stream": "select count(*) from ledger.read_stream('order', '7', tenant_id => %(tenant)s)",
     "find_events by correlation": FIND + "correlation_id => %(correlation)s)",
     "the same, last 7 days": (

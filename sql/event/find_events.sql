@@ -4,6 +4,7 @@
 -- its index then yields the order.
 -- Events lie in time order on disk, so some index always serves: without sequential scans the
 -- planner also trusts the Bloom filters of trace_id, whose cost it overrates (59 ms against 6).
+-- With upcast the payloads are no more those that hash covers.
 create or replace function ledger.find_events(
   tenant_id text default null,
   aggregate_type text default null,
@@ -21,7 +22,8 @@ create or replace function ledger.find_events(
   to_time timestamptz default null,
   after_id uuid default null,
   page_size int default 100,
-  newest_first boolean default true
+  newest_first boolean default true,
+  upcast boolean default false
 )
 returns setof ledger.events
 language plpgsql
@@ -57,7 +59,8 @@ begin
 
   return query execute concat_ws(
     ' ',
-    'select e.* from ledger.events as e where e.tenant_id = $1',
+    case when find_events.upcast then 'select u.* from (select e from' else 'select e.* from' end,
+    'ledger.events as e where e.tenant_id = $1',
     case when find_events.aggregate_type is not null then 'and e.aggregate_type = $2' end,
     case when find_events.aggregate_id is not null then 'and e.aggregate_id = $3' end,
     case
@@ -99,7 +102,8 @@ begin
       when v_is_newest_first then 'e.created_at desc, e.id desc'
       else 'e.created_at, e.id'
     end,
-    'limit $18'
+    'limit $18',
+    case when find_events.upcast then ') as p cross join lateral ledger.upcast_event(p.e) as u' end
   )
   using
     v_tenant_id, find_events.aggregate_type, find_events.aggregate_id, find_events.event_types,
@@ -113,4 +117,5 @@ $$;
 comment on function ledger.find_events is
   'Events by any combination of filters (NULL = any), newest first, page_size (1 to 10000) at a '
   'time; next page: after_id => id of the last. action_prefix is how the event type begins; '
-  'from_time is included, to_time is not.';
+  'from_time is included, to_time is not; upcast lifts payloads to the current version of their '
+  'types.';

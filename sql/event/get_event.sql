@@ -1,6 +1,10 @@
 -- One event by its id. The id holds the time, so that one partition is looked into and not all of
--- them.
-create or replace function ledger.get_event(id uuid, tenant_id text default null)
+-- them. With upcast the payload is no more the one that hash covers.
+create or replace function ledger.get_event(
+  id uuid,
+  upcast boolean default false,
+  tenant_id text default null
+)
 returns setof ledger.events
 language plpgsql
 stable
@@ -12,6 +16,13 @@ declare
   v_created_at timestamptz := ledger.event_time(get_event.id);
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
+  if get_event.upcast then
+    return query
+    select u.*
+    from ledger.get_event(get_event.id, tenant_id => v_tenant_id) as e
+    cross join lateral ledger.upcast_event(e) as u;
+    return;
+  end if;
   return query
   select e.*
   from ledger.events as e
@@ -19,5 +30,6 @@ begin
 end
 $$;
 
-comment on function ledger.get_event(uuid, text) is
-  'The event with that id, no row when there is none.';
+comment on function ledger.get_event(uuid, boolean, text) is
+  'The event with that id, no row when there is none; upcast lifts its payload to the current '
+  'version of its type.';

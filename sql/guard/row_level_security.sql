@@ -25,7 +25,7 @@ begin
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
     'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
     'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-    'inbox', 'inbox_failures', 'subscription_cursors',
+    'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
     'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
@@ -47,7 +47,7 @@ begin
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
     'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
-    'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors',
+    'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
     'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
@@ -135,6 +135,8 @@ drop policy if exists ledger_reader on ledger.event_types;
 create policy ledger_reader on ledger.event_types for select to public using (true);
 drop policy if exists ledger_reader on ledger.event_schemas;
 create policy ledger_reader on ledger.event_schemas for select to public using (true);
+drop policy if exists ledger_reader on ledger.upcasters;
+create policy ledger_reader on ledger.upcasters for select to public using (true);
 drop policy if exists ledger_reader on ledger.cold_drops;
 create policy ledger_reader on ledger.cold_drops for select to public using (true);
 drop policy if exists ledger_reader on ledger.outbox_purges;

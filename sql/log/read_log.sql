@@ -1,12 +1,13 @@
 -- The next page of a tenant's log: what everything downstream reads, with one bigint as cursor. The
 -- page of positions comes first and the events after it by key, so that a page costs the same
 -- anywhere in a log of any size; with types, and past events in cold files, pages are read until one
--- is full or the log is at its end.
+-- is full or the log is at its end. With upcast the payloads are no more those that hash covers.
 create or replace function ledger.read_log(
   after_position bigint default -1,
   page_size int default 1000,
   event_types text[] default null,
   wait interval default null,
+  upcast boolean default false,
   tenant_id text default null
 )
 returns setof ledger.log
@@ -26,6 +27,15 @@ declare
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
   perform ledger.require_page_size(read_log.page_size);
+  if read_log.upcast then
+    return query
+    select u.*
+    from ledger.read_log(
+      v_after, read_log.page_size, read_log.event_types, read_log.wait, tenant_id => v_tenant_id
+    ) as l
+    cross join lateral ledger.upcast_entry(l) as u;
+    return;
+  end if;
   perform ledger.wait_for_position(v_tenant_id, v_after + 1, read_log.wait);
   loop
     select
@@ -65,7 +75,7 @@ begin
 end
 $$;
 
-comment on function ledger.read_log(bigint, int, text[], interval, text) is
+comment on function ledger.read_log(bigint, int, text[], interval, boolean, text) is
   'Sealed events after a position, in order, page_size (1 to 10000) at a time; next page: '
   'after_position => position of the last. event_types filters; wait (at most a minute) waits for '
-  'the next position to be sealed.';
+  'the next position to be sealed; upcast lifts payloads to the current version of their types.';

@@ -14,7 +14,7 @@ as $$
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors',
+      'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
@@ -23,7 +23,7 @@ as $$
       'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
       'cold_drops', 'cold_ranges', 'relays', 'relay_cursors', 'relay_parked',
       'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors',
+      'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
@@ -42,7 +42,8 @@ as $$
       ]
     ),
     ('ledger_reader', 'r', 'public', 'true', null, array[
-      'event_types', 'event_schemas', 'cold_drops', 'outbox_purges', 'relays', 'reducers'
+      'event_types', 'event_schemas', 'cold_drops', 'outbox_purges', 'relays', 'reducers',
+      'upcasters'
     ]),
     (
       'ledger_reader', 'r', 'ledger_auditor, ledger_reader',

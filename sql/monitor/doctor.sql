@@ -34,6 +34,8 @@ as $$
     union all
     select * from ledger.check_inbox()
     union all
+    select * from ledger.check_upcasters()
+    union all
     select * from ledger.check_maintenance()
     union all
     select * from ledger.check_snapshots(doctor.deep)
@@ -43,4 +45,5 @@ $$;
 
 comment on function ledger.doctor(boolean) is
   'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
-  'files, sealing, consumers and snapshots; deep => true checks every event and snapshot.';
+  'files, sealing, consumers, upcasters and snapshots; deep => true checks every event and '
+  'snapshot.';

@@ -31,7 +31,8 @@ begin
     max(l.position)
   into log_page.events, log_page.last_position
   from ledger.read_log(
-    log_page.after_position, log_page.page_size, log_page.event_types, null, log_page.tenant_id
+    log_page.after_position, log_page.page_size, log_page.event_types,
+    tenant_id => log_page.tenant_id
   ) as l;
   if cardinality(log_page.events) = log_page.page_size is not true then
     log_page.last_position := greatest(

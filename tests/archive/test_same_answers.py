@@ -49,7 +49,7 @@ QUERIES = {
         select * from ledger.trace('{CORRELATION}', 'acme')""",
     "get_event": """
         select g.*
-        from ledger.log_entries as l, ledger.get_event(l.event_id, l.tenant_id) as g
+        from ledger.log_entries as l, ledger.get_event(l.event_id, tenant_id => l.tenant_id) as g
         where l.tenant_id in ('acme', 'other')
         order by l.tenant_id, l.position""",
     "ledger.log": """

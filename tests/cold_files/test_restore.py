@@ -54,7 +54,7 @@ def events_by_id(ledger: Ledger) -> list[tuple[Any, ...]]:
         from (
           select tenant_id as of, event_id, position from ledger.log_entries
           where tenant_id <> 'ledger'
-        ) as l, ledger.get_event(l.event_id, l.of)
+        ) as l, ledger.get_event(l.event_id, tenant_id => l.of)
         order by l.of, l.position
         """
     ).fetchall()

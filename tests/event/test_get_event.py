@@ -17,7 +17,7 @@ def test_every_event_is_found(history: AnyConnection) -> None:
     row = history.execute(
         """
         select count(*), count(*) filter (where found = e), count(distinct (found).tier)
-        from ledger.events as e, ledger.get_event(e.id, e.tenant_id) as found
+        from ledger.events as e, ledger.get_event(e.id, tenant_id => e.tenant_id) as found
         """
     ).fetchone()
     assert row == (600, 600, 2)
@@ -39,7 +39,7 @@ def test_one_partition_is_scanned(
     ).fetchone()
     assert event is not None
     for _ in range(8):  # by then a generic plan is used, if it seems better
-        assert scanned("select ledger.get_event(%s, %s)", event[:2]) == [event[2]]
+        assert scanned("select ledger.get_event(%s, tenant_id => %s)", event[:2]) == [event[2]]
 
 
 @pytest.mark.parametrize("id", [uuid4(), UUID(int=0), UUID(int=2**128 - 1), None])
@@ -50,7 +50,7 @@ def test_no_event(pg: AnyConnection, id: UUID | None) -> None:
 def test_id_of_another_tenant_is_not_found(history: AnyConnection) -> None:
     rows = history.execute(
         """
-        select f.* from ledger.events as e, ledger.get_event(e.id, 'other') as f
+        select f.* from ledger.events as e, ledger.get_event(e.id, tenant_id => 'other') as f
         where e.tenant_id = 'acme'
         """
     ).fetchall()
@@ -65,12 +65,12 @@ def test_receipt_leads_to_the_event(
         "select * from ledger.emit_event('run.paused', tenant_id => 'acme')"
     ).fetchone()
     event: Any = app.execute(
-        "select * from ledger.get_event(%s, 'acme')", [receipt["id"]]
+        "select * from ledger.get_event(%s, tenant_id => 'acme')", [receipt["id"]]
     ).fetchone()
     assert {name: event[name] for name in ("id", "created_at", "sequence", "hash")} == {
         name: receipt[name] for name in ("id", "created_at", "sequence", "hash")
     }
     assert event["tier"] == "hot"
     with pytest.raises(psycopg.Error) as caught:
-        app.execute("select * from ledger.get_event(%s, 'other')", [receipt["id"]])
+        app.execute("select * from ledger.get_event(%s, tenant_id => 'other')", [receipt["id"]])
     assert caught.value.sqlstate == "LG005"

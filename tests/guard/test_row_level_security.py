@@ -46,6 +46,7 @@ FORCED = [
     "subscription_cursors",
     "tenant_grants",
     "tenants",
+    "upcasters",
 ]
 
 

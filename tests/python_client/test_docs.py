@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -82,6 +83,18 @@ def test_sql_runs(name: str, pg: psycopg.Connection[Any]) -> None:
                 pg.execute(statement)
             if refused:
                 assert caught.value.sqlstate == refused[1]
+
+
+def test_upcasters_of_the_event_types_page_make_what_it_says(pg: psycopg.Connection[Any]) -> None:
+    (example,) = [b for b in blocks(ROOT / "docs" / "event-types.md", "sql") if "upcaster" in b]
+    said = 0
+    for statement, remark in STATEMENT.findall(example):
+        row = pg.execute(statement)
+        if remark:
+            version, payload = remark.split(", ", 1)
+            assert row.fetchall() == [(int(version), json.loads(payload))]
+            said += 1
+    assert said == 2
 
 
 def test_sql_of_the_reference_runs(pg: psycopg.Connection[Any]) -> None:

@@ -47,6 +47,9 @@ FILTERS: tuple[tuple[tuple[str, ...], Any, str], ...] = (
     (("--trace-id",), click.UUID, "OpenTelemetry trace id, as a UUID."),
     (("--deal-id",), click.UUID, "The deal."),
 )
+upcast_option = click.option(
+    "--upcast", is_flag=True, help="Payloads as the current version of their types has them."
+)
 TIMES: tuple[tuple[tuple[str, ...], Any, str], ...] = (
     (("--from", "from_time"), time, "Created at this time or later (ISO 8601)."),
     (("--to", "to_time"), time, "Created before this time (ISO 8601)."),
@@ -90,12 +93,14 @@ def command() -> None:
     "--limit", "page_size", default=100, type=click.IntRange(1, 10_000), show_default=True
 )
 @click.option("--oldest-first", is_flag=True, help="Default: newest first.")
+@upcast_option
 @dsn_option
 @json_option
 def find(
     after_id: UUID | None,
     page_size: int,
     oldest_first: bool,
+    upcast: bool,
     dsn: str | None,
     as_json: bool,
     **filters: Any,
@@ -103,7 +108,11 @@ def find(
     """List events that match every condition, one per line."""
     with connect(dsn) as connection:
         page = Ledger(connection).find_events(
-            after_id=after_id, page_size=page_size, newest_first=not oldest_first, **filters
+            after_id=after_id,
+            page_size=page_size,
+            newest_first=not oldest_first,
+            upcast=upcast or None,
+            **filters,
         )
     for event in page:
         print_event(event, as_json)
@@ -114,16 +123,22 @@ def find(
 @command.command()
 @click.argument("event_id", type=click.UUID)
 @click.option("--tenant-id", help="Whose ledger. Default: default")
+@upcast_option
 @dsn_option
 @json_option
 @click.pass_context
 def show(
-    ctx: click.Context, event_id: UUID, tenant_id: str | None, dsn: str | None, as_json: bool
+    ctx: click.Context,
+    event_id: UUID,
+    tenant_id: str | None,
+    upcast: bool,
+    dsn: str | None,
+    as_json: bool,
 ) -> None:
     """Show everything about one event."""
     with connect(dsn) as connection:
         ledger = Ledger(connection)
-        event = ledger.get_event(event_id, tenant_id=tenant_id)
+        event = ledger.get_event(event_id, upcast=upcast or None, tenant_id=tenant_id)
         position = None if event else ledger.position_of(event_id, tenant_id=tenant_id)
     if event is None:
         err.print(f"no event {event_id} that you may see", style="red", markup=False)

@@ -41,9 +41,12 @@ TYPES = """
 TYPE = """
     select
       s.event_type, s.schema_version, t.current_version, t.catalog, t.publish, t.description,
-      s.compatibility, s.private_paths, s.secret_paths, s.registered_at, s.registered_by, s.schema
+      s.compatibility, s.private_paths, s.secret_paths, s.registered_at, s.registered_by,
+      u.upcaster, s.schema
     from ledger.event_schemas as s
     join ledger.event_types as t using (event_type)
+    left join ledger.upcasters as u
+      on u.event_type = s.event_type and u.from_version = s.schema_version
     where s.event_type = %(event_type)s
       and s.schema_version = coalesce(%(version)s::int, t.current_version)
 """

@@ -48,6 +48,7 @@ class Subscription:
         from_position: int | None,
         only_new: bool,
         event_types: Sequence[str] | None,
+        upcast: bool | None = None,
         tenant_id: str | None,
         page_size: int,
         save_every: int | None,
@@ -61,6 +62,7 @@ class Subscription:
         self._from_position = from_position
         self._only_new = only_new
         self._event_types = event_types
+        self._upcast = upcast
         self._tenant_id = tenant_id
         self._page_size = page_size
         interval = None if save_interval is None else save_interval.total_seconds()
@@ -207,6 +209,7 @@ class Subscription:
             after_position=self._read,
             page_size=self._page_size,
             event_types=self._event_types,
+            upcast=self._upcast,
             tenant_id=self._tenant_id,
         )
         last = page[-1].position if page else self._read
