@@ -1,6 +1,6 @@
 -- Who looked at what, took it out, verified it, held or erased it: the ledger's own events about
--- that, in one shape. The view reads as its owner, so that operators, who may not read events, see
--- these; its condition says who sees which tenants.
+-- that, in one shape. The view reads as its owner (ledger.events would read as the caller), so
+-- that operators, who may not read events, see these; its condition says who sees which tenants.
 create or replace view ledger.access_log
 with (security_barrier = true) as
 select
@@ -26,7 +26,12 @@ select
   e.payload ->> 'subject_hash' as subject_hash,
   e.payload as details,
   e.id as event_id
-from ledger.events as e
+from (
+  select h.tenant_id, h.id, h.created_at, h.event_type, h.payload from ledger.agent_events as h
+  union all
+  select a.tenant_id, a.id, a.created_at, a.event_type, a.payload
+  from ledger.agent_events_archive as a
+) as e
 where e.event_type in (
     'ledger.private_read', 'ledger.export_started', 'ledger.export_created', 'ledger.verified',
     'ledger.hold_placed', 'ledger.hold_released', 'ledger.private_erased',

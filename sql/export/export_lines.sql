@@ -17,11 +17,14 @@ set timezone = 'UTC'
 as $$
 declare
   v_tenant_id text := coalesce(export_lines.tenant_id, ledger.setting('tenant_id'), 'default');
-  v_export ledger.agent_events := ledger.find_export(export_lines.export_id, v_tenant_id);
-  v_with_proof boolean := (v_export.payload -> 'with_proof')::boolean;
-  v_redacted boolean := (v_export.payload -> 'is_redacted')::boolean;
+  v_export ledger.agent_events;
+  v_with_proof boolean;
+  v_redacted boolean;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
+  v_export := ledger.find_export(export_lines.export_id, v_tenant_id);
+  v_with_proof := (v_export.payload -> 'with_proof')::boolean;
+  v_redacted := (v_export.payload -> 'is_redacted')::boolean;
   return query execute ledger.export_query(
     v_export,
     ledger.export_page(v_export, export_lines.after_id, export_lines.page_size),

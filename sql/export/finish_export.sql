@@ -14,9 +14,10 @@ as $$
 #variable_conflict use_column
 declare
   v_tenant_id text := coalesce(finish_export.tenant_id, ledger.setting('tenant_id'), 'default');
-  v_started ledger.agent_events := ledger.find_export(finish_export.export_id, v_tenant_id);
+  v_started ledger.agent_events;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
+  v_started := ledger.find_export(finish_export.export_id, v_tenant_id);
   return r.id
   from ledger.emit_event(
     'ledger.export_created',

@@ -177,11 +177,11 @@ def _record(result: Report, dsn: str, duration_ms: float) -> None:
 
     What was found was said already; that it cannot be recorded does not change it.
     """
-    whole = [f for f in result.findings if f.tenant_id is None]
-    try:
-        with connect(dsn) as connection:
-            for tenant in result.tenants:
-                found = [*whole, *(f for f in result.findings if f.tenant_id == tenant.tenant_id)]
+    reasons = set()
+    with connect(dsn, autocommit=True) as connection:
+        for tenant in result.tenants:
+            found = [f for f in result.findings if f.tenant_id in (None, tenant.tenant_id)]
+            try:
                 Ledger(connection).record_verification(
                     tenant.tree_size,
                     tenant.root,
@@ -190,9 +190,14 @@ def _record(result: Report, dsn: str, duration_ms: float) -> None:
                     duration_ms=round(duration_ms),
                     tenant_id=tenant.tenant_id,
                 )
-    except (LedgerError, psycopg.Error) as error:
-        message = error.message if isinstance(error, LedgerError) else error.diag.message_primary
-        err.print(f"Not recorded as an event: {message or error}", markup=False)
+            except psycopg.errors.ReadOnlySqlTransaction:
+                reasons.add("this is a replica, or read-only")
+            except LedgerError as error:
+                reasons.add(error.message)
+            except psycopg.Error as error:
+                reasons.add(error.diag.message_primary or str(error))
+    for reason in sorted(reasons):
+        err.print(f"Not recorded as an event: {reason}", markup=False)
 
 
 def _print_finding(finding: Finding) -> None:

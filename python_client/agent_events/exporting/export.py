@@ -182,10 +182,10 @@ def _snapshot(connection: psycopg.Connection[Any]) -> Iterator[None]:
 @contextmanager
 def _output(target: Path | BinaryIO) -> Iterator[Output]:
     if not isinstance(target, Path):
-        with Output(target) as output:
+        with Output(target, to_disk=False) as output:
             yield output
         return
-    with new_file(target) as partial, partial.open("wb") as file, Output(file) as output:
+    with new_file(target) as partial, partial.open("wb") as file, Output(file, to_disk=True) as output:
         yield output
 
 

@@ -13,10 +13,15 @@ class Output:
     """Writes in a thread of its own, one piece at a time, so that reading goes on.
 
     It is no more than one piece behind. To pyarrow it is a file.
+
+    Args:
+        file: to write to.
+        to_disk: `finish` waits until the disk has it.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, *, to_disk: bool) -> None:
         self._file = file
+        self._to_disk = to_disk
         self._digest = sha256()
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._last: Future[None] | None = None
@@ -64,7 +69,7 @@ class Output:
         """
         self._wait()
         self._file.flush()
-        if self._file.seekable():
+        if self._to_disk:
             os.fsync(self._file.fileno())
 
     def digest(self) -> bytes:
