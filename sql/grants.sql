@@ -151,7 +151,8 @@ to ledger_reader, ledger_auditor;
 grant execute on function ledger.describe_event, ledger.summary_expression, ledger.summary_parts to
   ledger_reader, ledger_auditor;
 grant execute on function
-  ledger.begin_export, ledger.export_events, ledger.export_lines, ledger.finish_export,
+  ledger.begin_export, ledger.export_events, ledger.export_lines, ledger.export_page_end,
+  ledger.finish_export, ledger.export_range,
   ledger.find_export, ledger.export_columns, ledger.json_line, ledger.csv_cell, ledger.csv_line,
   ledger.export_conditions, ledger.redaction, ledger.export_page, ledger.export_query,
   ledger.choose_by_type, ledger.pointer_jsonpath, ledger.pointer_path, ledger.find_paths,

@@ -351,10 +351,12 @@ set local client_min_messages = warning;
 \ir export/csv_cell.sql
 \ir export/csv_line.sql
 \ir export/export_private.sql
+\ir export/export_range.sql
 \ir export/export_page.sql
 \ir export/export_query.sql
 \ir export/export_events.sql
 \ir export/export_lines.sql
+\ir export/export_page_end.sql
 \ir export/finish_export.sql
 \ir export/record_verification.sql
 \ir export/access_log.sql

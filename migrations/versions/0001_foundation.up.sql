@@ -11059,7 +11059,7 @@ create type ledger.exported_event as (
   prev_hash bytea,
   hash bytea,
   position bigint,  -- noqa: RF04
-  inclusion_proof bytea[]
+  inclusion_proof bytea[]  -- noqa: LT01
 );
 
 comment on type ledger.exported_event is
@@ -11469,14 +11469,10 @@ $$;
 comment on function ledger.export_private(uuid, uuid[], text) is
   'Part of export_events(): private data for an unredacted export, which is on record.';
 
--- from sql/export/export_page.sql
--- The innermost part of an export's statement: the events of the page after one, in time order, as
--- find_events() finds them; unredacted with private data put back.
-create or replace function ledger.export_page(
-  export ledger.agent_events,
-  after_id uuid,
-  page_size int
-)
+-- from sql/export/export_range.sql
+-- The events of an export after one of them, in time order, as find_events() finds them: the end of
+-- a statement. Within a stream, sequence is time order.
+create or replace function ledger.export_range(export ledger.agent_events, after_id uuid)
 returns text
 language plpgsql
 stable
@@ -11486,16 +11482,13 @@ as $$
 declare
   v_filters jsonb := export.payload -> 'filters';
   v_is_stream boolean := v_filters ?& '{aggregate_type,aggregate_id}';
-  v_after_time timestamptz := ledger.event_time(export_page.after_id);
-  v_redacted boolean := (export.payload -> 'is_redacted')::boolean;
+  v_after_time timestamptz := ledger.event_time(export_range.after_id);
   v_after_sequence bigint;
-  v_page text;
 begin
-  perform ledger.require_page_size(export_page.page_size, 100000);
-  if export_page.after_id is not null and v_after_time is null then
+  if export_range.after_id is not null and v_after_time is null then
     raise exception using
       errcode = 'LG009',
-      message = format('after_id %s is no event id', export_page.after_id),
+      message = format('after_id %s is no event id', export_range.after_id),
       hint = 'after_id is the id of the last event of the previous page.';
   end if;
   if v_is_stream then
@@ -11503,37 +11496,57 @@ begin
     from ledger.events as e
     where e.tenant_id = export.tenant_id
       and e.created_at = v_after_time
-      and e.id = export_page.after_id
+      and e.id = export_range.after_id
       and e.aggregate_type = v_filters ->> 'aggregate_type'
       and e.aggregate_id = v_filters ->> 'aggregate_id';
   end if;
-
-  v_page := concat(
-    format(
-      'select e.*%s from ledger.events as e where e.tenant_id = %L',
-      case
-        when v_redacted
-          then ', e.payload as whole, e.payload::text as payload_text, null::jsonb as private'
-      end,
-      export.tenant_id
-    ),
+  return concat(
+    format(' from ledger.events as e where e.tenant_id = %L', export.tenant_id),
     ledger.export_conditions(v_filters),
     case
-      when export_page.after_id is not null then format(
+      when export_range.after_id is not null then format(
         ' and e.created_at >= %1$L and (e.created_at, e.id) > (%1$L, %2$L)',
-        v_after_time, export_page.after_id
+        v_after_time, export_range.after_id
       )
     end,
     ' and e.sequence > ' || v_after_sequence,
-    ' order by ', case when v_is_stream then 'e.sequence' else 'e.created_at, e.id' end,
-    ' limit ', export_page.page_size
+    ' order by ', case when v_is_stream then 'e.sequence' else 'e.created_at, e.id' end
   );
-  if v_redacted then
-    return v_page;
+end
+$$;
+
+comment on function ledger.export_range(ledger.agent_events, uuid) is
+  'Part of export_events(): the events of an export after one of them, as the end of a statement.';
+
+-- from sql/export/export_page.sql
+-- The innermost part of an export's statement: a page of events; unredacted with private data put
+-- back.
+create or replace function ledger.export_page(
+  export ledger.agent_events,
+  after_id uuid,
+  page_size int
+)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_range text := ledger.export_range(export, export_page.after_id);
+begin
+  perform ledger.require_page_size(export_page.page_size, 100000);
+  if (export.payload -> 'is_redacted')::boolean then
+    return format(
+      'select e.*, e.payload as whole, e.payload::text as payload_text, null::jsonb as private '
+      '%s limit %s',
+      v_range, export_page.page_size
+    );
   end if;
   return format(
     $page$
-    with page as materialized (%1$s)
+    with page as materialized (select e.*, row_number() over () as n from (
+      select e.* %1$s limit %2$s
+    ) as e)
     select e.*, e.whole::text as payload_text
     from (
       select
@@ -11545,14 +11558,13 @@ begin
         end as whole
       from page as e
       left join ledger.export_private(
-        %2$L, (select array_agg(g.id) from page as g where g.private_hash is not null), %3$L
+        %3$L, (select array_agg(g.id) from page as g where g.private_hash is not null), %4$L
       ) as p on p.event_id = e.id
-      order by %4$s
+      order by e.n
       offset 0
     ) as e
     $page$,
-    v_page, export.id, export.tenant_id,
-    case when v_is_stream then 'e.sequence' else 'e.created_at, e.id' end
+    v_range, export_page.page_size, export.id, export.tenant_id
   );
 end
 $$;
@@ -11671,9 +11683,10 @@ set jit = off
 as $$
 declare
   v_tenant_id text := coalesce(export_events.tenant_id, ledger.setting('tenant_id'), 'default');
-  v_export ledger.agent_events := ledger.find_export(export_events.export_id, v_tenant_id);
+  v_export ledger.agent_events;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
+  v_export := ledger.find_export(export_events.export_id, v_tenant_id);
   return query execute ledger.export_query(
     v_export,
     ledger.export_page(v_export, export_events.after_id, export_events.page_size),
@@ -11713,11 +11726,14 @@ set timezone = 'UTC'
 as $$
 declare
   v_tenant_id text := coalesce(export_lines.tenant_id, ledger.setting('tenant_id'), 'default');
-  v_export ledger.agent_events := ledger.find_export(export_lines.export_id, v_tenant_id);
-  v_with_proof boolean := (v_export.payload -> 'with_proof')::boolean;
-  v_redacted boolean := (v_export.payload -> 'is_redacted')::boolean;
+  v_export ledger.agent_events;
+  v_with_proof boolean;
+  v_redacted boolean;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
+  v_export := ledger.find_export(export_lines.export_id, v_tenant_id);
+  v_with_proof := (v_export.payload -> 'with_proof')::boolean;
+  v_redacted := (v_export.payload -> 'is_redacted')::boolean;
   return query execute ledger.export_query(
     v_export,
     ledger.export_page(v_export, export_lines.after_id, export_lines.page_size),
@@ -11732,6 +11748,44 @@ $$;
 comment on function ledger.export_lines(uuid, uuid, int, text) is
   'The next page of an export as lines with their line feeds, of CSV where that is its format, else '
   'of JSON; beyond that it is export_events(). The columns: ledger.export_columns().';
+
+-- from sql/export/export_page_end.sql
+-- Where a page of an export ends, by a look at the index alone, so that several connections can each
+-- read a page at the same time.
+create or replace function ledger.export_page_end(
+  export_id uuid,
+  after_id uuid default null,
+  page_size int default 20000,
+  tenant_id text default null
+)
+returns uuid
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  v_tenant_id text := coalesce(export_page_end.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_end uuid;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  perform ledger.require_page_size(export_page_end.page_size, 100000);
+  execute concat(
+    'select e.id ',
+    ledger.export_range(
+      ledger.find_export(export_page_end.export_id, v_tenant_id), export_page_end.after_id
+    ),
+    ' limit 1 offset ', export_page_end.page_size - 1
+  )
+  into v_end;
+  return v_end;
+end
+$$;
+
+comment on function ledger.export_page_end(uuid, uuid, int, text) is
+  'The id of the last event of a full page of an export, which is the after_id of the next; NULL for '
+  'the last page.';
 
 -- from sql/export/finish_export.sql
 -- Says how an export ended, in an event ledger.export_created: how many events, and the digest of
@@ -11750,9 +11804,10 @@ as $$
 #variable_conflict use_column
 declare
   v_tenant_id text := coalesce(finish_export.tenant_id, ledger.setting('tenant_id'), 'default');
-  v_started ledger.agent_events := ledger.find_export(finish_export.export_id, v_tenant_id);
+  v_started ledger.agent_events;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
+  v_started := ledger.find_export(finish_export.export_id, v_tenant_id);
   return r.id
   from ledger.emit_event(
     'ledger.export_created',
@@ -11821,8 +11876,8 @@ comment on function ledger.record_verification(bigint, bytea, int, jsonb, numeri
 
 -- from sql/export/access_log.sql
 -- Who looked at what, took it out, verified it, held or erased it: the ledger's own events about
--- that, in one shape. The view reads as its owner, so that operators, who may not read events, see
--- these; its condition says who sees which tenants.
+-- that, in one shape. The view reads as its owner (ledger.events would read as the caller), so
+-- that operators, who may not read events, see these; its condition says who sees which tenants.
 create or replace view ledger.access_log
 with (security_barrier = true) as
 select
@@ -11848,7 +11903,12 @@ select
   e.payload ->> 'subject_hash' as subject_hash,
   e.payload as details,
   e.id as event_id
-from ledger.events as e
+from (
+  select h.tenant_id, h.id, h.created_at, h.event_type, h.payload from ledger.agent_events as h
+  union all
+  select a.tenant_id, a.id, a.created_at, a.event_type, a.payload
+  from ledger.agent_events_archive as a
+) as e
 where e.event_type in (
     'ledger.private_read', 'ledger.export_started', 'ledger.export_created', 'ledger.verified',
     'ledger.hold_placed', 'ledger.hold_released', 'ledger.private_erased',
@@ -16460,7 +16520,8 @@ to ledger_reader, ledger_auditor;
 grant execute on function ledger.describe_event, ledger.summary_expression, ledger.summary_parts to
   ledger_reader, ledger_auditor;
 grant execute on function
-  ledger.begin_export, ledger.export_events, ledger.export_lines, ledger.finish_export,
+  ledger.begin_export, ledger.export_events, ledger.export_lines, ledger.export_page_end,
+  ledger.finish_export, ledger.export_range,
   ledger.find_export, ledger.export_columns, ledger.json_line, ledger.csv_cell, ledger.csv_line,
   ledger.export_conditions, ledger.redaction, ledger.export_page, ledger.export_query,
   ledger.choose_by_type, ledger.pointer_jsonpath, ledger.pointer_path, ledger.find_paths,

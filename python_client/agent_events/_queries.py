@@ -45,7 +45,17 @@ from agent_events.models import (
 EMIT_OPTIONS = frozenset(EventOptions.__annotations__)
 FIND_OPTIONS = frozenset(EventFilter.__annotations__)
 JSON_PARAMETERS = frozenset(
-    {"payload", "proof", "metadata", "private", "headers", "schema", "events", "message", "findings"}
+    {
+        "payload",
+        "proof",
+        "metadata",
+        "private",
+        "headers",
+        "schema",
+        "events",
+        "message",
+        "findings",
+    }
 )
 
 _RECEIPT = ", ".join(field.name for field in fields(Receipt))

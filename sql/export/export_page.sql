@@ -1,5 +1,5 @@
--- The innermost part of an export's statement: the events of the page after one, in time order, as
--- find_events() finds them; unredacted with private data put back.
+-- The innermost part of an export's statement: a page of events; unredacted with private data put
+-- back.
 create or replace function ledger.export_page(
   export ledger.agent_events,
   after_id uuid,
@@ -9,59 +9,23 @@ returns text
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
 as $$
 declare
-  v_filters jsonb := export.payload -> 'filters';
-  v_is_stream boolean := v_filters ?& '{aggregate_type,aggregate_id}';
-  v_after_time timestamptz := ledger.event_time(export_page.after_id);
-  v_redacted boolean := (export.payload -> 'is_redacted')::boolean;
-  v_after_sequence bigint;
-  v_page text;
+  v_range text := ledger.export_range(export, export_page.after_id);
 begin
   perform ledger.require_page_size(export_page.page_size, 100000);
-  if export_page.after_id is not null and v_after_time is null then
-    raise exception using
-      errcode = 'LG009',
-      message = format('after_id %s is no event id', export_page.after_id),
-      hint = 'after_id is the id of the last event of the previous page.';
-  end if;
-  if v_is_stream then
-    select e.sequence into v_after_sequence
-    from ledger.events as e
-    where e.tenant_id = export.tenant_id
-      and e.created_at = v_after_time
-      and e.id = export_page.after_id
-      and e.aggregate_type = v_filters ->> 'aggregate_type'
-      and e.aggregate_id = v_filters ->> 'aggregate_id';
-  end if;
-
-  v_page := concat(
-    format(
-      'select e.*%s from ledger.events as e where e.tenant_id = %L',
-      case
-        when v_redacted
-          then ', e.payload as whole, e.payload::text as payload_text, null::jsonb as private'
-      end,
-      export.tenant_id
-    ),
-    ledger.export_conditions(v_filters),
-    case
-      when export_page.after_id is not null then format(
-        ' and e.created_at >= %1$L and (e.created_at, e.id) > (%1$L, %2$L)',
-        v_after_time, export_page.after_id
-      )
-    end,
-    ' and e.sequence > ' || v_after_sequence,
-    ' order by ', case when v_is_stream then 'e.sequence' else 'e.created_at, e.id' end,
-    ' limit ', export_page.page_size
-  );
-  if v_redacted then
-    return v_page;
+  if (export.payload -> 'is_redacted')::boolean then
+    return format(
+      'select e.*, e.payload as whole, e.payload::text as payload_text, null::jsonb as private '
+      '%s limit %s',
+      v_range, export_page.page_size
+    );
   end if;
   return format(
     $page$
-    with page as materialized (%1$s)
+    with page as materialized (select e.*, row_number() over () as n from (
+      select e.* %1$s limit %2$s
+    ) as e)
     select e.*, e.whole::text as payload_text
     from (
       select
@@ -73,14 +37,13 @@ begin
         end as whole
       from page as e
       left join ledger.export_private(
-        %2$L, (select array_agg(g.id) from page as g where g.private_hash is not null), %3$L
+        %3$L, (select array_agg(g.id) from page as g where g.private_hash is not null), %4$L
       ) as p on p.event_id = e.id
-      order by %4$s
+      order by e.n
       offset 0
     ) as e
     $page$,
-    v_page, export.id, export.tenant_id,
-    case when v_is_stream then 'e.sequence' else 'e.created_at, e.id' end
+    v_range, export_page.page_size, export.id, export.tenant_id
   );
 end
 $$;

@@ -27,7 +27,7 @@ create type ledger.exported_event as (
   prev_hash bytea,
   hash bytea,
   position bigint,  -- noqa: RF04
-  inclusion_proof bytea[]
+  inclusion_proof bytea[]  -- noqa: LT01
 );
 
 comment on type ledger.exported_event is

@@ -30,7 +30,12 @@ def story(ledger: Ledger, officer: AnyConnection, reader: AnyConnection) -> dict
     export = Ledger(reader).begin_export("csv", purpose="Yearly audit")
     Ledger(reader).finish_export(export, 9)
     client.erase_private("Request 1", subject_id="u-7")
-    return {"event": event, "other": other, "officer": officer.info.user, "reader": reader.info.user}
+    return {
+        "event": event,
+        "other": other,
+        "officer": officer.info.user,
+        "reader": reader.info.user,
+    }
 
 
 def entries(connection: AnyConnection, **options: Any) -> list[tuple[str, str | None, str | None]]:

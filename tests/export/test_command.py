@@ -249,9 +249,7 @@ def test_it_is_one_moment(ledger: Ledger, dsn: str, tmp_path: Path) -> None:
         ledger.emit_event("run.paused", {})
 
     path = tmp_path / "file"
-    done = exporting.export_events(
-        dsn, path, "jsonl", tenant_id="acme", page_size=1, progress=emit
-    )
+    done = exporting.export_events(dsn, path, "jsonl", tenant_id="acme", page_size=1, progress=emit)
     assert done.event_count == count + 1
 
 
@@ -262,9 +260,7 @@ def test_a_missing_extra_says_which(dsn: str, tmp_path: Path) -> None:
         f"main(['export', '--format', 'parquet', '--dsn', {dsn!r}, '--output', "
         f"{str(tmp_path / 'file')!r}])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "agent-events[cold]" in done.stderr
 

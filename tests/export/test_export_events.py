@@ -38,7 +38,11 @@ def test_the_start_says_who_exports_what_and_what_for(
     sealed = ledger.seal()
     since = datetime(2026, 1, 1, tzinfo=UTC)
     export_id = begin(
-        reader, aggregate_type="deal", event_types=["deal.created"], from_time=since, purpose="Audit"
+        reader,
+        aggregate_type="deal",
+        event_types=["deal.created"],
+        from_time=since,
+        purpose="Audit",
     )
     event = ledger.get_event(export_id)
     assert event is not None
@@ -59,9 +63,7 @@ def test_the_start_says_who_exports_what_and_what_for(
     }
 
 
-def test_the_end_says_how_many_events_and_which_file(
-    ledger: Ledger, reader: AnyConnection
-) -> None:
+def test_the_end_says_how_many_events_and_which_file(ledger: Ledger, reader: AnyConnection) -> None:
     export_id = begin(reader, aggregate_id="7", aggregate_type="deal")
     digest = bytes(range(32))
     end = ledger.get_event(Ledger(reader).finish_export(export_id, 3, file_sha256=digest))
@@ -162,15 +164,14 @@ def test_nothing_is_read_before_the_start_is_committed(
         with pytest.raises(psycopg.Error) as caught, reader.transaction():
             reader.execute(EXPORT, [export_id])
         assert caught.value.sqlstate == "55000"
+        with reader.transaction():
+            inner = begin(reader)
         with pytest.raises(psycopg.Error) as caught, reader.transaction():
-            with reader.transaction():
-                inner = begin(reader)
             reader.execute(EXPORT, [inner])
         assert caught.value.sqlstate == "55000"
     assert ids(reader, EXPORT, export_id)
-    with pytest.raises(ZeroDivisionError), reader.transaction():
+    with reader.transaction(force_rollback=True):
         rolled_back = begin(reader)
-        raise ZeroDivisionError
     refused(reader, "LG009", EXPORT, [rolled_back])
 
 
@@ -219,9 +220,7 @@ def test_an_unredacted_export_needs_a_purpose(officer: AnyConnection, refused: R
 
 
 @pytest.mark.parametrize("page", [0, 100_001, None])
-def test_a_page_has_its_limits(
-    reader: AnyConnection, refused: Refused, page: int | None
-) -> None:
+def test_a_page_has_its_limits(reader: AnyConnection, refused: Refused, page: int | None) -> None:
     refused(reader, "LG009", PAGE, [begin(reader), None, page])
     refused(reader, "LG009", PAGE, [begin(reader), uuid4(), 1])
 

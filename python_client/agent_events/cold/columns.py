@@ -101,7 +101,10 @@ def conform(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def as_type(kind: pa.DataType, column: pa.Array) -> pa.Array:
-    """Give a column a type: older drivers send UUIDs as bytes, and all send hashes as bytes of any length."""
+    """Give a column its type.
+
+    Older drivers send UUIDs as bytes, and all send hashes as bytes of any length.
+    """
     if column.type == kind:
         return column
     plain = column.storage if isinstance(column, pa.ExtensionArray) else column

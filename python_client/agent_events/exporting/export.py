@@ -16,7 +16,7 @@ from agent_events import Ledger
 from agent_events.cold.errors import ColdError
 from agent_events.cold.files import new_file
 from agent_events.exporting.output import Output
-from agent_events.exporting.pages import Pages
+from agent_events.exporting.pages import Pages, begin, connect
 from agent_events.exporting.text import CsvFile, JsonArray, JsonLines
 from agent_events.models import EventFilter
 
@@ -24,13 +24,6 @@ FORMATS = ("jsonl", "json", "csv", "parquet")
 PAGE = 20_000
 """Events that the server puts together at a time."""
 
-_SETTINGS = (
-    "begin isolation level repeatable read read only",
-    "set local timezone = 'UTC'",
-    "set local client_encoding = 'UTF8'",
-    "set local statement_timeout = 0",
-    "set local idle_in_transaction_session_timeout = 0",
-)
 _COLD = """
     select coalesce(sum(upper(r) - lower(r)), 0)::bigint
     from unnest(ledger.cold_positions(coalesce(%s, ledger.setting('tenant_id'), 'default'))) as r
@@ -81,6 +74,7 @@ def export_events(
     tenant_id: str | None = None,
     bom: bool = False,
     page_size: int = PAGE,
+    connections: int = 2,
     progress: Progress = lambda _events: None,
     **filters: Unpack[EventFilter],
 ) -> Exported:
@@ -98,7 +92,8 @@ def export_events(
         purpose: what for; kept in the event.
         tenant_id: whose events.
         bom: begin a CSV file with a byte order mark, by which older spreadsheets know UTF-8.
-        page_size: events to have in hand at a time, 100,000 at most.
+        page_size: events that a connection reads at a time, 100,000 at most.
+        connections: how many read at the same time; Parquet has one.
         progress: called with how many events more were written.
         filters: which events.
 
@@ -108,16 +103,16 @@ def export_events(
         errors.LedgerError, psycopg.Error: the ledger or the database refuses, or is gone.
         ModuleNotFoundError: Parquet needs the extra `cold`.
     """
-    write = _writer(format, bom, page_size)
-    with psycopg.connect(dsn, autocommit=True, application_name="agent-events export") as connection:
+    write = _writer(format, bom, page_size, connections)
+    with connect(dsn) as connection:
         ledger = Ledger(connection)
-        export_id = _begin(
-            ledger, format, with_proof, redacted, purpose, tenant_id, filters
-        )
+        export_id = _begin(ledger, format, with_proof, redacted, purpose, tenant_id, filters)
         with _output(target) as output, _snapshot(connection):
             tree_size, root = _row(connection, _TREE, export_id, tenant_id)
             (cold_count,) = _row(connection, _COLD, tenant_id)
-            pages = Pages(connection, export_id, tenant_id, with_proof, redacted, tree_size, root)
+            pages = Pages(
+                dsn, connection, export_id, tenant_id, with_proof, redacted, tree_size, root
+            )
             event_count = write(pages, output, progress)
             output.finish()
         ledger.finish_export(
@@ -129,15 +124,15 @@ def export_events(
 
 
 def _writer(
-    format: str, bom: bool, page_size: int
+    format: str, bom: bool, page_size: int, connections: int
 ) -> Callable[[Pages, Output, Progress], int]:
     if format == "parquet":
         from agent_events.exporting.parquet import ParquetFile
 
         return ParquetFile(page_size).write
     if format == "csv":
-        return CsvFile(page_size, bom).write
-    return {"jsonl": JsonLines, "json": JsonArray}[format](page_size).write
+        return CsvFile(page_size, connections, bom).write
+    return {"jsonl": JsonLines, "json": JsonArray}[format](page_size, connections).write
 
 
 def _begin(
@@ -168,10 +163,7 @@ def _begin(
 @contextmanager
 def _snapshot(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """Read what follows as of one moment."""
-    for setting in _SETTINGS:
-        connection.execute(sql.SQL(setting))
-    if connection.info.server_version >= 170000:
-        connection.execute("set local transaction_timeout = 0")
+    begin(connection)
     try:
         yield
     finally:
@@ -185,7 +177,11 @@ def _output(target: Path | BinaryIO) -> Iterator[Output]:
         with Output(target, to_disk=False) as output:
             yield output
         return
-    with new_file(target) as partial, partial.open("wb") as file, Output(file, to_disk=True) as output:
+    with (
+        new_file(target) as partial,
+        partial.open("wb") as file,
+        Output(file, to_disk=True) as output,
+    ):
         yield output
 
 

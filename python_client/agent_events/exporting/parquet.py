@@ -68,11 +68,7 @@ class ParquetFile:
 def _pages(pages: Pages, schema: pa.Schema, page_size: int) -> Iterator[pa.Table]:
     """Yield the pages, read from the snapshot of the export."""
     (snapshot,) = pages.connection.execute("select pg_export_snapshot()").fetchone() or ("",)
-    dsn = make_conninfo(
-        pages.connection.info.dsn,
-        password=pages.connection.info.password,
-        application_name="agent-events export",
-    )
+    dsn = make_conninfo(pages.dsn, application_name="agent-events export")
     after_id = None
     with adbc_driver_postgresql.dbapi.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read read only")

@@ -4,39 +4,25 @@ from __future__ import annotations
 
 from agent_events.exporting.output import Output
 from agent_events.exporting.pages import Pages, Progress
-
-_PIECE = 1 << 20
+from agent_events.exporting.parallel import pieces
 
 
 class JsonLines:
     """A JSON object per line (https://jsonlines.org); what is NULL has no key."""
 
-    id_at = slice(7, 43)
-    """Where a line has its event's id: it is the first key."""
-
-    def __init__(self, page_size: int) -> None:
+    def __init__(self, page_size: int, connections: int) -> None:
         self._page_size = page_size
+        self._connections = connections
 
     def write(self, pages: Pages, output: Output, progress: Progress) -> int:
         """Write all pages; returns the number of events."""
         output.write(self.head(pages))
-        written, last = 0, None
-        while True:
-            count = 0
-            piece = bytearray()
-            line = b""
-            for line in pages.lines(last, self._page_size):
-                piece += self.line(line, written + count)
-                count += 1
-                if len(piece) > _PIECE:
-                    output.write(piece)
-                    piece = bytearray()
-            output.write(piece)
-            written += count
-            progress(count)
-            if count < self._page_size:
-                break
-            last = line[self.id_at].decode()
+        written = 0
+        with pieces(pages, self._page_size, self._connections, self.line) as all_pieces:
+            for piece, count in all_pieces:
+                output.write(piece if written else self.first(piece))
+                written += count
+                progress(count)
         output.write(self.tail(written))
         return written
 
@@ -44,9 +30,13 @@ class JsonLines:
         """Return what comes before the first line."""
         return b""
 
-    def line(self, line: bytes, number: int) -> bytes:
-        """Return a line as it is written; the first has the number 0."""
+    def line(self, line: bytes) -> bytes:
+        """Return a line as it is written."""
         return line
+
+    def first(self, piece: bytes) -> bytes:
+        """Return the first lines as they are written."""
+        return piece
 
     def tail(self, written: int) -> bytes:
         """Return what comes after the last line."""
@@ -60,9 +50,13 @@ class JsonArray(JsonLines):
         """Open it."""
         return b"["
 
-    def line(self, line: bytes, number: int) -> bytes:
-        """Put a comma between."""
-        return (b",\n" if number else b"\n") + line[:-1]
+    def line(self, line: bytes) -> bytes:
+        """Put a comma before it."""
+        return b",\n" + line[:-1]
+
+    def first(self, piece: bytes) -> bytes:
+        """Leave the first comma out."""
+        return piece[1:]
 
     def tail(self, written: int) -> bytes:
         """Close it."""
@@ -72,10 +66,8 @@ class JsonArray(JsonLines):
 class CsvFile(JsonLines):
     """CSV with a header, in UTF-8; what begins like a formula has an apostrophe before it."""
 
-    id_at = slice(0, 36)
-
-    def __init__(self, page_size: int, bom: bool) -> None:
-        super().__init__(page_size)
+    def __init__(self, page_size: int, connections: int, bom: bool) -> None:
+        super().__init__(page_size, connections)
         self._bom = bom
 
     def head(self, pages: Pages) -> bytes:
