@@ -181,3 +181,17 @@ def test_the_filters_name_no_more_than_was_asked(planted: Ledger, reader: AnyCon
     Ledger(reader).begin_export("jsonl", actor_id="ada")
     (start,) = planted.find_events(event_types=["ledger.export_started"])
     assert json.dumps(start.payload["filters"]) == '{"actor_id": "ada"}'
+
+
+def test_the_servers_log(planted: Ledger, officer: AnyConnection) -> None:  # noqa: ARG001
+    """It has a line about private data that leaves, and never anything of an event."""
+    officer.execute("set client_min_messages = log")  # what the log gets comes here, too
+    logged: list[str] = []
+    officer.add_notice_handler(lambda notice: logged.append(notice.message_primary or ""))
+    client = Ledger(officer)
+    for redacted in (True, False):
+        export_id = client.begin_export("jsonl", redacted=redacted, purpose="Request 12")
+        officer.execute("select * from ledger.export_lines(%s)", [export_id])
+        client.finish_export(export_id, 1)
+    wanted = f"role {officer.info.user} exports events of tenant acme with private data: Request 12"
+    assert logged == [wanted]
