@@ -15,7 +15,8 @@ declare
     'register_event_type', 'refuse_payload',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
-    'begin_export', 'export_private', 'finish_export', 'record_verification',
+    'begin_export', 'export_private', 'finish_export', 'export_has_event',
+    'record_verification',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
     'record_cold_file', 'permit_drop', 'require_restored', 'sweep_log',
     'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
@@ -162,6 +163,8 @@ to ledger_reader, ledger_auditor;
 grant execute on function ledger.export_private to ledger_privacy;
 grant execute on function ledger.record_verification to ledger_auditor, ledger_operator;
 grant select on ledger.access_log to ledger_auditor, ledger_operator, ledger_privacy;
+grant execute on function ledger.export_has_event to
+  ledger_auditor, ledger_operator, ledger_privacy;
 
 -- The log: its readers, and who may seal.
 grant select on

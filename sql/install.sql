@@ -359,6 +359,7 @@ set local client_min_messages = warning;
 \ir export/export_page_end.sql
 \ir export/finish_export.sql
 \ir export/record_verification.sql
+\ir export/export_has_event.sql
 \ir export/access_log.sql
 
 -- archive: whole partitions leave agent_events for agent_events_archive as a change of the catalog,

@@ -2282,7 +2282,10 @@ begin
   if v_problem is not null or check_summary.summary = '' then
     raise exception using
       errcode = 'LG009',
-      message = format('summary %L: %s', left(check_summary.summary, 100), coalesce(v_problem, 'it is empty')),
+      message = format(
+        'summary %L: %s',
+        left(check_summary.summary, 100), coalesce(v_problem, 'it is empty')
+      ),
       hint = 'Placeholders are columns of the event, as {aggregate_id}, and paths, as '
         '{payload.new_stage}, {metadata.…} or {proof.…}; {{ and }} stand for braces.';
   end if;
@@ -11160,9 +11163,9 @@ $$;
 
 comment on function ledger.begin_export is
   'Begins an export of the events that match all of these filters (those of find_events()) and '
-  'returns its id: an event ledger.export_started says who, what and what for. Commit it, then read '
-  'with ledger.export_events() and end with ledger.finish_export(). redacted => false exports '
-  'private data too; it needs the privilege privacy and a purpose.';
+  'returns its id: an event ledger.export_started says who, what and what for. Commit it, then '
+  'read with ledger.export_events() and end with ledger.finish_export(). redacted => false '
+  'exports private data too; it needs the privilege privacy and a purpose.';
 
 -- from sql/export/find_export.sql
 -- The export that the caller began: its event ledger.export_started. Refuses what is not on record
@@ -11242,7 +11245,8 @@ as $$
         array(select t from jsonb_array_elements_text(f.document) as t)
       )
       when 'action_prefix' then format(
-        ' and e.event_type collate "C" >= %1$L and e.event_type collate "C" < %1$L || ''~''', f.value
+        ' and e.event_type collate "C" >= %1$L and e.event_type collate "C" < %1$L || ''~''',
+        f.value
       )
       when 'deal_id' then format(' and e.deal_id = %1$L and e.correlation_id = %1$L', f.value)
       when 'from_time' then format(' and e.created_at >= %L', f.value)
@@ -11306,7 +11310,8 @@ as $$
 $$;
 
 comment on function ledger.redaction(boolean) is
-  'Part of export_events(): SQL that says whether a payload holds marked fields, and which to mask.';
+  'Part of export_events(): SQL that says whether a payload holds marked fields, and which to '
+  'mask.';
 
 -- from sql/export/export_columns.sql
 -- The columns of an export, in their order, and of what kind each is: how a line is written.
@@ -11323,13 +11328,15 @@ as $$
     unnest(
       '{
         id, created_at, tenant_id, event_type, schema_version, description, aggregate_type,
-        aggregate_id, sequence, actor_type, actor_id, outcome, payload, private, deal_id, action_id,
-        run_id, trace_id, correlation_id, causation_id, proof, metadata, occurred_at,
+        aggregate_id, sequence, actor_type, actor_id, outcome, payload, private, deal_id,
+        action_id, run_id, trace_id, correlation_id, causation_id, proof, metadata, occurred_at,
         private_hash, prev_hash, hash, position, inclusion_proof
       }'::text[],
       '{
-        plain, time, plain, plain, plain, text, text, text, plain, plain, text, plain, payload, json,
-        plain, plain, plain, plain, plain, plain, json, json, time, hash, hash, hash, plain, hashes
+        plain, time, plain, plain, plain, text, text,
+        text, plain, plain, text, plain, payload, json, plain,
+        plain, plain, plain, plain, plain, json, json, time,
+        hash, hash, hash, plain, hashes
       }'::text[]
     )
   ) with ordinality as c (name, kind, n)
@@ -11341,8 +11348,8 @@ as $$
 $$;
 
 comment on function ledger.export_columns(boolean, boolean) is
-  'The columns of an export''s lines: hashes, position and inclusion_proof only with proof, private '
-  'only unredacted.';
+  'The columns of an export''s lines: hashes, position and inclusion_proof only with proof, '
+  'private only unredacted.';
 
 -- from sql/export/json_line.sql
 -- An exported event e as a line of JSON, as SQL: the keys in the order of the columns, and none for
@@ -11746,12 +11753,12 @@ end
 $$;
 
 comment on function ledger.export_lines(uuid, uuid, int, text) is
-  'The next page of an export as lines with their line feeds, of CSV where that is its format, else '
-  'of JSON; beyond that it is export_events(). The columns: ledger.export_columns().';
+  'The next page of an export as lines with their line feeds, of CSV where that is its format, '
+  'else of JSON; beyond that it is export_events(). The columns: ledger.export_columns().';
 
 -- from sql/export/export_page_end.sql
--- Where a page of an export ends, by a look at the index alone, so that several connections can each
--- read a page at the same time.
+-- Where a page of an export ends, by a look at the index alone, so that several connections can
+-- each read a page at the same time.
 create or replace function ledger.export_page_end(
   export_id uuid,
   after_id uuid default null,
@@ -11784,8 +11791,8 @@ end
 $$;
 
 comment on function ledger.export_page_end(uuid, uuid, int, text) is
-  'The id of the last event of a full page of an export, which is the after_id of the next; NULL for '
-  'the last page.';
+  'The id of the last event of a full page of an export, which is the after_id of the next; NULL '
+  'for the last page.';
 
 -- from sql/export/finish_export.sql
 -- Says how an export ended, in an event ledger.export_created: how many events, and the digest of
@@ -11873,6 +11880,57 @@ $$;
 comment on function ledger.record_verification(bigint, bytea, int, jsonb, numeric, text) is
   'Records that the log was verified and with which findings (the first 20), in an event '
   'ledger.verified. For auditors and operators.';
+
+-- from sql/export/export_has_event.sql
+-- Whether an event was among those that an export gave out: it was there when the export began, and
+-- matches its filters. For who may look into the access log, who need not be able to read the event.
+create or replace function ledger.export_has_event(
+  export_id uuid,
+  event_id uuid,
+  tenant_id text default null
+)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  v_tenant_id text := coalesce(export_has_event.tenant_id, ledger.setting('tenant_id'), 'default');
+begin
+  perform ledger.require_any(v_tenant_id, '{audit,operate,privacy}');
+  return exists (
+    select
+    from ledger.events as x
+    join ledger.events as e
+      on e.tenant_id = x.tenant_id
+      and e.created_at = ledger.event_time(export_has_event.event_id)
+      and e.id = export_has_event.event_id
+    where x.tenant_id = v_tenant_id
+      and x.created_at = ledger.event_time(export_has_event.export_id)
+      and x.id = export_has_event.export_id
+      and x.event_type = 'ledger.export_started'
+      and e.created_at <= x.created_at
+      and (
+        select coalesce(bool_and(
+          case f.key
+            when 'event_types' then f.value ? e.event_type
+            when 'action_prefix' then starts_with(e.event_type, f.value #>> '{}')
+            when 'from_time' then e.created_at >= (f.value #>> '{}')::timestamptz
+            when 'to_time' then e.created_at < (f.value #>> '{}')::timestamptz
+            else coalesce(to_jsonb(e) ->> f.key = f.value #>> '{}', false)
+          end
+        ), true)
+        from jsonb_each(x.payload -> 'filters') as f
+      )
+  );
+end
+$$;
+
+comment on function ledger.export_has_event(uuid, uuid, text) is
+  'Whether an export (the id of its ledger.export_started) gave out an event: it was there, and '
+  'matches the filters. For auditors, operators and privacy officers.';
 
 -- from sql/export/access_log.sql
 -- Who looked at what, took it out, verified it, held or erased it: the ledger's own events about
@@ -16384,7 +16442,8 @@ declare
     'register_event_type', 'refuse_payload',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
-    'begin_export', 'export_private', 'finish_export', 'record_verification',
+    'begin_export', 'export_private', 'finish_export', 'export_has_event',
+    'record_verification',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
     'record_cold_file', 'permit_drop', 'require_restored', 'sweep_log',
     'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
@@ -16531,6 +16590,8 @@ to ledger_reader, ledger_auditor;
 grant execute on function ledger.export_private to ledger_privacy;
 grant execute on function ledger.record_verification to ledger_auditor, ledger_operator;
 grant select on ledger.access_log to ledger_auditor, ledger_operator, ledger_privacy;
+grant execute on function ledger.export_has_event to
+  ledger_auditor, ledger_operator, ledger_privacy;
 
 -- The log: its readers, and who may seal.
 grant select on

@@ -151,7 +151,17 @@ ACCESS_LOG = f"""
         %(subject_id)s::text is null
         or subject_hash = encode(ledger.subject_hash(%(subject_id)s, tenant_id), 'hex')
       )
-      and (%(event_id)s::text is null or details -> 'event_ids' ? %(event_id)s)
+      and (
+        %(event_id)s::uuid is null
+        or details -> 'event_ids' ? %(event_id)s::text
+        or case action
+          when 'export_started' then ledger.export_has_event(event_id, %(event_id)s, tenant_id)
+          when 'exported'
+            then ledger.export_has_event(
+              (details ->> 'export_id')::uuid, %(event_id)s, tenant_id
+            )
+        end
+      )
       and (%(from_time)s::timestamptz is null or at >= %(from_time)s)
       and (%(to_time)s::timestamptz is null or at < %(to_time)s)
     order by at desc, event_id desc

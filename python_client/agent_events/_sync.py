@@ -784,7 +784,8 @@ class Ledger:
         """Return who did what with the record, the newest first.
 
         For auditors, operators and privacy officers. All that is given must hold: the role `actor`,
-        any of these `actions`, the person or the event whose private data it was, and the time.
+        any of these `actions`, the person whose private data it was, the event whose private data
+        it was or that was exported, and the time.
         """
         with self._cursor() as cursor:
             cursor.execute(

@@ -90,6 +90,6 @@ $$;
 
 comment on function ledger.begin_export is
   'Begins an export of the events that match all of these filters (those of find_events()) and '
-  'returns its id: an event ledger.export_started says who, what and what for. Commit it, then read '
-  'with ledger.export_events() and end with ledger.finish_export(). redacted => false exports '
-  'private data too; it needs the privilege privacy and a purpose.';
+  'returns its id: an event ledger.export_started says who, what and what for. Commit it, then '
+  'read with ledger.export_events() and end with ledger.finish_export(). redacted => false '
+  'exports private data too; it needs the privilege privacy and a purpose.';

@@ -12,13 +12,15 @@ as $$
     unnest(
       '{
         id, created_at, tenant_id, event_type, schema_version, description, aggregate_type,
-        aggregate_id, sequence, actor_type, actor_id, outcome, payload, private, deal_id, action_id,
-        run_id, trace_id, correlation_id, causation_id, proof, metadata, occurred_at,
+        aggregate_id, sequence, actor_type, actor_id, outcome, payload, private, deal_id,
+        action_id, run_id, trace_id, correlation_id, causation_id, proof, metadata, occurred_at,
         private_hash, prev_hash, hash, position, inclusion_proof
       }'::text[],
       '{
-        plain, time, plain, plain, plain, text, text, text, plain, plain, text, plain, payload, json,
-        plain, plain, plain, plain, plain, plain, json, json, time, hash, hash, hash, plain, hashes
+        plain, time, plain, plain, plain, text, text,
+        text, plain, plain, text, plain, payload, json, plain,
+        plain, plain, plain, plain, plain, json, json, time,
+        hash, hash, hash, plain, hashes
       }'::text[]
     )
   ) with ordinality as c (name, kind, n)
@@ -30,5 +32,5 @@ as $$
 $$;
 
 comment on function ledger.export_columns(boolean, boolean) is
-  'The columns of an export''s lines: hashes, position and inclusion_proof only with proof, private '
-  'only unredacted.';
+  'The columns of an export''s lines: hashes, position and inclusion_proof only with proof, '
+  'private only unredacted.';

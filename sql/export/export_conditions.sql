@@ -14,7 +14,8 @@ as $$
         array(select t from jsonb_array_elements_text(f.document) as t)
       )
       when 'action_prefix' then format(
-        ' and e.event_type collate "C" >= %1$L and e.event_type collate "C" < %1$L || ''~''', f.value
+        ' and e.event_type collate "C" >= %1$L and e.event_type collate "C" < %1$L || ''~''',
+        f.value
       )
       when 'deal_id' then format(' and e.deal_id = %1$L and e.correlation_id = %1$L', f.value)
       when 'from_time' then format(' and e.created_at >= %L', f.value)

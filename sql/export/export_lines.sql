@@ -37,5 +37,5 @@ end
 $$;
 
 comment on function ledger.export_lines(uuid, uuid, int, text) is
-  'The next page of an export as lines with their line feeds, of CSV where that is its format, else '
-  'of JSON; beyond that it is export_events(). The columns: ledger.export_columns().';
+  'The next page of an export as lines with their line feeds, of CSV where that is its format, '
+  'else of JSON; beyond that it is export_events(). The columns: ledger.export_columns().';

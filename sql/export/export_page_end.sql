@@ -1,5 +1,5 @@
--- Where a page of an export ends, by a look at the index alone, so that several connections can each
--- read a page at the same time.
+-- Where a page of an export ends, by a look at the index alone, so that several connections can
+-- each read a page at the same time.
 create or replace function ledger.export_page_end(
   export_id uuid,
   after_id uuid default null,
@@ -32,5 +32,5 @@ end
 $$;
 
 comment on function ledger.export_page_end(uuid, uuid, int, text) is
-  'The id of the last event of a full page of an export, which is the after_id of the next; NULL for '
-  'the last page.';
+  'The id of the last event of a full page of an export, which is the after_id of the next; NULL '
+  'for the last page.';

@@ -43,4 +43,5 @@ as $$
 $$;
 
 comment on function ledger.redaction(boolean) is
-  'Part of export_events(): SQL that says whether a payload holds marked fields, and which to mask.';
+  'Part of export_events(): SQL that says whether a payload holds marked fields, and which to '
+  'mask.';

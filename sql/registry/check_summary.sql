@@ -33,7 +33,10 @@ begin
   if v_problem is not null or check_summary.summary = '' then
     raise exception using
       errcode = 'LG009',
-      message = format('summary %L: %s', left(check_summary.summary, 100), coalesce(v_problem, 'it is empty')),
+      message = format(
+        'summary %L: %s',
+        left(check_summary.summary, 100), coalesce(v_problem, 'it is empty')
+      ),
       hint = 'Placeholders are columns of the event, as {aggregate_id}, and paths, as '
         '{payload.new_stage}, {metadata.…} or {proof.…}; {{ and }} stand for braces.';
   end if;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -64,6 +65,8 @@ def test_who_read_what(story: dict[str, Any], auditor: AnyConnection) -> None:
     assert entries(auditor, subject_id="u-8") == [("private_read", officer, "subject report")]
     assert entries(auditor, event_id=story["event"]) == [
         ("private_read", officer, "Ticket 1"),
+        ("export_started", reader, "Yearly audit"),
+        ("exported", reader, "Yearly audit"),
         ("erased", officer, "Request 1"),
     ]
     assert {action for action, _, _ in entries(auditor, actor=reader)} == {
@@ -155,3 +158,38 @@ def test_who_only_reads_verifies_without_a_record(
     done = run(reader, "verify")
     assert done.exit_code == 0
     assert "Not recorded as an event: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("filters", "has_it"),
+    [
+        ({}, True),
+        ({"aggregate_type": "deal"}, False),
+        ({"event_types": ["run.paused", "deal.created"]}, True),
+        ({"event_types": ["deal.created"]}, False),
+        ({"action_prefix": "run."}, True),
+        ({"action_prefix": "deal."}, False),
+        ({"outcome": "success"}, False),
+        ({"run_id": "00000000-0000-0000-0000-000000000000"}, True),
+        ({"deal_id": "10000000-0000-4000-8000-000000000001"}, False),
+        ({"from_time": datetime(2026, 1, 1, tzinfo=UTC)}, True),
+        ({"to_time": datetime(2026, 1, 1, tzinfo=UTC)}, False),
+    ],
+    ids=str,
+)
+def test_which_exports_gave_an_event_out(
+    ledger: Ledger,
+    reader: AnyConnection,
+    operator: AnyConnection,
+    filters: dict[str, Any],
+    has_it: bool,
+) -> None:
+    """The answer is what the export gives; an operator gets it without reading events."""
+    event_id = ledger.emit_event("run.paused", {}).id
+    export_id = Ledger(reader).begin_export("jsonl", **filters)
+    rows = reader.execute("select id from ledger.export_events(%s)", [export_id]).fetchall()
+    assert ((event_id,) in rows) is has_it
+    found = Ledger(operator).access_log(event_id=event_id)
+    assert [each.event_id for each in found] == [export_id] * has_it
+    late = ledger.emit_event("run.paused", {}).id
+    assert Ledger(operator).access_log(event_id=late) == []

@@ -41,7 +41,12 @@ ACTIONS = (
     "--action", "actions", multiple=True, type=click.Choice(ACTIONS), help="Any of these."
 )
 @click.option("--subject-id", help="The person whose private data it was.")
-@click.option("--event", "event_id", type=click.UUID, help="The event whose private data it was.")
+@click.option(
+    "--event",
+    "event_id",
+    type=click.UUID,
+    help="The event whose private data it was, or that was exported.",
+)
 @click.option("--from", "from_time", type=time, help="At this time or later (ISO 8601).")
 @click.option("--to", "to_time", type=time, help="Before this time (ISO 8601).")
 @click.option(

@@ -19,6 +19,8 @@ class Output:
         to_disk: `finish` waits until the disk has it.
     """
 
+    closed = False
+
     def __init__(self, file: BinaryIO, *, to_disk: bool) -> None:
         self._file = file
         self._to_disk = to_disk
@@ -37,8 +39,6 @@ class Output:
         traceback: TracebackType | None,
     ) -> None:
         self._thread.shutdown()
-
-    closed = False
 
     def write(self, data: bytes) -> int:
         """Append bytes.
