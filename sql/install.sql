@@ -55,6 +55,7 @@ set local client_min_messages = warning;
 \ir registry/check_schema.sql
 \ir registry/expand_references.sql
 \ir registry/add_event_schema.sql
+\ir registry/require_registrar.sql
 \ir registry/check_registration.sql
 \ir registry/compile_array_keyword.sql
 \ir registry/compile_combination.sql
@@ -355,7 +356,6 @@ set local client_min_messages = warning;
 \ir state/find_reducer.sql
 \ir state/refuse_fold.sql
 \ir state/fold_events.sql
-\ir state/require_registrar.sql
 \ir state/try_reducer.sql
 \ir state/register_reducer.sql
 \ir state/drop_reducer.sql

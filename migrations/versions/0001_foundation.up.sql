@@ -1008,6 +1008,38 @@ comment on function ledger.add_event_schema(text, jsonb, int, text) is
   'Part of register_event_type(): adds the next version, or returns the one that has the very '
   'schema.';
 
+-- from sql/registry/require_registrar.sql
+-- Who may register what the ledger does with events; the ledger's own types only its owner.
+create or replace function ledger.require_registrar(event_type text default null)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not (ledger.is_owner() or pg_has_role(ledger.caller(), 'ledger_registrar', 'usage')) then
+    raise exception using
+      errcode = 'LG005',
+      message = format('role %s may not register event types or functions', ledger.caller()),
+      hint = format(
+        'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
+      );
+  elsif require_registrar.event_type like 'ledger.%' and not ledger.is_owner() then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'event type %s: what begins with ledger. is the ledger''s own',
+        require_registrar.event_type
+      ),
+      hint = 'See docs/event-types.md.';
+  end if;
+end
+$$;
+
+comment on function ledger.require_registrar(text) is
+  'Raises LG005 unless the caller may register event types and functions, LG009 for a type of the '
+  'ledger''s own.';
+
 -- from sql/registry/check_registration.sql
 -- Who may register, and whether the arguments make sense.
 create or replace function ledger.check_registration(
@@ -1025,17 +1057,8 @@ as $$
 declare
   v_problem text;
 begin
-  if not (ledger.is_owner() or pg_has_role(ledger.caller(), 'ledger_registrar', 'usage')) then
-    raise exception using
-      errcode = 'LG005',
-      message = format('role %s may not register event types', ledger.caller()),
-      hint = format(
-        'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
-      );
-  end if;
+  perform ledger.require_registrar(event_type);
   v_problem := case
-    when event_type like 'ledger.%' and not ledger.is_owner()
-      then format('event type %s: what begins with ledger. is the ledger''s own', event_type)
     when event_type is null
       or event_type !~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'
       or length(event_type) > 100
@@ -11333,28 +11356,6 @@ comment on function ledger.fold_events(text, jsonb, ledger.events[], boolean) is
   'Part of state_of() and replay(): the state after the last of the events, or after each; LG015 '
   'when the reducer fails.';
 
--- from sql/state/require_registrar.sql
-create or replace function ledger.require_registrar()
-returns void
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if not (ledger.is_owner() or pg_has_role(ledger.caller(), 'ledger_registrar', 'usage')) then
-    raise exception using
-      errcode = 'LG005',
-      message = format('role %s may not register reducers', ledger.caller()),
-      hint = format(
-        'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
-      );
-  end if;
-end
-$$;
-
-comment on function ledger.require_registrar() is
-  'Raises LG005 unless the caller may register reducers.';
-
 -- from sql/state/try_reducer.sql
 -- Calls a reducer twice on the same made-up event: another result, or an attempt at a table or at
 -- writing, shows that it is not pure. That it refuses an event it does not know shows nothing.
@@ -12548,7 +12549,7 @@ begin
   loop
     begin
       v_state := ledger.next_snapshot(tenant_id, v_state, v_reducer, v_policy, through_sequence);
-    exception when sqlstate 'LG009' or sqlstate 'LG015' or sqlstate 'LG016' then
+    exception when sqlstate 'LG009' or sqlstate 'LG015' or sqlstate 'LG016' or sqlstate 'LG017' then
       get stacked diagnostics v_message := message_text, v_detail := pg_exception_detail;
       perform ledger.record_failure(
         tenant_id, aggregate_type, aggregate_id, v_reducer.fingerprint, sqlstate,
@@ -12863,7 +12864,7 @@ begin
         kind := 'wrong state';
         detail := 'Replaying from the first event gives another state.';
       end if;
-    exception when sqlstate 'LG015' or sqlstate 'LG016' then
+    exception when sqlstate 'LG015' or sqlstate 'LG016' or sqlstate 'LG017' then
       kind := 'cannot be replayed';
       detail := sqlerrm;
     end;
