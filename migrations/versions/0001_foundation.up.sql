@@ -13321,7 +13321,7 @@ begin
   loop
     begin
       v_state := ledger.next_snapshot(tenant_id, v_state, v_reducer, v_policy, through_sequence);
-    exception when sqlstate 'LG009' or sqlstate 'LG015' or sqlstate 'LG016' then
+    exception when sqlstate 'LG009' or sqlstate 'LG015' or sqlstate 'LG016' or sqlstate 'LG017' then
       get stacked diagnostics v_message := message_text, v_detail := pg_exception_detail;
       perform ledger.record_failure(
         tenant_id, aggregate_type, aggregate_id, v_reducer.fingerprint, sqlstate,
@@ -13636,7 +13636,7 @@ begin
         kind := 'wrong state';
         detail := 'Replaying from the first event gives another state.';
       end if;
-    exception when sqlstate 'LG015' or sqlstate 'LG016' then
+    exception when sqlstate 'LG015' or sqlstate 'LG016' or sqlstate 'LG017' then
       kind := 'cannot be replayed';
       detail := sqlerrm;
     end;

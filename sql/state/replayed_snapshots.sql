@@ -44,7 +44,7 @@ begin
         kind := 'wrong state';
         detail := 'Replaying from the first event gives another state.';
       end if;
-    exception when sqlstate 'LG015' or sqlstate 'LG016' then
+    exception when sqlstate 'LG015' or sqlstate 'LG016' or sqlstate 'LG017' then
       kind := 'cannot be replayed';
       detail := sqlerrm;
     end;

@@ -300,3 +300,30 @@ def test_who_may_make_them(
     keeper = connect(user=login_role("keeper", {"*": ["operate"]}))
     maintain(keeper)
     assert snapshots(ledger) == [1000, 1100]
+
+
+def test_upcast_states_have_snapshots_of_their_own(
+    ledger: AnyConnection, states: list[Payload]
+) -> None:
+    """Those that the type's reducer made of payloads as they were emitted are not theirs."""
+    query = """
+        select state, snapshot_id is null, replayed
+        from ledger.state_of('deal', '42', upcast => true)
+    """
+    assert ledger.execute(query).fetchone() == (states[-1], True, 2500)
+    ledger.execute("select ledger.register_reducer('deal', 'ledger.merge_event', upcast => true)")
+    maintain(ledger)
+    assert ledger.execute(query).fetchone() == (states[-1], False, 500)
+
+
+def test_private_data_is_in_no_state(ledger: AnyConnection) -> None:
+    ledger.execute(
+        "select ledger.register_event_type('deal.signed', %s)",
+        [Jsonb({"properties": {"name": {"type": "string", "x-private": True}}})],
+    )
+    ledger.execute(
+        "select ledger.emit_event('deal.signed', '{\"name\": \"Ada\", \"n\": 1}',"
+        " aggregate_type => 'deal', aggregate_id => '42')"
+    )
+    ledger.execute(CREATE)
+    assert state_of(ledger) == {"n": 1}
