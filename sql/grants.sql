@@ -22,7 +22,8 @@ declare
     'settle_retries', 'dead_positions', 'requeue_dead', 'discard_dead', 'set_relay', 'drop_relay',
     'rewind_relay', 'permit_purge',
     'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
-    'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription'
+    'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription',
+    'count_events', 'count_tenant', 'recount_events'
   ];
   c_sandbox constant text[] := array[]::text[];
   v_object record;
@@ -101,6 +102,8 @@ to ledger_append;
 grant select, insert on ledger.outbox_purges to ledger_append;
 grant select, insert, update, delete on
   ledger.inbox_failures, ledger.subscription_cursors
+to ledger_append;
+grant select, insert, update, delete on ledger.event_counts, ledger.count_cursors
 to ledger_append;
 -- UPDATE on inbox only to lock what is purged.
 grant select, insert, update, delete on ledger.inbox to ledger_append;
@@ -211,6 +214,16 @@ to ledger_operator;
 grant select on ledger.inbox_failures to ledger_consumer;
 grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors to
   ledger_consumer, ledger_operator, ledger_auditor;
+
+-- Statistics: readers and operators of a tenant; operators count.
+grant select on
+  ledger.event_counts, ledger.count_cursors, ledger.counts, ledger.events_per_hour,
+  ledger.events_per_day, ledger.events_per_type, ledger.events_per_outcome,
+  ledger.events_per_actor, ledger.events_per_tenant, ledger.snapshot_status
+to ledger_reader, ledger_auditor, ledger_operator;
+grant execute on function ledger.stats, ledger.tail_counts, ledger.seal_lag, ledger.metrics
+to ledger_reader, ledger_auditor, ledger_operator;
+grant execute on function ledger.count_events, ledger.recount_events to ledger_operator;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;

@@ -38,7 +38,10 @@ from agent_events.models import (
     RelaySettings,
     RelayStatus,
     RetentionPolicy,
+    Sample,
     SealReceipt,
+    Share,
+    Statistics,
 )
 
 EMIT_OPTIONS = frozenset(EventOptions.__annotations__)
@@ -99,6 +102,10 @@ _COLUMNS = {
     "rewind_relay": "rewind_relay",
     "set_relay": ", ".join(field.name for field in fields(RelaySettings)),
     "drop_relay": "drop_relay",
+    "stats": ", ".join(field.name for field in fields(Statistics)),
+    "count_events": "count_events",
+    "recount_events": "recount_events",
+    "metrics": ", ".join(field.name for field in fields(Sample)),
 }
 _NAMES = {"position": '"position"'}  # a key word of SQL
 PROCEDURES = frozenset(
@@ -163,6 +170,11 @@ def check_options(options: Mapping[str, Any], known: frozenset[str]) -> None:
     if not options.keys() <= known:
         unknown = ", ".join(sorted(options.keys() - known))
         raise TypeError(f"unexpected keyword argument: {unknown}")
+
+
+def shares(ranking: Any) -> tuple[Share, ...]:
+    """Return what `ledger.stats()` gives as JSON."""
+    return tuple(Share(**share) for share in ranking)
 
 
 def _plain(value: object) -> str:

@@ -25,7 +25,7 @@ begin
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
     'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
     'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-    'inbox', 'inbox_failures', 'subscription_cursors'
+    'inbox', 'inbox_failures', 'subscription_cursors', 'event_counts', 'count_cursors'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -46,7 +46,8 @@ begin
     'idempotency_keys', 'event_types', 'event_schemas', 'log_heads', 'log_edges', 'log_entries',
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
     'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
-    'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors'
+    'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors',
+    'event_counts', 'count_cursors'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -71,7 +72,8 @@ declare
 begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
-    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges'
+    'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges',
+    'event_counts', 'count_cursors'
   ] loop
     execute format('drop policy if exists ledger_reader on ledger.%I', v_table);
     execute format(
@@ -106,7 +108,7 @@ begin
       ),
       (
         'ledger_operator', 'operate',
-        array['legal_holds', 'inbox', 'subscription_cursors']
+        array['legal_holds', 'inbox', 'subscription_cursors', 'event_counts', 'count_cursors']
       ),
       ('ledger_consumer', 'consume', array['inbox', 'inbox_failures', 'subscription_cursors'])
     ) as p (role_name, privilege, tables)

@@ -14,7 +14,7 @@ as $$
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors'
+      'inbox', 'inbox_failures', 'subscription_cursors', 'event_counts', 'count_cursors'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;

@@ -28,6 +28,7 @@ begin
     when 'relocate' then perform ledger.relocate_partition(maintenance_step.object);
     when 'purge outbox' then perform ledger.purge_outbox(maintenance_step.object);
     when 'purge inbox' then return ledger.purge_inbox(max_rows => c_batch) = c_batch;
+    when 'count events' then return ledger.count_events(max_events => c_batch) = c_batch;
   end case;
   return false;
 end

@@ -14,7 +14,7 @@ as $$
       'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'log_sweep',
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors'
+      'inbox', 'inbox_failures', 'subscription_cursors', 'event_counts', 'count_cursors'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
@@ -22,7 +22,7 @@ as $$
       'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
       'cold_drops', 'cold_ranges', 'relays', 'relay_cursors', 'relay_parked',
       'relay_confirmations', 'outbox_purges',
-      'inbox', 'inbox_failures', 'subscription_cursors'
+      'inbox', 'inbox_failures', 'subscription_cursors', 'event_counts', 'count_cursors'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -35,7 +35,8 @@ as $$
       null,
       array[
         'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
-        'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges'
+        'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges',
+        'event_counts', 'count_cursors'
       ]
     ),
     ('ledger_reader', 'r', 'public', 'true', null, array[
@@ -72,7 +73,7 @@ as $$
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
-      null, array['legal_holds', 'inbox', 'subscription_cursors']
+      null, array['legal_holds', 'inbox', 'subscription_cursors', 'event_counts', 'count_cursors']
     ),
     (
       'ledger_consumer', 'r', 'ledger_consumer',
