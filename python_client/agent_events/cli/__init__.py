@@ -22,6 +22,7 @@ COMMANDS = (
     "import-audit",
     "keygen",
     "maintain",
+    "metrics",
     "migrate",
     "partitions",
     "prove",
