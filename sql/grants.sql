@@ -27,7 +27,8 @@ declare
     'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
     'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription',
     'register_reducer', 'drop_reducer', 'create_snapshot', 'keep_snapshot', 'snapshot_log',
-    'snapshot_again', 'record_failure', 'make_snapshots'
+    'snapshot_again', 'record_failure', 'make_snapshots',
+    'count_events', 'count_tenant', 'recount_events'
   ];
   c_sandbox constant text[] := array['fold_events', 'refuse_fold', 'run_upcaster'];
   v_object record;
@@ -107,6 +108,8 @@ to ledger_append;
 grant select, insert on ledger.outbox_purges to ledger_append;
 grant select, insert, update, delete on
   ledger.inbox_failures, ledger.subscription_cursors
+to ledger_append;
+grant select, insert, update, delete on ledger.event_counts, ledger.count_cursors
 to ledger_append;
 -- UPDATE on inbox only to lock what is purged.
 grant select, insert, update, delete on ledger.inbox to ledger_append;
@@ -270,6 +273,16 @@ grant execute on function
   ledger.create_snapshot, ledger.make_snapshots, ledger.set_snapshot_policy, ledger.find_policy
 to ledger_operator;
 grant execute on function ledger.register_reducer, ledger.drop_reducer to ledger_registrar;
+
+-- Statistics: readers and operators of a tenant; operators count.
+grant select on
+  ledger.event_counts, ledger.count_cursors, ledger.counts, ledger.events_per_hour,
+  ledger.events_per_day, ledger.events_per_type, ledger.events_per_outcome,
+  ledger.events_per_actor, ledger.events_per_tenant, ledger.snapshot_status
+to ledger_reader, ledger_auditor, ledger_operator;
+grant execute on function ledger.stats, ledger.tail_counts, ledger.seal_lag, ledger.metrics
+to ledger_reader, ledger_auditor, ledger_operator;
+grant execute on function ledger.count_events, ledger.recount_events to ledger_operator;
 
 -- Registrars and operators.
 grant execute on function

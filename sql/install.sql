@@ -452,6 +452,33 @@ set local client_min_messages = warning;
 \ir archive/move_partition.sql
 \ir archive/relocate_partition.sql
 
+-- stats: how many events there were, counted from the log once each, and a tenant at a glance.
+\ir stats/event_counts.sql
+\ir stats/count_cursors.sql
+\ir stats/statistics.sql
+\ir stats/count_positions.sql
+\ir stats/count_tenant.sql
+\ir stats/count_events.sql
+\ir stats/recount_events.sql
+\ir stats/tail_counts.sql
+\ir stats/counts.sql
+\ir stats/events_per_hour.sql
+\ir stats/events_per_day.sql
+\ir stats/events_per_type.sql
+\ir stats/events_per_outcome.sql
+\ir stats/events_per_actor.sql
+\ir stats/events_per_tenant.sql
+\ir stats/snapshot_totals.sql
+\ir stats/snapshot_status.sql
+\ir stats/seal_lag.sql
+\ir stats/count_ranges.sql
+\ir stats/counts_between.sql
+\ir stats/top_counts.sql
+\ir stats/ranking.sql
+\ir stats/storage_by_tier.sql
+\ir stats/log_statistics.sql
+\ir stats/stats.sql
+
 -- maintain: what a DBA schedules. Every step is a transaction, tried again while its locks are
 -- taken, and recorded.
 \ir maintain/maintenance_steps.sql
@@ -540,6 +567,14 @@ set local client_min_messages = warning;
 \ir monitor/check_snapshots.sql
 \ir monitor/check_upcasters.sql
 \ir monitor/doctor.sql
+
+-- metrics: what Prometheus is told.
+\ir stats/metrics_of_events.sql
+\ir stats/metrics_of_delivery.sql
+\ir stats/metrics_of_storage.sql
+\ir stats/last_events.sql
+\ir stats/metrics_of_operation.sql
+\ir stats/metrics.sql
 
 -- Who owns what and who may do what, in one page.
 \ir grants.sql

@@ -15040,6 +15040,919 @@ $$;
 comment on function ledger.relocate_partition(name) is
   'Moves an archived partition to the tablespace and access method of the retention policy.';
 
+-- from sql/stats/event_counts.sql
+-- How many events there were: per tenant and hour, day, and in all, by type and by outcome; by actor
+-- per day and in all, since actors are many. Derived from the log by count_events(), up to the
+-- position in count_cursors, each sealed event once. All times are UTC.
+create table ledger.event_counts (
+  tenant_id text collate "C" not null,
+  dimension text collate "C" not null check (dimension in ('type', 'outcome', 'actor')),
+  period text collate "C" not null check (period in ('hour', 'day', 'all')),
+  period_start timestamptz not null,
+  value text collate "C" not null,
+  events bigint not null,
+  payload_bytes bigint not null,
+  primary key (tenant_id, dimension, period, period_start, value)
+) with (fillfactor = 80);
+
+-- The most frequent types and actors, however many there are.
+create index event_counts_top on ledger.event_counts (tenant_id, dimension, events)
+where period = 'all';
+
+comment on table ledger.event_counts is
+  'Events per tenant, period and type, outcome or actor, up to ledger.count_cursors.position. The '
+  'views ledger.events_per_day and so on read better.';
+comment on column ledger.event_counts.period_start is
+  'Beginning of the hour or day by created_at, in UTC; -infinity for all time.';
+comment on column ledger.event_counts.value is
+  'Event type; outcome; actor as type:id. Empty: an event without.';
+comment on column ledger.event_counts.payload_bytes is
+  'Size of the payloads as they were stored, maybe compressed.';
+
+-- from sql/stats/count_cursors.sql
+-- How far the events of each tenant are counted: a position of its log.
+create table ledger.count_cursors (
+  tenant_id text collate "C" primary key,
+  position bigint not null default -1,
+  skipped bigint not null default 0,
+  counted_at timestamptz not null default clock_timestamp()
+) with (fillfactor = 50);
+
+comment on table ledger.count_cursors is
+  'Per tenant: the position of its log up to which ledger.event_counts has every event.';
+comment on column ledger.count_cursors.skipped is
+  'Events up to there that were not in the database when their turn came, but in cold files: they '
+  'are not counted.';
+
+-- from sql/stats/statistics.sql
+-- A tenant at a glance: what stats() returns.
+create type ledger.statistics as (
+  tenant_id text,
+  events bigint,
+  sealed bigint,
+  unsealed bigint,
+  seal_lag_seconds double precision,
+  first_event_at timestamptz,
+  last_event_at timestamptz,
+  events_today bigint,
+  runs bigint,
+  from_time timestamptz,
+  to_time timestamptz,
+  counted bigint,
+  payload_bytes bigint,
+  by_type jsonb,
+  by_outcome jsonb,
+  by_actor jsonb,
+  counted_through bigint,
+  counted_at timestamptz,
+  uncounted bigint,
+  skipped bigint,
+  outbox_lag_messages bigint,
+  outbox_lag_seconds double precision,
+  parked bigint,
+  dead bigint,
+  snapshots bigint,
+  snapshot_bytes bigint,
+  replay_ms double precision,
+  storage jsonb
+);
+
+comment on type ledger.statistics is 'A tenant at a glance: see ledger.stats().';
+comment on column ledger.statistics.events is 'All there ever were: sealed and unsealed.';
+comment on column ledger.statistics.sealed is 'Events with a position: tree_size of the log.';
+comment on column ledger.statistics.unsealed is
+  'Committed events without a position; at most 10,000 are looked at.';
+comment on column ledger.statistics.seal_lag_seconds is
+  'Age of the oldest of them; 0 when there is none.';
+comment on column ledger.statistics.first_event_at is 'When the first sealed event was emitted.';
+comment on column ledger.statistics.last_event_at is 'When the last sealed event was emitted.';
+comment on column ledger.statistics.events_today is 'Counted events since midnight UTC.';
+comment on column ledger.statistics.runs is 'Counted run.started events.';
+comment on column ledger.statistics.from_time is
+  'Beginning of what follows, rounded down to an hour, for actors to a day; NULL = the beginning.';
+comment on column ledger.statistics.to_time is
+  'End of what follows, rounded up to an hour, for actors to a day; NULL = now.';
+comment on column ledger.statistics.counted is 'Counted events between from_time and to_time.';
+comment on column ledger.statistics.payload_bytes is
+  'Size of their payloads as stored, maybe compressed.';
+comment on column ledger.statistics.by_type is
+  'The 20 most frequent: [{"value": "deal.created", "events": 3, "share": 0.75}, ...].';
+comment on column ledger.statistics.by_outcome is 'The same for outcomes; "" = none.';
+comment on column ledger.statistics.by_actor is 'The same for actors, as type:id; "" = none.';
+comment on column ledger.statistics.counted_through is
+  'Position in the log up to which events are counted; -1 = none.';
+comment on column ledger.statistics.counted_at is 'When they were counted for good.';
+comment on column ledger.statistics.uncounted is
+  'Sealed events after counted_through: they are missing in the counts.';
+comment on column ledger.statistics.skipped is
+  'Events that were in cold files when their turn came: never counted.';
+comment on column ledger.statistics.outbox_lag_messages is
+  'Positions that the relay that is farthest behind has before it; 0 without relays.';
+comment on column ledger.statistics.outbox_lag_seconds is
+  'Age of the oldest event that some relay has not delivered.';
+comment on column ledger.statistics.parked is 'Messages that wait to be tried again.';
+comment on column ledger.statistics.dead is 'Messages that were given up.';
+comment on column ledger.statistics.replay_ms is
+  'How long the replays took on which the snapshots stand, on average; NULL = no snapshots.';
+comment on column ledger.statistics.storage is
+  'Of all tenants, for who may read or operate all: {"hot": {"partitions": 4, "bytes": 90112}, '
+  '...}; else NULL.';
+
+-- from sql/stats/count_positions.sql
+-- The counts of a range of a tenant's log, as rows of event_counts: positions in order, the event of
+-- each by its primary key. Where nothing may be sorted, what is wanted in the order of id comes from
+-- that index, whatever statistics say.
+create or replace function ledger.count_positions(
+  tenant_id text,
+  after_position bigint,
+  through_position bigint
+)
+returns setof ledger.event_counts
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+as $$
+  select
+    count_positions.tenant_id,
+    case
+      when grouping(e.event_type) = 0 then 'type'
+      when grouping(e.outcome) = 0 then 'outcome'
+      else 'actor'
+    end,
+    case
+      when grouping(e.hour) = 0 then 'hour'
+      when grouping(e.day) = 0 then 'day'
+      else 'all'
+    end,
+    coalesce(e.hour, e.day, '-infinity'),
+    coalesce(e.event_type, e.outcome, e.actor),
+    count(*),
+    sum(e.payload_bytes)::bigint
+  from (
+    select l.created_at, l.event_id
+    from ledger.log_entries as l
+    where l.tenant_id = count_positions.tenant_id
+      and l.position > count_positions.after_position
+      and l.position <= count_positions.through_position
+    order by l.position
+    offset 0
+  ) as l
+  cross join lateral (
+    select
+      date_trunc('hour', o.created_at, 'UTC') as hour,
+      date_trunc('day', o.created_at, 'UTC') as day,
+      o.event_type::text as event_type,
+      coalesce(o.outcome, '') as outcome,
+      case
+        when o.actor_type is null and o.actor_id is null then ''
+        else concat(o.actor_type, ':', o.actor_id)
+      end as actor,
+      pg_column_size(o.payload)::bigint as payload_bytes
+    from ledger.events as o
+    where o.tenant_id = count_positions.tenant_id
+      and o.created_at = l.created_at
+      and o.id between l.event_id and l.event_id
+    order by o.id
+    offset 0
+  ) as e
+  group by grouping sets (
+    (e.hour, e.event_type), (e.day, e.event_type), (e.event_type),
+    (e.hour, e.outcome), (e.day, e.outcome), (e.outcome),
+    (e.day, e.actor), (e.actor)
+  )
+$$;
+
+comment on function ledger.count_positions(text, bigint, bigint) is
+  'Part of count_events() and tail_counts(): events at after_position < position <= '
+  'through_position, as rows of ledger.event_counts.';
+
+-- from sql/stats/count_tenant.sql
+-- Counts the next events of one tenant, at most so many, and moves its cursor on. Locks the cursor:
+-- who comes second waits, and goes on where the first one stopped.
+create or replace function ledger.count_tenant(tenant_id text, max_events bigint)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_after bigint;
+  v_through bigint;
+  v_counted bigint;
+begin
+  insert into ledger.count_cursors (tenant_id)
+  values (count_tenant.tenant_id)
+  on conflict do nothing;
+  select c.position into v_after
+  from ledger.count_cursors as c
+  where c.tenant_id = count_tenant.tenant_id
+  for update;
+  select least(h.tree_size - 1, v_after + count_tenant.max_events) into v_through
+  from ledger.log_heads as h
+  where h.tenant_id = count_tenant.tenant_id;
+  if v_through > v_after is not true then
+    return 0;
+  end if;
+
+  with counts as materialized (
+    select p.* from ledger.count_positions(count_tenant.tenant_id, v_after, v_through) as p
+  ),
+  added as (
+    insert into ledger.event_counts as c
+    select p.* from counts as p
+    on conflict on constraint event_counts_pkey do update
+    set
+      events = c.events + excluded.events,
+      payload_bytes = c.payload_bytes + excluded.payload_bytes
+  )
+  select coalesce(sum(p.events), 0) into v_counted
+  from counts as p
+  where p.dimension = 'type' and p.period = 'all';
+  update ledger.count_cursors as c
+  set
+    position = v_through,
+    skipped = c.skipped + v_through - v_after - v_counted,
+    counted_at = clock_timestamp()
+  where c.tenant_id = count_tenant.tenant_id;
+  return v_through - v_after;
+end
+$$;
+
+comment on function ledger.count_tenant(text, bigint) is
+  'Part of count_events(): the next events of one tenant; how many positions that were.';
+
+-- from sql/stats/count_events.sql
+-- Counts sealed events that are not counted yet, max_events of them at most: of one tenant, or of all
+-- that have some, in the order of their ids, so that two callers cannot deadlock. Returns how many
+-- positions it moved on; call it again, in another transaction, while that is max_events. Each event
+-- is counted once, whoever calls and how often. Locks the cursors of the tenants it counts; holds no
+-- emitter up.
+create or replace function ledger.count_events(
+  max_events int default 100000,
+  tenant_id text default null
+)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_left bigint := count_events.max_events;
+  v_tenant_id text;
+begin
+  perform ledger.require_tenant(coalesce(count_events.tenant_id, '*'), 'operate');
+  if count_events.max_events > 0 is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'max_events is %s, not a number from 1 on', coalesce(count_events.max_events::text, 'NULL')
+      ),
+      hint = 'Leave it out: 100000 takes some seconds at most.';
+  end if;
+  for v_tenant_id in
+    select h.tenant_id
+    from ledger.log_heads as h
+    left join ledger.count_cursors as c on c.tenant_id = h.tenant_id
+    where h.tree_size - 1 > coalesce(c.position, -1)
+      and (count_events.tenant_id is null or h.tenant_id = count_events.tenant_id)
+    order by h.tenant_id
+  loop
+    v_left := v_left - ledger.count_tenant(v_tenant_id, v_left);
+    exit when v_left <= 0;
+  end loop;
+  return count_events.max_events - v_left;
+end
+$$;
+
+comment on function ledger.count_events(int, text) is
+  'Counts sealed events into ledger.event_counts, max_events of one tenant or (NULL) of all; '
+  'returns how many it went through: again while that is max_events. maintain() calls it. For '
+  'operators.';
+
+-- from sql/stats/recount_events.sql
+-- Forgets the counts of a tenant; count_events(), which maintain() calls, begins anew. For counts that
+-- are in doubt, and after restore_cold. Events that are in cold files by then are not counted again:
+-- count_cursors.skipped says how many. Locks the cursor; waits for who is counting.
+create or replace function ledger.recount_events(tenant_id text)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  perform ledger.require_tenant(recount_events.tenant_id, 'operate');
+  delete from ledger.count_cursors as c where c.tenant_id = recount_events.tenant_id;
+  delete from ledger.event_counts as c where c.tenant_id = recount_events.tenant_id;
+end
+$$;
+
+comment on function ledger.recount_events(text) is
+  'Forgets a tenant''s counts, so that count_events() begins anew; what is in cold files only is '
+  'then not counted. For operators.';
+
+-- from sql/stats/tail_counts.sql
+-- What is sealed and not counted yet, counted on the spot: of one tenant, or of all that the caller
+-- may read or operate. Only where that is at most 5,000 events in all (some 30 ms); else nothing, and
+-- the counts are as old as count_cursors says.
+create or replace function ledger.tail_counts(tenant_id text default null)
+returns setof ledger.event_counts
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  c_most constant int := 5000;
+  v_permitted constant text[] := ledger.permitted_for_any('{read,operate}');
+  v_tails record;
+begin
+  select
+    array_agg(h.tenant_id) as tenants,
+    array_agg(coalesce(c.position, -1)) as positions,
+    array_agg(h.tree_size - 1) as ends,
+    coalesce(sum(h.tree_size - 1 - coalesce(c.position, -1)), 0) as events
+  into v_tails
+  from ledger.log_heads as h
+  left join ledger.count_cursors as c on c.tenant_id = h.tenant_id
+  where h.tree_size - 1 > coalesce(c.position, -1)
+    and (tail_counts.tenant_id is null or h.tenant_id = tail_counts.tenant_id)
+    and (h.tenant_id = any(v_permitted) or '*' = any(v_permitted));
+  if v_tails.events <= c_most then
+    return query
+    select p.*
+    from unnest(v_tails.tenants, v_tails.positions, v_tails.ends) as t (tenant_id, after, through)
+    cross join lateral ledger.count_positions(t.tenant_id, t.after, t.through) as p;
+  end if;
+end
+$$;
+
+comment on function ledger.tail_counts(text) is
+  'Part of ledger.counts: sealed events that are not counted yet, where they are 5,000 at most.';
+
+-- from sql/stats/counts.sql
+-- All counts: the counted, and the few events since then. Row-level security and tail_counts() decide
+-- whose a reader sees.
+create or replace view ledger.counts
+with (security_barrier = true, security_invoker = true) as
+select
+  c.tenant_id, c.dimension, c.period, c.period_start, c.value, c.events, c.payload_bytes
+from ledger.event_counts as c
+union all
+select
+  t.tenant_id, t.dimension, t.period, t.period_start, t.value, t.events, t.payload_bytes
+from ledger.tail_counts() as t;
+
+comment on view ledger.counts is
+  'ledger.event_counts and, where that is 5,000 events at most, what is not in it yet; add them up: '
+  'a value may come twice.';
+
+-- from sql/stats/events_per_hour.sql
+-- Events per hour, by when they were emitted.
+create or replace view ledger.events_per_hour
+with (security_barrier = true, security_invoker = true) as
+select
+  c.tenant_id,
+  c.period_start as hour,
+  sum(c.events)::bigint as events,
+  coalesce(sum(c.events) filter (where c.value = 'failure'), 0)::bigint as failures,
+  sum(c.payload_bytes)::bigint as payload_bytes
+from ledger.counts as c
+where c.dimension = 'outcome' and c.period = 'hour'
+group by c.tenant_id, c.period_start;
+
+comment on view ledger.events_per_hour is
+  'Events per tenant and hour (UTC), and how many of them have the outcome failure; hours without '
+  'any are left out.';
+
+-- from sql/stats/events_per_day.sql
+-- Events per day, by when they were emitted, in UTC.
+create or replace view ledger.events_per_day
+with (security_barrier = true, security_invoker = true) as
+select
+  c.tenant_id,
+  (c.period_start at time zone 'UTC')::date as day,
+  sum(c.events)::bigint as events,
+  coalesce(sum(c.events) filter (where c.value = 'failure'), 0)::bigint as failures,
+  sum(c.payload_bytes)::bigint as payload_bytes
+from ledger.counts as c
+where c.dimension = 'outcome' and c.period = 'day'
+group by c.tenant_id, c.period_start;
+
+comment on view ledger.events_per_day is
+  'Events per tenant and day (UTC), and how many of them have the outcome failure; days without any '
+  'are left out.';
+
+-- from sql/stats/events_per_type.sql
+-- The distribution of event types.
+create or replace view ledger.events_per_type
+with (security_barrier = true, security_invoker = true) as
+select
+  c.tenant_id,
+  c.value as event_type,
+  sum(c.events)::bigint as events,
+  sum(c.events) / sum(sum(c.events)) over (partition by c.tenant_id) as share,
+  sum(c.payload_bytes)::bigint as payload_bytes
+from ledger.counts as c
+where c.dimension = 'type' and c.period = 'all'
+group by c.tenant_id, c.value;
+
+comment on view ledger.events_per_type is
+  'Events per tenant and type, and their share of the tenant''s: select * from '
+  'ledger.events_per_type order by events desc;';
+
+-- from sql/stats/events_per_outcome.sql
+-- How things went.
+create or replace view ledger.events_per_outcome
+with (security_barrier = true, security_invoker = true) as
+select
+  c.tenant_id,
+  nullif(c.value, '') as outcome,
+  sum(c.events)::bigint as events,
+  sum(c.events) / sum(sum(c.events)) over (partition by c.tenant_id) as share,
+  sum(c.payload_bytes)::bigint as payload_bytes
+from ledger.counts as c
+where c.dimension = 'outcome' and c.period = 'all'
+group by c.tenant_id, c.value;
+
+comment on view ledger.events_per_outcome is
+  'Events per tenant and outcome, NULL for those without, and their share of the tenant''s.';
+
+-- from sql/stats/events_per_actor.sql
+-- Who did how much.
+create or replace view ledger.events_per_actor
+with (security_barrier = true, security_invoker = true) as
+select
+  c.tenant_id,
+  nullif(split_part(c.value, ':', 1), '') as actor_type,
+  nullif(substr(c.value, strpos(c.value, ':') + 1), '') as actor_id,
+  sum(c.events)::bigint as events,
+  sum(c.events) / sum(sum(c.events)) over (partition by c.tenant_id) as share,
+  sum(c.payload_bytes)::bigint as payload_bytes
+from ledger.counts as c
+where c.dimension = 'actor' and c.period = 'all'
+group by c.tenant_id, c.value;
+
+comment on view ledger.events_per_actor is
+  'Events per tenant and actor, NULL for those without, and their share of the tenant''s.';
+
+-- from sql/stats/events_per_tenant.sql
+-- How large each tenant is, for the tenants that you may read or operate. events is exact as of the
+-- last seal; payload_bytes is as fresh as the counts.
+create or replace view ledger.events_per_tenant
+with (security_barrier = true) as
+select
+  h.tenant_id,
+  h.tree_size as events,
+  h.tree_size / nullif(sum(h.tree_size) over (), 0) as share,
+  coalesce(c.payload_bytes, 0) as payload_bytes,
+  h.sealed_at as last_sealed_at,
+  coalesce(t.position, -1) as counted_through,
+  t.counted_at,
+  h.tree_size - 1 - coalesce(t.position, -1) as uncounted,
+  coalesce(t.skipped, 0) as skipped
+from ledger.log_heads as h
+left join ledger.count_cursors as t on t.tenant_id = h.tenant_id
+left join (
+  select o.tenant_id, sum(o.payload_bytes)::bigint as payload_bytes
+  from ledger.event_counts as o
+  where o.dimension = 'outcome' and o.period = 'all'
+  group by o.tenant_id
+) as c on c.tenant_id = h.tenant_id
+where (
+  h.tenant_id = any((select ledger.permitted_for_any('{read,operate}'))::text[])
+  or '*' = any((select ledger.permitted_for_any('{read,operate}'))::text[])
+);
+
+comment on view ledger.events_per_tenant is
+  'Sealed events per tenant, their share of all that you may see, and how far they are counted: '
+  'uncounted ones are not in payload_bytes, skipped ones (in cold files when their turn came) never.';
+
+-- from sql/stats/snapshot_totals.sql
+-- Snapshots per tenant and type of aggregate.
+create or replace view ledger.snapshot_totals as
+select
+  s.tenant_id,
+  s.aggregate_type,
+  count(*) as snapshots,
+  sum(s.bytes)::bigint as bytes,
+  avg(s.replay_ms)::double precision as replay_ms,
+  max(s.created_at) as last_created_at
+from ledger.snapshots as s
+group by s.tenant_id, s.aggregate_type;
+
+comment on view ledger.snapshot_totals is
+  'Part of stats(): snapshots per tenant and type of aggregate, their size, and how long the replays '
+  'behind them took on average.';
+
+-- from sql/stats/snapshot_status.sql
+-- How many snapshots there are and what they save, for the tenants that you may read or operate.
+create or replace view ledger.snapshot_status with (security_barrier = true) as
+select s.tenant_id, s.aggregate_type, s.snapshots, s.bytes, s.replay_ms, s.last_created_at
+from ledger.snapshot_totals as s
+where (
+  s.tenant_id = any((select ledger.permitted_for_any('{read,operate}'))::text[])
+  or '*' = any((select ledger.permitted_for_any('{read,operate}'))::text[])
+);
+
+comment on view ledger.snapshot_status is
+  'Snapshots per tenant and type of aggregate: how many, their bytes, and replay_ms, the average time '
+  'that making one took.';
+
+-- from sql/stats/seal_lag.sql
+-- What is committed and has no position yet, of one tenant or of all that the caller may read or
+-- operate. Looks at events by their transaction, since the last seal_all() or, for one tenant, since
+-- the last seal, and stops at 10,000 that are not sealed.
+create or replace function ledger.seal_lag(of_tenant text default null)
+returns table (tenant_id text, unsealed bigint, oldest_at timestamptz)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  v_permitted constant text[] := ledger.permitted_for_any('{read,operate}');
+  v_since pg_snapshot;
+begin
+  select s.snapshot into v_since
+  from (
+    select s.snapshot, s.system_identifier from ledger.log_sweep as s
+    union all
+    select h.snapshot, h.system_identifier
+    from ledger.log_heads as h
+    where h.tenant_id = seal_lag.of_tenant
+  ) as s
+  where s.system_identifier = ledger.system_identifier()
+  order by pg_snapshot_xmax(s.snapshot) desc
+  limit 1;
+  return query
+  select u.tenant_id, count(*), min(u.created_at)
+  from (
+    select e.tenant_id, e.created_at
+    from ledger.events_since(v_since) as e
+    left join ledger.log_heads as h on h.tenant_id = e.tenant_id
+    where (seal_lag.of_tenant is null or e.tenant_id = seal_lag.of_tenant)
+      and not pg_visible_in_snapshot(e.xact_id, coalesce(h.snapshot, v_since))
+      and not exists (
+        select from ledger.log_entries as l
+        where l.tenant_id = e.tenant_id and l.event_id = e.id
+        offset 0
+      )
+    limit 10000
+  ) as u
+  where u.tenant_id = any(v_permitted) or '*' = any(v_permitted)
+  group by u.tenant_id;
+end
+$$;
+
+comment on function ledger.seal_lag(text) is
+  'Events that are committed and not sealed, per tenant, 10,000 in all at most, and since when: no '
+  'row when all are. A log of another cluster (LG012) is for doctor() to report.';
+
+-- from sql/stats/count_ranges.sql
+-- The rows of event_counts that make up a time, as few as can be: all of them, or whole days with the
+-- hours before and after them. NULL is open. Actors have no hours: their time is made whole days.
+create or replace function ledger.count_ranges(
+  dimension text,
+  from_time timestamptz,
+  to_time timestamptz
+)
+returns table (period text, range_start timestamptz, range_end timestamptz)
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  with unit as (
+    select case count_ranges.dimension when 'actor' then 'day' else 'hour' end as name
+  ),
+  rounded as (
+    select
+      coalesce(date_trunc(u.name, count_ranges.from_time, 'UTC'), '-infinity') as first,
+      coalesce(
+        date_trunc(
+          u.name, count_ranges.to_time + ('1 ' || u.name)::interval - interval '1 us', 'UTC'
+        ),
+        'infinity'
+      ) as last
+    from unit as u
+  ),
+  days as (
+    select
+      r.first,
+      r.last,
+      date_trunc('day', r.first + interval '1 day' - interval '1 us', 'UTC') as first_day,
+      date_trunc('day', r.last, 'UTC') as last_day
+    from rounded as r
+  )
+  select r.period, r.range_start, r.range_end
+  from days as d
+  cross join lateral (values
+    ('day', d.first_day, d.last_day),
+    ('hour', d.first, least(d.first_day, d.last)),
+    ('hour', greatest(d.last_day, d.first_day), d.last)
+  ) as r (period, range_start, range_end)
+  where num_nonnulls(count_ranges.from_time, count_ranges.to_time) > 0
+    and r.range_start < r.range_end
+  union all
+  select 'all', '-infinity', 'infinity'
+  where num_nonnulls(count_ranges.from_time, count_ranges.to_time) = 0
+$$;
+
+comment on function ledger.count_ranges(text, timestamptz, timestamptz) is
+  'Part of stats(): the periods of ledger.event_counts that make up a time.';
+
+-- from sql/stats/counts_between.sql
+-- A tenant's counts in a time, by value; `tail` is what tail_counts() gave, which is added.
+create or replace function ledger.counts_between(
+  tenant_id text,
+  dimension text,
+  from_time timestamptz,
+  to_time timestamptz,
+  tail ledger.event_counts[]
+)
+returns table (value text, events bigint, payload_bytes bigint)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+  select c.value, sum(c.events)::bigint, sum(c.payload_bytes)::bigint
+  from ledger.count_ranges(
+    counts_between.dimension, counts_between.from_time, counts_between.to_time
+  ) as r
+  cross join lateral (
+    select o.value, o.events, o.payload_bytes
+    from ledger.event_counts as o
+    where o.tenant_id = counts_between.tenant_id
+      and o.dimension = counts_between.dimension
+      and o.period = r.period
+      and o.period_start >= r.range_start
+      and o.period_start < r.range_end
+    union all
+    select t.value, t.events, t.payload_bytes
+    from unnest(counts_between.tail) as t
+    where t.dimension = counts_between.dimension
+      and t.period = r.period
+      and t.period_start >= r.range_start
+      and t.period_start < r.range_end
+  ) as c
+  group by c.value
+$$;
+
+comment on function ledger.counts_between(
+  text, text, timestamptz, timestamptz, ledger.event_counts[]
+) is
+  'Part of stats(): a tenant''s events in a time, by type, outcome or actor.';
+
+-- from sql/stats/top_counts.sql
+-- The 20 most frequent values of all time, whatever their number: the index gives those of what is
+-- counted, and only a value of the tail can outdo them.
+create or replace function ledger.top_counts(
+  tenant_id text,
+  dimension text,
+  tail ledger.event_counts[]
+)
+returns table (value text, events bigint)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+  with added as materialized (
+    select t.value, t.events
+    from unnest(top_counts.tail) as t
+    where t.dimension = top_counts.dimension and t.period = 'all'
+  ),
+  candidates as (
+    (
+      select c.value
+      from ledger.event_counts as c
+      where c.tenant_id = top_counts.tenant_id
+        and c.dimension = top_counts.dimension
+        and c.period = 'all'
+      order by c.events desc
+      limit 20
+    )
+    union
+    select a.value from added as a
+  )
+  select n.value, coalesce(c.events, 0) + coalesce(a.events, 0) as events
+  from candidates as n
+  left join added as a on a.value = n.value
+  left join ledger.event_counts as c
+    on c.tenant_id = top_counts.tenant_id
+    and c.dimension = top_counts.dimension
+    and c.period = 'all'
+    and c.period_start = '-infinity'
+    and c.value = n.value
+  order by events desc, n.value
+  limit 20
+$$;
+
+comment on function ledger.top_counts(text, text, ledger.event_counts[]) is
+  'Part of stats(): the 20 most frequent types, outcomes or actors of a tenant.';
+
+-- from sql/stats/ranking.sql
+-- What stats() says of types, outcomes or actors in a time: the 20 most frequent and their shares. Of
+-- all time it asks the index, since actors may be many; `total` is then what the shares are of.
+create or replace function ledger.ranking(
+  tenant_id text,
+  dimension text,
+  from_time timestamptz,
+  to_time timestamptz,
+  tail ledger.event_counts[],
+  total bigint
+)
+returns jsonb
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object('value', r.value, 'events', r.events, 'share', round(r.share, 4))
+      order by r.events desc, r.value
+    ),
+    '[]'
+  )
+  from (
+    select t.value, t.events, t.events / nullif(ranking.total, 0)::numeric as share
+    from ledger.top_counts(ranking.tenant_id, ranking.dimension, ranking.tail) as t
+    where num_nonnulls(ranking.from_time, ranking.to_time) = 0
+    union all
+    (
+      select c.value, c.events, c.events / sum(c.events) over () as share
+      from ledger.counts_between(
+        ranking.tenant_id, ranking.dimension, ranking.from_time, ranking.to_time, ranking.tail
+      ) as c
+      where num_nonnulls(ranking.from_time, ranking.to_time) > 0
+      order by c.events desc, c.value
+      limit 20
+    )
+  ) as r
+$$;
+
+comment on function ledger.ranking(
+  text, text, timestamptz, timestamptz, ledger.event_counts[], bigint
+) is
+  'Part of stats(): the 20 most frequent types, outcomes or actors of a tenant in a time, as JSON.';
+
+-- from sql/stats/storage_by_tier.sql
+-- Partitions and their size on disk by tier; those of the outbox apart.
+create or replace function ledger.storage_by_tier()
+returns jsonb
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_object_agg(
+    s.tier, jsonb_build_object('partitions', s.partitions, 'bytes', s.bytes)
+  )
+  from (
+    select
+      case p.parent_name when 'outbox' then 'outbox' else p.tier end as tier,
+      count(*) as partitions,
+      coalesce(sum(p.bytes), 0) as bytes
+    from ledger.partition_status as p
+    where not (p.parent_name = 'outbox' and p.tier = 'dropped')
+    group by 1
+  ) as s
+$$;
+
+comment on function ledger.storage_by_tier() is
+  'Part of stats(): partitions and bytes by tier (hot, archive, cold, dropped) and of the outbox.';
+
+-- from sql/stats/log_statistics.sql
+-- The part of stats() that the log and the cursor say: how many events, since when, and how far they
+-- are sealed and counted.
+create or replace function ledger.log_statistics(tenant_id text, tail ledger.event_counts[])
+returns ledger.statistics
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_stats ledger.statistics;
+begin
+  v_stats.tenant_id := log_statistics.tenant_id;
+  select
+    coalesce(sum(l.unsealed), 0),
+    coalesce(extract(epoch from clock_timestamp() - min(l.oldest_at)), 0)
+  into v_stats.unsealed, v_stats.seal_lag_seconds
+  from ledger.seal_lag(log_statistics.tenant_id) as l;
+  select h.tree_size, first.created_at, last.created_at
+  into v_stats.sealed, v_stats.first_event_at, v_stats.last_event_at
+  from ledger.log_heads as h
+  left join ledger.log_entries as first on first.tenant_id = h.tenant_id and first.position = 0
+  left join ledger.log_entries as last
+    on last.tenant_id = h.tenant_id and last.position = h.tree_size - 1
+  where h.tenant_id = log_statistics.tenant_id;
+  v_stats.sealed := coalesce(v_stats.sealed, 0);
+  v_stats.events := v_stats.sealed + v_stats.unsealed;
+
+  select c.position, c.counted_at, c.skipped
+  into v_stats.counted_through, v_stats.counted_at, v_stats.skipped
+  from ledger.count_cursors as c
+  where c.tenant_id = log_statistics.tenant_id;
+  v_stats.skipped := coalesce(v_stats.skipped, 0);
+  v_stats.counted_through := case
+    when log_statistics.tail = '{}' then coalesce(v_stats.counted_through, -1)
+    else v_stats.sealed - 1
+  end;
+  v_stats.uncounted := v_stats.sealed - 1 - v_stats.counted_through;
+  return v_stats;
+end
+$$;
+
+comment on function ledger.log_statistics(text, ledger.event_counts[]) is
+  'Part of stats(): how many events, since when, sealed and counted how far.';
+
+-- from sql/stats/stats.sql
+-- A tenant at a glance, in as many milliseconds at ten million events as at ten: nothing here reads
+-- events but the few that are not counted yet. from_time and to_time are about the counts: types and
+-- outcomes are counted by the hour, actors by the day, so that is what they are rounded to.
+create or replace function ledger.stats(
+  tenant_id text default null,
+  from_time timestamptz default null,
+  to_time timestamptz default null
+)
+returns ledger.statistics
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  v_stats ledger.statistics;
+  v_from constant timestamptz := stats.from_time;
+  v_to constant timestamptz := stats.to_time;
+  v_midnight constant timestamptz := date_trunc('day', now(), 'UTC');
+  v_tenant_id constant text := coalesce(stats.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_tail ledger.event_counts[];
+begin
+  perform ledger.require_any(v_tenant_id, '{read,operate}');
+  v_tail := array(select t from ledger.tail_counts(v_tenant_id) as t);
+  v_stats := ledger.log_statistics(v_tenant_id, v_tail);
+  v_stats.from_time := v_from;
+  v_stats.to_time := v_to;
+
+  select coalesce(sum(c.events), 0), coalesce(sum(c.payload_bytes), 0)
+  into v_stats.counted, v_stats.payload_bytes
+  from ledger.counts_between(v_tenant_id, 'outcome', v_from, v_to, v_tail) as c;
+  v_stats.by_type := ledger.ranking(v_tenant_id, 'type', v_from, v_to, v_tail, v_stats.counted);
+  v_stats.by_outcome := ledger.ranking(
+    v_tenant_id, 'outcome', v_from, v_to, v_tail, v_stats.counted
+  );
+  v_stats.by_actor := ledger.ranking(v_tenant_id, 'actor', v_from, v_to, v_tail, v_stats.counted);
+  select coalesce(sum(c.events), 0) into v_stats.events_today
+  from ledger.counts_between(v_tenant_id, 'outcome', v_midnight, null, v_tail) as c;
+  select coalesce(sum(c.events), 0) into v_stats.runs
+  from ledger.counts_between(v_tenant_id, 'type', null, null, v_tail) as c
+  where c.value = 'run.started';
+
+  select
+    coalesce(max(r.lag_messages), 0), coalesce(max(r.lag_seconds), 0),
+    coalesce(sum(r.parked), 0), coalesce(sum(r.dead), 0)
+  into
+    v_stats.outbox_lag_messages, v_stats.outbox_lag_seconds, v_stats.parked, v_stats.dead
+  from ledger.relay_status as r
+  where r.tenant_id = v_tenant_id;
+  select
+    coalesce(sum(s.snapshots), 0), coalesce(sum(s.bytes), 0),
+    sum(s.replay_ms * s.snapshots) / nullif(sum(s.snapshots), 0)
+  into v_stats.snapshots, v_stats.snapshot_bytes, v_stats.replay_ms
+  from ledger.snapshot_totals as s
+  where s.tenant_id = v_tenant_id;
+  if '*' = any(ledger.permitted_for_any('{read,operate}')) then
+    v_stats.storage := ledger.storage_by_tier();
+  end if;
+  return v_stats;
+end
+$$;
+
+comment on function ledger.stats(text, timestamptz, timestamptz) is
+  'A tenant at a glance: events, sealing, counts by type, outcome and actor between from_time and '
+  'to_time (whole hours, for actors days, UTC), lag of the outbox, snapshots; uncounted says what '
+  'the counts lack. For readers and operators.';
+
 -- from sql/maintain/maintenance_steps.sql
 -- What maintenance did: one row per step of a run of maintain(), archive_partition() and the like.
 -- maintain() deletes what is older than a year.
@@ -15083,22 +15996,24 @@ as $$
     union all
     select 2, 'seal', null, null, null
     union all
-    select 3, s.step, p.partition_name, p.from_time, s.ordinal
+    select 3, 'count events', null, null, null
+    union all
+    select 4, s.step, p.partition_name, p.from_time, s.ordinal
     from ledger.partition_status as p
     cross join unnest(
       array['add bounds', 'validate bounds', 'prepare archive', 'archive']
     ) with ordinality as s (step, ordinal)
     where p.due = 'archive'
     union all
-    select 4, 'relocate', p.partition_name, p.from_time, null
+    select 5, 'relocate', p.partition_name, p.from_time, null
     from ledger.partition_status as p
     where p.due = 'relocate'
     union all
-    select 5, 'purge outbox', p.partition_name, p.from_time, null
+    select 6, 'purge outbox', p.partition_name, p.from_time, null
     from ledger.partition_status as p
     where p.due = 'purge' and not exists (select from ledger.relays_behind(p.to_time))
     union all
-    select 6, 'purge inbox', null, null, null
+    select 7, 'purge inbox', null, null, null
     from ledger.retention_policy as r
     where exists (
       select from ledger.inbox as i where i.processed_at < clock_timestamp() - r.inbox_for
@@ -15145,6 +16060,7 @@ begin
     when 'purge outbox' then perform ledger.purge_outbox(maintenance_step.object);
     when 'purge inbox' then return ledger.purge_inbox(max_rows => c_batch) = c_batch;
     when 'snapshot' then return ledger.make_snapshots(c_batch);
+    when 'count events' then return ledger.count_events(max_events => c_batch) = c_batch;
   end case;
   return false;
 end
@@ -16841,7 +17757,8 @@ as $$
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
-      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
+      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
+      'event_counts', 'count_cursors'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;
@@ -17849,7 +18766,8 @@ begin
     'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
     'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
     'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
-    'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
+    'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
+    'event_counts', 'count_cursors'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -17871,7 +18789,8 @@ begin
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
     'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
     'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
-    'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
+    'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
+    'event_counts', 'count_cursors'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -17897,7 +18816,7 @@ begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges',
-    'snapshots'
+    'snapshots', 'event_counts', 'count_cursors'
   ] loop
     execute format('drop policy if exists ledger_reader on ledger.%I', v_table);
     execute format(
@@ -17932,7 +18851,10 @@ begin
       ),
       (
         'ledger_operator', 'operate',
-        array['legal_holds', 'inbox', 'subscription_cursors', 'snapshot_failures']
+        array[
+          'legal_holds', 'inbox', 'subscription_cursors', 'snapshot_failures', 'event_counts',
+          'count_cursors'
+        ]
       ),
       ('ledger_consumer', 'consume', array['inbox', 'inbox_failures', 'subscription_cursors'])
     ) as p (role_name, privilege, tables)
@@ -18233,7 +19155,8 @@ as $$
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
-      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
+      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
+      'event_counts', 'count_cursors'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
@@ -18242,7 +19165,8 @@ as $$
       'cold_drops', 'cold_ranges', 'relays', 'relay_cursors', 'relay_parked',
       'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
-      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
+      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
+      'event_counts', 'count_cursors'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -18256,7 +19180,7 @@ as $$
       array[
         'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
         'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges',
-        'snapshots'
+        'snapshots', 'event_counts', 'count_cursors'
       ]
     ),
     ('ledger_reader', 'r', 'public', 'true', null, array[
@@ -18294,7 +19218,10 @@ as $$
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
-      null, array['legal_holds', 'inbox', 'subscription_cursors', 'snapshot_failures']
+      null, array[
+        'legal_holds', 'inbox', 'subscription_cursors', 'snapshot_failures', 'event_counts',
+        'count_cursors'
+      ]
     ),
     (
       'ledger_consumer', 'r', 'ledger_consumer',
@@ -19218,6 +20145,285 @@ comment on function ledger.doctor(boolean) is
   'files, sealing, consumers, upcasters and snapshots; deep => true checks every event and '
   'snapshot.';
 
+-- from sql/stats/metrics_of_events.sql
+-- metrics(): events by tenant, type and outcome, sealing, counting, proofs. Values are few: the largest
+-- tenants by name and the others together, types that are registered and the others together.
+create or replace function ledger.metrics_of_events(max_tenants int)
+returns table (name text, labels jsonb, value double precision)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with heads as (
+    select
+      h.tree_size,
+      h.tree_size - 1 - coalesce(c.position, -1) as uncounted,
+      coalesce(c.skipped, 0) as skipped,
+      case
+        when row_number() over (order by h.tree_size desc, h.tenant_id)
+          <= metrics_of_events.max_tenants then h.tenant_id
+        else ''
+      end as tenant
+    from ledger.log_heads as h
+    left join ledger.count_cursors as c on c.tenant_id = h.tenant_id
+  ),
+  counted as (
+    select c.dimension, coalesce(t.event_type, case c.dimension when 'outcome' then c.value end, '')
+      as value, sum(c.events) as events, sum(c.payload_bytes) as payload_bytes
+    from ledger.event_counts as c
+    left join ledger.event_types as t on c.dimension = 'type' and t.event_type = c.value
+    where c.dimension in ('type', 'outcome') and c.period = 'all'
+    group by 1, 2
+  ),
+  lag as materialized (
+    select coalesce(sum(l.unsealed), 0) as unsealed, min(l.oldest_at) as oldest_at
+    from ledger.seal_lag() as l
+  )
+  select 'events_total', jsonb_build_object('tenant_id', h.tenant), sum(h.tree_size)
+  from heads as h
+  group by h.tenant
+  union all
+  select 'events_by_type_total', jsonb_build_object('event_type', c.value), c.events
+  from counted as c
+  where c.dimension = 'type'
+  union all
+  select 'events_by_outcome_total', jsonb_build_object('outcome', c.value), c.events
+  from counted as c
+  where c.dimension = 'outcome'
+  union all
+  select 'payload_bytes_total', '{}', coalesce(sum(c.payload_bytes), 0)
+  from counted as c
+  where c.dimension = 'outcome'
+  union all
+  select m.name, '{}', m.value
+  from (select sum(h.uncounted) as uncounted, sum(h.skipped) as skipped from heads as h) as h
+  cross join lag as l
+  cross join lateral (values
+    ('uncounted_events', coalesce(h.uncounted, 0)),
+    ('count_skipped_events', coalesce(h.skipped, 0)),
+    ('unsealed_events', l.unsealed),
+    ('seal_lag_seconds', coalesce(extract(epoch from clock_timestamp() - l.oldest_at), 0))
+  ) as m (name, value)
+$$;
+
+comment on function ledger.metrics_of_events(int) is
+  'Part of metrics(): events, sealing and counting.';
+
+-- from sql/stats/metrics_of_delivery.sql
+-- metrics(): how far relays are, with the tenant that is farthest behind, and what consumers failed.
+-- Entries of the log are looked up by key, whatever statistics say.
+create or replace function ledger.metrics_of_delivery()
+returns table (name text, labels jsonb, value double precision)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+  select m.name, jsonb_build_object('relay', r.relay), m.value
+  from (
+    select
+      s.relay,
+      sum(s.lag_messages) as lag_messages,
+      max(s.lag_seconds) as lag_seconds,
+      sum(s.parked) as parked,
+      sum(s.dead) as dead
+    from ledger.relay_status as s
+    group by s.relay
+  ) as r
+  cross join lateral (values
+    ('outbox_lag_messages', r.lag_messages),
+    ('outbox_lag_seconds', r.lag_seconds::numeric),
+    ('outbox_parked_messages', r.parked),
+    ('outbox_dead_messages', r.dead)
+  ) as m (name, value)
+  union all
+  select
+    'inbox_failures',
+    jsonb_build_object(
+      'consumer', f.consumer, 'state', case when f.is_dead then 'dead' else 'waiting' end
+    ),
+    count(*)
+  from ledger.inbox_failures as f
+  where f.discarded_at is null
+  group by f.consumer, f.is_dead
+$$;
+
+comment on function ledger.metrics_of_delivery() is
+  'Part of metrics(): relays and consumers.';
+
+-- from sql/stats/metrics_of_storage.sql
+-- metrics(): partitions, their size and until when there are any, and snapshots.
+create or replace function ledger.metrics_of_storage()
+returns table (name text, labels jsonb, value double precision)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with status as materialized (
+    select p.parent_name, p.tier, p.row_count, p.bytes, p.to_time
+    from ledger.partition_status as p
+    where p.tier <> 'dropped'
+  )
+  select m.name, jsonb_build_object('tier', s.tier), m.value
+  from (
+    select
+      s.tier,
+      count(*) as partitions,
+      sum(coalesce(s.bytes, 0)) as bytes,
+      sum(coalesce(s.row_count, 0)) as row_count
+    from status as s
+    where s.parent_name = 'agent_events'
+    group by s.tier
+  ) as s
+  cross join lateral (values
+    ('partitions', s.partitions), ('partition_bytes', s.bytes), ('partition_rows', s.row_count)
+  ) as m (name, value)
+  union all
+  select 'outbox_bytes', '{}', coalesce(sum(s.bytes), 0)
+  from status as s
+  where s.parent_name = 'outbox'
+  union all
+  select
+    'partitions_ahead_seconds',
+    jsonb_build_object('table', s.parent_name),
+    extract(epoch from max(s.to_time) - clock_timestamp())
+  from status as s
+  group by s.parent_name
+  union all
+  select m.name, '{}', m.value
+  from (
+    select
+      coalesce(sum(t.snapshots), 0) as snapshots,
+      coalesce(sum(t.bytes), 0) as bytes,
+      coalesce(sum(t.replay_ms * t.snapshots) / nullif(sum(t.snapshots), 0), 0) / 1000 as replay
+    from ledger.snapshot_totals as t
+  ) as s
+  cross join lateral (values
+    ('snapshots', s.snapshots::double precision),
+    ('snapshot_bytes', s.bytes),
+    ('snapshot_replay_seconds', s.replay)
+  ) as m (name, value)
+$$;
+
+comment on function ledger.metrics_of_storage() is
+  'Part of metrics(): partitions, outbox and snapshots.';
+
+-- from sql/stats/last_events.sql
+-- The last event of a type per tenant: of those tenants that have one by the counts.
+create or replace function ledger.last_events(event_type text)
+returns table (tenant_id text, created_at timestamptz, outcome text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_sort = off
+as $$
+  select c.tenant_id, e.created_at, e.outcome
+  from ledger.event_counts as c
+  cross join lateral (
+    select o.created_at, o.outcome
+    from ledger.events as o
+    where o.tenant_id = c.tenant_id and o.event_type = c.value
+    order by o.created_at desc
+    limit 1
+  ) as e
+  where c.dimension = 'type' and c.period = 'all' and c.value = last_events.event_type
+$$;
+
+comment on function ledger.last_events(text) is
+  'Part of metrics(): when each tenant had its last event of a type.';
+
+-- from sql/stats/metrics_of_operation.sql
+-- metrics(): maintenance, checkpoints and verifications that are on record.
+create or replace function ledger.metrics_of_operation()
+returns table (name text, labels jsonb, value double precision)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with steps as (
+    select distinct on (s.step, s.object) s.step, s.error is not null as is_failed
+    from ledger.maintenance_steps as s
+    where s.finished_at > clock_timestamp() - interval '7 days'
+    order by s.step, s.object, s.finished_at desc
+  )
+  select 'maintenance_failing_steps', '{}'::jsonb, count(*) filter (where s.is_failed)::float8
+  from steps as s
+  union all
+  select
+    'maintenance_last_success_timestamp_seconds',
+    '{}',
+    coalesce(extract(epoch from s.finished_at), 0)
+  from (
+    select max(s.finished_at) as finished_at
+    from ledger.maintenance_steps as s
+    where s.step = 'make partitions'
+      and s.error is null
+      and s.finished_at > clock_timestamp() - interval '31 days'
+  ) as s
+  union all
+  select
+    'last_checkpoint_timestamp_seconds',
+    jsonb_build_object('tenant_id', l.tenant_id),
+    extract(epoch from l.created_at)
+  from ledger.last_events('ledger.checkpoint_signed') as l
+  union all
+  select m.name, jsonb_build_object('tenant_id', l.tenant_id), m.value
+  from ledger.last_events('ledger.verified') as l
+  cross join lateral (values
+    ('last_verification_timestamp_seconds', extract(epoch from l.created_at)),
+    ('last_verification_failed', (l.outcome is not distinct from 'failure')::int)
+  ) as m (name, value)
+$$;
+
+comment on function ledger.metrics_of_operation() is
+  'Part of metrics(): maintenance, checkpoints and verifications.';
+
+-- from sql/stats/metrics.sql
+-- All that Prometheus is told, in one call: a row per sample. Reads no events but the last of two
+-- types; what it costs depends on the number of tenants, types, relays and partitions. Most of it is
+-- doctor(), which need not be asked every time. `agent-events metrics` gives the names their help and
+-- types.
+create or replace function ledger.metrics(
+  max_tenants int default 200,
+  findings boolean default true
+)
+returns table (name text, labels jsonb, value double precision)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform ledger.require_any('*', '{read,operate}');
+  return query
+  select m.* from ledger.metrics_of_events(metrics.max_tenants) as m
+  union all
+  select m.* from ledger.metrics_of_delivery() as m
+  union all
+  select m.* from ledger.metrics_of_storage() as m
+  union all
+  select m.* from ledger.metrics_of_operation() as m;
+  if metrics.findings then
+    return query
+    select
+      'doctor_findings',
+      jsonb_build_object('severity', d.severity, 'kind', d.kind),
+      count(*)::double precision
+    from ledger.doctor() as d
+    group by d.severity, d.kind;
+  end if;
+end
+$$;
+
+comment on function ledger.metrics(int, boolean) is
+  'What `agent-events metrics` exports: name, labels, value. Tenants beyond the max_tenants largest '
+  'are added up under an empty name; findings => false leaves doctor() out. For readers and operators '
+  'of every tenant.';
+
 -- from sql/grants.sql
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
 
@@ -19248,7 +20454,8 @@ declare
     'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
     'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription',
     'register_reducer', 'drop_reducer', 'create_snapshot', 'keep_snapshot', 'snapshot_log',
-    'snapshot_again', 'record_failure', 'make_snapshots'
+    'snapshot_again', 'record_failure', 'make_snapshots',
+    'count_events', 'count_tenant', 'recount_events'
   ];
   c_sandbox constant text[] := array['fold_events', 'refuse_fold', 'run_upcaster'];
   v_object record;
@@ -19328,6 +20535,8 @@ to ledger_append;
 grant select, insert on ledger.outbox_purges to ledger_append;
 grant select, insert, update, delete on
   ledger.inbox_failures, ledger.subscription_cursors
+to ledger_append;
+grant select, insert, update, delete on ledger.event_counts, ledger.count_cursors
 to ledger_append;
 -- UPDATE on inbox only to lock what is purged.
 grant select, insert, update, delete on ledger.inbox to ledger_append;
@@ -19491,6 +20700,16 @@ grant execute on function
   ledger.create_snapshot, ledger.make_snapshots, ledger.set_snapshot_policy, ledger.find_policy
 to ledger_operator;
 grant execute on function ledger.register_reducer, ledger.drop_reducer to ledger_registrar;
+
+-- Statistics: readers and operators of a tenant; operators count.
+grant select on
+  ledger.event_counts, ledger.count_cursors, ledger.counts, ledger.events_per_hour,
+  ledger.events_per_day, ledger.events_per_type, ledger.events_per_outcome,
+  ledger.events_per_actor, ledger.events_per_tenant, ledger.snapshot_status
+to ledger_reader, ledger_auditor, ledger_operator;
+grant execute on function ledger.stats, ledger.tail_counts, ledger.seal_lag, ledger.metrics
+to ledger_reader, ledger_auditor, ledger_operator;
+grant execute on function ledger.count_events, ledger.recount_events to ledger_operator;
 
 -- Registrars and operators.
 grant execute on function

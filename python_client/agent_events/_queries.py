@@ -42,10 +42,13 @@ from agent_events.models import (
     RelayStatus,
     ReplayedState,
     RetentionPolicy,
+    Sample,
     SealReceipt,
+    Share,
     Snapshot,
     SnapshotFinding,
     SnapshotPolicy,
+    Statistics,
 )
 
 EMIT_OPTIONS = frozenset(EventOptions.__annotations__)
@@ -75,7 +78,6 @@ _COLUMNS = {
     "register_event_type": "register_event_type",
     "register_upcaster": "register_upcaster",
     "drop_upcaster": "drop_upcaster",
-    "state_of": ", ".join(field.name for field in fields(AggregateState)),
     "start_run": "start_run",
     "finish_run": _RECEIPT,
     "emit_event": _RECEIPT,
@@ -131,6 +133,10 @@ _COLUMNS = {
     "create_snapshot": "create_snapshot",
     "verify_snapshots": ", ".join(field.name for field in fields(SnapshotFinding)),
     "set_snapshot_policy": ", ".join(field.name for field in fields(SnapshotPolicy)),
+    "stats": ", ".join(field.name for field in fields(Statistics)),
+    "count_events": "count_events",
+    "recount_events": "recount_events",
+    "metrics": ", ".join(field.name for field in fields(Sample)),
 }
 _NAMES = {"position": '"position"'}  # a key word of SQL
 PROCEDURES = frozenset(
@@ -244,6 +250,11 @@ def check_options(options: Mapping[str, Any], known: frozenset[str]) -> None:
     if not options.keys() <= known:
         unknown = ", ".join(sorted(options.keys() - known))
         raise TypeError(f"unexpected keyword argument: {unknown}")
+
+
+def shares(ranking: Any) -> tuple[Share, ...]:
+    """Return what `ledger.stats()` gives as JSON."""
+    return tuple(Share(**share) for share in ranking)
 
 
 def _plain(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, Unpack
 from uuid import UUID
@@ -28,6 +28,7 @@ from agent_events._queries import (
     STREAM_HEAD,
     bind,
     check_options,
+    shares,
 )
 from agent_events._replaying import is_after, replay_note
 from agent_events.models import (
@@ -63,10 +64,13 @@ from agent_events.models import (
     RelayStatus,
     ReplayedState,
     RetentionPolicy,
+    Sample,
     SealReceipt,
     Snapshot,
     SnapshotFinding,
     SnapshotPolicy,
+    Statistics,
+    TierStorage,
     TraceNode,
 )
 from agent_events.state_cache import Moment, StateCache, StreamHead, is_past, settled
@@ -1205,6 +1209,58 @@ class Ledger:
         the recent ones.
         """
         return [Finding(*row) for row in self._rows("doctor", {"deep": deep})]
+
+    def stats(
+        self,
+        *,
+        tenant_id: str | None = None,
+        from_time: datetime | None = None,
+        to_time: datetime | None = None,
+    ) -> Statistics:
+        """Return a tenant at a glance: events, lags, and counts by type, outcome and actor.
+
+        `from_time` and `to_time` are about the counts. They are rounded to whole hours, for actors
+        to whole days, in UTC.
+        """
+        (row,) = self._rows(
+            "stats", {"tenant_id": tenant_id, "from_time": from_time, "to_time": to_time}
+        )
+        found = Statistics(*row)
+        storage = None
+        if found.storage is not None:
+            storage = {tier: TierStorage(**size) for tier, size in row[-1].items()}
+        return replace(
+            found,
+            by_type=shares(found.by_type),
+            by_outcome=shares(found.by_outcome),
+            by_actor=shares(found.by_actor),
+            storage=storage,
+        )
+
+    def count_events(self, *, max_events: int | None = None, tenant_id: str | None = None) -> int:
+        """Count sealed events for `stats`, of one tenant or of all; return how many it looked at.
+
+        `maintain` does this. At most `max_events` (default 100,000) at a time: call it again, in
+        another transaction, while it returns that many. For operators.
+        """
+        rows = self._rows("count_events", {"max_events": max_events, "tenant_id": tenant_id})
+        count: int = rows[0][0]
+        return count
+
+    def recount_events(self, tenant_id: str) -> None:
+        """Forget a tenant's counts; `count_events` begins anew. For operators."""
+        self._rows("recount_events", {"tenant_id": tenant_id})
+
+    def metrics(
+        self, *, max_tenants: int | None = None, findings: bool | None = None
+    ) -> list[Sample]:
+        """Return what `agent-events metrics` tells Prometheus; for readers of every tenant.
+
+        Tenants beyond the `max_tenants` (default 200) largest are added up under an empty name.
+        Most of the time goes to `doctor`: `findings=False` leaves it out.
+        """
+        rows = self._rows("metrics", {"max_tenants": max_tenants, "findings": findings})
+        return [Sample(*row) for row in rows]
 
     def maintain(self, *, dry_run: bool = False, max_wait: Interval | None = None) -> None:
         """Do what is due: partitions ahead, sealing, archiving; for operators of every tenant.

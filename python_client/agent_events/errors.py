@@ -155,6 +155,8 @@ class EventsMissing(LedgerError):
     """Events that a state needs are in a cold file, or gone. The message names their sequences."""
 
     code = "LG016"
+
+
 class UpcasterFailed(LedgerError):
     """An upcaster threw, or made NULL, of the event that `message` names; `detail` says why."""
 

@@ -38,6 +38,9 @@ LOOK_EVERY = 0.5
 LONGEST_PAUSE = 60.0
 """Seconds between two attempts, at most, while something is wrong."""
 
+COUNT_AT_ONCE = 20_000
+"""Events in a transaction."""
+
 SAY_EVERY = 3600.0
 """Seconds between two lines that say how much was sealed."""
 
@@ -123,21 +126,22 @@ def _last_step(connection: psycopg.Connection[Any], run_id: UUID) -> Step:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How often to maintain and to seal; None = never."""
+    """How often to maintain, to seal, and to count in between; None = never."""
 
     maintain_every: timedelta | None
     seal_every: timedelta | None
     max_wait: timedelta
+    count_every: timedelta | None = None
     grace: timedelta = GRACE
 
 
 def keep(dsn: str, schedule: Schedule, log: Log) -> None:
     """Seal and maintain until SIGTERM or SIGINT; for the main thread.
 
-    Two connections, so that sealing goes on while a partition is archived. A lost connection, and
-    anything else that goes wrong, is logged and tried again, after a second at first and a minute
-    at most. Told to stop, it finishes the step at hand, or cancels it after `grace`: it is then
-    rolled back. A second signal ends the process at once.
+    A connection for each, so that sealing goes on while a partition is archived. A lost connection,
+    and anything else that goes wrong, is logged and tried again, after a second at first and a
+    minute at most. Told to stop, it finishes the step at hand, or cancels it after `grace`: it is
+    then rolled back. A second signal ends the process at once.
     """
     stop = Event()
     sealing = _Sealing(log)
@@ -146,13 +150,19 @@ def keep(dsn: str, schedule: Schedule, log: Log) -> None:
         for name, every, work in (
             ("seal", schedule.seal_every, sealing),
             ("maintain", schedule.maintain_every, _Maintaining(log, schedule.max_wait, stop)),
+            ("count", schedule.count_every, _count),
         )
         if every is not None
     ]
 
     # Blocked, in the threads too, and waited for: a handler could interrupt whoever holds a lock.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    log("started", maintain_every=schedule.maintain_every, seal_every=schedule.seal_every)
+    log(
+        "started",
+        maintain_every=schedule.maintain_every,
+        seal_every=schedule.seal_every,
+        count_every=schedule.count_every,
+    )
     for loop in loops:
         loop.start()
     while not stop.is_set():
@@ -254,6 +264,12 @@ class _Sealing:
         self._log("sealed", events=self._sealed)
         self._sealed = 0
         self._said_at = monotonic()
+
+
+def _count(connection: psycopg.Connection[Any]) -> None:
+    """Count what was sealed, a batch per transaction."""
+    while Ledger(connection).count_events(max_events=COUNT_AT_ONCE) == COUNT_AT_ONCE:
+        pass
 
 
 class _Maintaining:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 from archive import ArchivePlan, Spread, measure_archive, spread_table
 from cold import ColdPlan, measure_cold
+from counting import CountPlan, measure_counting
 from emit import CLIENTS, Plan, measure
 from export import ExportPlan, measure_export
 from log import Figure, LogPlan, figure_table, measure_log
@@ -389,6 +390,37 @@ def state(
         json_file.write_text(log_as_json(bench, plan, figures))
 
 
+@main.command()
+@server_options
+@click.option("--quick", is_flag=True, help="1,000,000 events.")
+@click.option("--events", type=click.IntRange(100_000), help="Default: 10,000,000.")
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write results here.")
+def stats(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    quick: bool,
+    events: int | None,
+    rounds: int,
+    json_file: Path | None,
+) -> None:
+    """Counting events, against emitting them; statistics and metrics of a large ledger.
+
+    The events are inserted past emit_event, of 90 days, 40 types and 10,000 actors, and sealed.
+    """
+    plan = CountPlan(events=events or (1_000_000 if quick else 10_000_000), rounds=rounds)
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            figures = [*measure_counting(bench, plan, status.update)]
+    console.print(figure_table(figures))
+    console.print("Medians.")
+    if json_file:
+        json_file.write_text(log_as_json(bench, plan, figures))
+
+
 def count_table(by_count: dict[int, dict[str, float]]) -> Table:
     """Milliseconds for each number of partitions, and the ratio to the first."""
     table = Table(box=None, pad_edge=False)
@@ -437,7 +469,7 @@ def find_programs(version: int) -> None:
 
 def log_as_json(
     bench: Bench,
-    plan: LogPlan | ColdPlan | ExportPlan | BrokerPlan | StatePlan,
+    plan: LogPlan | ColdPlan | ExportPlan | BrokerPlan | StatePlan | CountPlan,
     figures: Sequence[Figure | Ratio],
 ) -> str:
     document = {

@@ -26,7 +26,8 @@ begin
     'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
     'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
     'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
-    'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
+    'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
+    'event_counts', 'count_cursors'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -48,7 +49,8 @@ begin
     'log_tiles', 'log_blocks', 'log_sweep', 'legal_holds', 'erasures', 'cold_files', 'cold_drops',
     'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
     'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
-    'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
+    'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
+    'event_counts', 'count_cursors'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -74,7 +76,7 @@ begin
   foreach v_table in array array[
     'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
     'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges',
-    'snapshots'
+    'snapshots', 'event_counts', 'count_cursors'
   ] loop
     execute format('drop policy if exists ledger_reader on ledger.%I', v_table);
     execute format(
@@ -109,7 +111,10 @@ begin
       ),
       (
         'ledger_operator', 'operate',
-        array['legal_holds', 'inbox', 'subscription_cursors', 'snapshot_failures']
+        array[
+          'legal_holds', 'inbox', 'subscription_cursors', 'snapshot_failures', 'event_counts',
+          'count_cursors'
+        ]
       ),
       ('ledger_consumer', 'consume', array['inbox', 'inbox_failures', 'subscription_cursors'])
     ) as p (role_name, privilege, tables)

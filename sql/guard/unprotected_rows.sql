@@ -15,7 +15,8 @@ as $$
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
-      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
+      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
+      'event_counts', 'count_cursors'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;

@@ -29,6 +29,7 @@ begin
     when 'purge outbox' then perform ledger.purge_outbox(maintenance_step.object);
     when 'purge inbox' then return ledger.purge_inbox(max_rows => c_batch) = c_batch;
     when 'snapshot' then return ledger.make_snapshots(c_batch);
+    when 'count events' then return ledger.count_events(max_events => c_batch) = c_batch;
   end case;
   return false;
 end

@@ -15,7 +15,8 @@ as $$
       'legal_holds', 'erasures', 'cold_files', 'cold_drops', 'cold_ranges',
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
-      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
+      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
+      'event_counts', 'count_cursors'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
@@ -24,7 +25,8 @@ as $$
       'cold_drops', 'cold_ranges', 'relays', 'relay_cursors', 'relay_parked',
       'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
-      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures'
+      'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
+      'event_counts', 'count_cursors'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -38,7 +40,7 @@ as $$
       array[
         'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'streams', 'tenants',
         'log_heads', 'log_edges', 'log_entries', 'log_tiles', 'log_blocks', 'cold_ranges',
-        'snapshots'
+        'snapshots', 'event_counts', 'count_cursors'
       ]
     ),
     ('ledger_reader', 'r', 'public', 'true', null, array[
@@ -76,7 +78,10 @@ as $$
       '((tenant_id = ANY (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants)::text[])) OR (( SELECT ledger.permitted_tenants(''operate''::text) AS '
       'permitted_tenants) = ''{*}''::text[]))',
-      null, array['legal_holds', 'inbox', 'subscription_cursors', 'snapshot_failures']
+      null, array[
+        'legal_holds', 'inbox', 'subscription_cursors', 'snapshot_failures', 'event_counts',
+        'count_cursors'
+      ]
     ),
     (
       'ledger_consumer', 'r', 'ledger_consumer',

@@ -50,7 +50,12 @@ def test_off_for_six_months(ledger: AnyConnection, partition_interval: str) -> N
     assert [name for name, tier in tiers(ledger).items() if tier == "archive"] == due
     assert failures(ledger) == []
     assert [kind for kind, _ in moves(ledger)] == ["ledger.partition_archived"] * len(due)
-    assert plan(ledger) == [("make partitions", None), ("seal", None), ("snapshot", None)]
+    assert plan(ledger) == [
+        ("make partitions", None),
+        ("seal", None),
+        ("count events", None),
+        ("snapshot", None),
+    ]
     premade = "select count(*) from ledger.partitions where from_time > now()"
     settings = "select 2 * premake from ledger.partition_settings"
     assert ledger.execute(premade).fetchone() >= ledger.execute(settings).fetchone()
@@ -76,7 +81,7 @@ def test_without_a_policy_nothing_is_archived(ledger: AnyConnection) -> None:
     fill_days(ledger, [400, 40])
     ledger.execute("call ledger.maintain()")
     assert set(tiers(ledger).values()) == {"hot"}
-    assert [step["step"] for step in steps(ledger)] == ["make partitions", "seal"]
+    assert [step["step"] for step in steps(ledger)] == ["make partitions", "seal", "count events"]
     check_whole(ledger)
 
 
@@ -95,6 +100,7 @@ def test_each_step_is_recorded(ledger: AnyConnection) -> None:
     assert planned == [
         ("make partitions", None),
         ("seal", None),
+        ("count events", None),
         *((step, name) for name in names for step in ARCHIVING),
     ]
     ledger.execute("call ledger.maintain()")
@@ -113,7 +119,7 @@ def test_records_are_kept_for_a_year(ledger: AnyConnection) -> None:
         "update ledger.maintenance_steps set finished_at = finished_at - interval '366 days'"
     )
     ledger.execute("call ledger.maintain()")
-    assert [step["step"] for step in steps(ledger)] == ["make partitions", "seal"]
+    assert [step["step"] for step in steps(ledger)] == ["make partitions", "seal", "count events"]
 
 
 def test_again_does_nothing_new(ledger: AnyConnection) -> None:
@@ -162,6 +168,7 @@ def test_dry_run_says_what_is_due_and_changes_nothing(
     assert notices(session, "call ledger.maintain(dry_run => true)") == [
         "make partitions",
         "seal",
+        "count events",
         f"add bounds {one}",
         f"validate bounds {one}",
         f"prepare archive {one}",

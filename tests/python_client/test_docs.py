@@ -65,6 +65,7 @@ def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> No
         "docs/operating.md",
         "docs/relay.md",
         "docs/state.md",
+        "docs/monitoring.md",
     ],
 )
 def test_sql_runs(name: str, pg: psycopg.Connection[Any]) -> None:
@@ -190,11 +191,12 @@ def test_commands_of_the_quick_start_run(dsn: str) -> None:
     assert ran
 
 
-def test_commands_of_the_operating_page_run(dsn: str) -> None:
-    """All but the process, which tests/schedules starts and stops."""
+@pytest.mark.parametrize("name", ["operating.md", "monitoring.md"])
+def test_commands_of_the_page_run(name: str, dsn: str) -> None:
+    """All but the processes, which tests/schedules and tests/monitoring start and stop."""
     ran = 0
-    for words in commands(ROOT / "docs" / "operating.md"):
-        if "--every" in words:
+    for words in commands(ROOT / "docs" / name):
+        if "--every" in words or "--listen" in words:
             continue
         done = CliRunner().invoke(main, words, env={"AGENT_EVENTS_DSN": dsn})
         assert done.exit_code == 0, f"{words}: {done.output}"

@@ -79,6 +79,7 @@ def test_retention_makes_maintenance_archive(ledger: Ledger, old_partition: str)
     assert ledger.maintenance_plan() == [
         PlannedStep("make partitions", None),
         PlannedStep("seal", None),
+        PlannedStep("count events", None),
     ]
 
 

@@ -24,11 +24,13 @@ COMMANDS = (
     "import-audit",
     "keygen",
     "maintain",
+    "metrics",
     "migrate",
     "partitions",
     "prove",
     "relay",
     "state",
+    "stats",
     "types",
     "verify",
 )

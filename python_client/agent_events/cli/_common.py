@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from agent_events import _http
 from agent_events import dsn as dsn_module
 from agent_events.errors import LedgerError, UnversionedLedger
 
@@ -64,6 +65,14 @@ def time(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone()
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is no time, as 2026-01-31T12:00:00Z") from error
+
+
+def address(text: str) -> tuple[str, int]:
+    """Parse the value of an option that is where to listen: PORT, or HOST:PORT."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise click.BadParameter(f"{text!r} has no port, as 9464")
+    return host.strip("[]") or _http.HOST, int(port)
 
 
 @contextmanager

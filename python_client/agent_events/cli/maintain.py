@@ -54,6 +54,14 @@ WHO_HOLDS = (
     help="Run until SIGTERM, seal this often. Default with --every: 1s.",
 )
 @click.option(
+    "--count-every",
+    type=duration_or_never,
+    default="1m",
+    show_default=True,
+    metavar="TIME",
+    help="With --every or --seal-every: count events for statistics this often.",
+)
+@click.option(
     "--max-wait",
     type=duration,
     default="5m",
@@ -69,15 +77,16 @@ def command(
     dry_run: bool,
     every: timedelta | None,
     seal_every: timedelta | None,
+    count_every: timedelta | None,
     max_wait: timedelta,
     dsn: str | None,
     as_json: bool,
 ) -> None:
     """Make partitions ahead, seal, and archive what is due. Schedule it once an hour.
 
-    With --every or --seal-every it goes on until it is told to stop: it seals and maintains on two
-    connections, comes back after a lost one, and says on stderr what happens. TIME is as 1s, 30m,
-    1h or never.
+    With --every or --seal-every it goes on until it is told to stop: it seals, counts and maintains
+    on a connection each, comes back after a lost one, and says on stderr what happens. TIME is as
+    1s, 30m, 1h or never.
     """
     given = {name for name in ("every", "seal_every") if _is_given(ctx, name)}
     if not given:
@@ -88,9 +97,10 @@ def command(
     schedule = Schedule(
         maintain_every=every if "every" in given else EVERY,
         seal_every=seal_every if "seal_every" in given else SEAL_EVERY,
+        count_every=count_every,
         max_wait=max_wait,
     )
-    if timedelta(0) in (schedule.maintain_every, schedule.seal_every):
+    if timedelta(0) in (schedule.maintain_every, schedule.seal_every, schedule.count_every):
         raise click.UsageError("a pause of no length: 1s is often enough")
     if schedule.maintain_every is None and schedule.seal_every is None:
         raise click.UsageError("neither to maintain nor to seal: there is nothing to do")

@@ -19,6 +19,7 @@ from agent_events import dsn as dsn_module
 from agent_events.cli._common import (
     EXIT_REFUSED,
     EXIT_UNREACHABLE,
+    address,
     connect,
     dsn_option,
     json_option,
@@ -128,9 +129,10 @@ def command() -> None:
 )
 @click.option(
     "--health",
-    "address",
+    "listen",
+    type=address,
     metavar="[HOST:]PORT",
-    help=f"Answer /healthz, /readyz and /metrics here. Host: {health.HOST}.",
+    help="Answer /healthz, /readyz and /metrics here. Host: 127.0.0.1.",
 )
 @click.option("--once", is_flag=True, help="Deliver what is due, and end.")
 @dsn_option
@@ -150,7 +152,7 @@ def run(
     window: int,
     lease: timedelta,
     grace: timedelta,
-    address: str | None,
+    listen: tuple[str, int] | None,
     once: bool,
     dsn: str | None,
     as_json: bool,
@@ -174,7 +176,6 @@ def run(
         grace=grace,
         once=once,
     )
-    listen = None if address is None else _listen(address)
     log = LineLog(as_json)
     try:
         transport = open_transport(url, **dict(_key_value(option) for option in options))
@@ -366,13 +367,6 @@ async def _deliver(
             log("listening", host=host, port=port)
         await engine.run()
     return engine.metrics
-
-
-def _listen(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    if not (port.isascii() and port.isdigit() and int(port) < 65536):
-        raise click.BadParameter(f"{address!r} has no port, as 9464", param_hint="--health")
-    return host.strip("[]") or health.HOST, int(port)
 
 
 def _key_value(option: str) -> tuple[str, str]:

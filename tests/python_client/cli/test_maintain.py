@@ -52,7 +52,7 @@ def test_once(run: Run, pg: psycopg.Connection[Any], old_partition: str) -> None
     result = run("maintain")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[0].split() == ["step", "partition", "took", "result"]
-    assert [line.split()[-1] for line in result.stdout.splitlines()[1:]] == ["done"] * 6
+    assert [line.split()[-1] for line in result.stdout.splitlines()[1:]] == ["done"] * 7
     assert f"archive          {old_partition}" in result.stdout
     assert tier(pg, old_partition) == "archive"
     kept = pg.execute("select distinct run_id from ledger.maintenance_steps").fetchall()
@@ -80,7 +80,7 @@ def test_a_step_that_fails_exits_with_1(run: Run, connect: Connect, old_partitio
     assert "pg_stat_activity" in result.stderr
     reader.rollback()
     steps = rows(run("maintain", "--json"))
-    assert [step["error"] for step in steps] == [None] * 6
+    assert [step["error"] for step in steps] == [None] * 7
 
 
 def test_what_builds_on_a_failure_is_left_out(
@@ -91,7 +91,8 @@ def test_what_builds_on_a_failure_is_left_out(
         "select from ledger.partitions where partition_name = %s for update", [old_partition]
     )
     steps = rows(run("maintain", "--json", "--max-wait", "0s"))
-    assert [step["step"] for step in steps] == ["make partitions", "seal", "add bounds"]
+    planned = ["make partitions", "seal", "count events", "add bounds"]
+    assert [step["step"] for step in steps] == planned
     assert steps[-1]["error"]["sqlstate"] == "55P03"
 
 
@@ -176,6 +177,16 @@ def test_the_process_seals_and_maintains(
         assert process.end(signal.SIGINT) == 0
         assert process.wait_for("sealed")["events"] >= 1
         process.wait_for("stopped")
+
+
+def test_the_process_counts(dsn: str, pg: psycopg.Connection[Any]) -> None:
+    ledger = Ledger(pg)
+    ledger.emit_event("run.paused")
+    with running(dsn, "--seal-every", "100ms", "--every", "never", "--count-every", "100ms") as it:
+        while ledger.stats().counted_at is None:
+            pass
+        assert it.end() == 0
+    assert ledger.stats().counted == 1
 
 
 def test_the_process_comes_back_after_a_lost_connection(
