@@ -1,5 +1,5 @@
--- verify_snapshots(deep): the snapshots whose state is not what replaying from the first event gives.
--- Aggregates that cannot be replayed are findings of their own.
+-- verify_snapshots(deep): the snapshots whose state is not what replaying from the first event
+-- gives. Aggregates that cannot be replayed are findings of their own.
 create or replace function ledger.replayed_snapshots(tenant_id text)
 returns table (
   kind text,

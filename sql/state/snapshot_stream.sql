@@ -1,7 +1,7 @@
--- Makes the snapshots of an aggregate that its policy wants, from its last one to a sequence: at every
--- boundary, so that any moment has one shortly before. Stops after the snapshot with which max_events
--- are folded; returns how many were: with fewer it is done. What it fails at is recorded, and not
--- tried again with the same reducer; the snapshots made before that stay.
+-- Makes the snapshots of an aggregate that its policy wants, from its last one to a sequence: at
+-- every boundary, so that any moment has one shortly before. Stops after the snapshot with which
+-- max_events are folded; returns how many were: with fewer it is done. What it fails at is
+-- recorded, and not tried again with the same reducer; the snapshots made before that stay.
 create or replace function ledger.snapshot_stream(
   tenant_id text,
   aggregate_type text,

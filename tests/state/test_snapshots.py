@@ -322,8 +322,9 @@ def test_private_data_is_in_no_state(ledger: AnyConnection) -> None:
         [Jsonb({"properties": {"name": {"type": "string", "x-private": True}}})],
     )
     ledger.execute(
-        "select ledger.emit_event('deal.signed', '{\"name\": \"Ada\", \"n\": 1}',"
-        " aggregate_type => 'deal', aggregate_id => '42')"
+        "select ledger.emit_event('deal.signed', %s,"
+        " aggregate_type => 'deal', aggregate_id => '42')",
+        [Jsonb({"name": "Ada", "n": 1})],
     )
     ledger.execute(CREATE)
     assert state_of(ledger) == {"n": 1}
