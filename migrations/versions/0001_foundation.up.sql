@@ -12550,7 +12550,11 @@ begin
   loop
     begin
       v_state := ledger.next_snapshot(tenant_id, v_state, v_reducer, v_policy, through_sequence);
-    exception when sqlstate 'LG009' or sqlstate 'LG015' or sqlstate 'LG016' or sqlstate 'LG017' then
+    exception when others then
+      -- What the ledger refuses; all else is not the aggregate's fault.
+      if sqlstate not like 'LG%' then
+        raise;
+      end if;
       get stacked diagnostics v_message := message_text, v_detail := pg_exception_detail;
       perform ledger.record_failure(
         tenant_id, aggregate_type, aggregate_id, v_reducer.fingerprint, sqlstate,
@@ -12865,7 +12869,10 @@ begin
         kind := 'wrong state';
         detail := 'Replaying from the first event gives another state.';
       end if;
-    exception when sqlstate 'LG015' or sqlstate 'LG016' or sqlstate 'LG017' then
+    exception when others then
+      if sqlstate not like 'LG%' then
+        raise;
+      end if;
       kind := 'cannot be replayed';
       detail := sqlerrm;
     end;

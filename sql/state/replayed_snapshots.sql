@@ -44,7 +44,10 @@ begin
         kind := 'wrong state';
         detail := 'Replaying from the first event gives another state.';
       end if;
-    exception when sqlstate 'LG015' or sqlstate 'LG016' or sqlstate 'LG017' then
+    exception when others then
+      if sqlstate not like 'LG%' then
+        raise;
+      end if;
       kind := 'cannot be replayed';
       detail := sqlerrm;
     end;
