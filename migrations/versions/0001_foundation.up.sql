@@ -11718,8 +11718,8 @@ comment on column ledger.snapshots.replayed is
   'Number of events that were replayed to make it, and in replay_ms milliseconds.';
 
 -- from sql/state/snapshot_policy.sql
--- When an aggregate gets a snapshot, per aggregate type; shared by all tenants. A type without a row
--- takes that of '*'.
+-- When an aggregate gets a snapshot, per aggregate type; shared by all tenants. A type without a
+-- row takes that of '*'.
 create table ledger.snapshot_policy (
   aggregate_type text collate "C" primary key,
   every_events int check (every_events between 1 and 1000000),
@@ -11853,8 +11853,8 @@ comment on function ledger.merge_event(jsonb, ledger.events) is
 -- What a function written begin atomic or return uses that makes its result depend on more than its
 -- arguments: a table, a function of a user's that is not IMMUTABLE, one of PostgreSQL's that is
 -- VOLATILE or tells the time. Many of PostgreSQL's are STABLE only because output formats are
--- settings, such as jsonb_build_object(): they pass. Of a body that is a string, as in PL/pgSQL, the
--- catalog knows nothing: there the role that runs it is what keeps it from reading and writing.
+-- settings, such as jsonb_build_object(): they pass. Of a body that is a string, as in PL/pgSQL,
+-- the catalog knows nothing: there the role that runs it is what keeps it from reading and writing.
 create or replace function ledger.impure_part(function_id oid)
 returns text
 language sql
@@ -11999,8 +11999,8 @@ comment on function ledger.reducer_fingerprint(text, jsonb, boolean) is
   'SHA-256 over a reducer as it is now; NULL when there is no such function.';
 
 -- from sql/state/find_reducer.sql
--- The reducer of an aggregate type, with its fingerprint as the function is now. upcast overrides what
--- was registered.
+-- The reducer of an aggregate type, with its fingerprint as the function is now. upcast overrides
+-- what was registered.
 create or replace function ledger.find_reducer(aggregate_type text, upcast boolean default null)
 returns ledger.reducers
 language plpgsql
@@ -12075,11 +12075,12 @@ comment on function ledger.refuse_fold(text, jsonb, ledger.events[]) is
   'Part of fold_events(): raises LG015 that names the event a reducer fails at.';
 
 -- from sql/state/fold_events.sql
--- Folds a page of events with a reducer: the state after the last, or after each. The reducer can do
--- nothing but compute: it runs as ledger_sandbox, which has no privilege on any table; read-only, so
--- that it cannot change what ledger_sandbox owns, such as this function; and in a subtransaction that
--- is always rolled back, which undoes what settings it made for its caller. The rows that are returned
--- stay. One statement for the page; when that fails, refuse_fold() finds the event.
+-- Folds a page of events with a reducer: the state after the last, or after each. The reducer can
+-- do nothing but compute: it runs as ledger_sandbox, which has no privilege on any table;
+-- read-only, so that it cannot change what ledger_sandbox owns, such as this function; and in a
+-- subtransaction that is always rolled back, which undoes what settings it made for its caller. The
+-- rows that are returned stay. One statement for the page; when that fails, refuse_fold() finds the
+-- event.
 create or replace function ledger.fold_events(
   reducer text,
   state jsonb,
@@ -12168,8 +12169,8 @@ comment on function ledger.try_reducer(text, jsonb) is
   'Part of register_reducer(): LG009 when two calls show that a reducer is not pure.';
 
 -- from sql/state/register_reducer.sql
--- Makes a function the reducer of an aggregate type, or of all that have no other ('*'). Snapshots of
--- the one before count no longer; maintain() makes them anew.
+-- Makes a function the reducer of an aggregate type, or of all that have no other ('*'). Snapshots
+-- of the one before count no longer; maintain() makes them anew.
 create or replace function ledger.register_reducer(
   aggregate_type text,
   reducer text,
@@ -12309,8 +12310,8 @@ comment on function ledger.refuse_gap(text, text, text, bigint, bigint, ledger.e
 
 -- from sql/state/next_events.sql
 -- The next page of a stream, complete or refused (LG016); NULL after its end, or when nothing more
--- was created by through_time. after_time, when the event before was created, keeps older partitions
--- out of the plan.
+-- was created by through_time. after_time, when the event before was created, keeps older
+-- partitions out of the plan.
 create or replace function ledger.next_events(
   tenant_id text,
   aggregate_type text,
@@ -12412,8 +12413,8 @@ comment on function ledger.snapshot_digest(text, text, text, bigint, bytea, byte
   'SHA-256 over what a snapshot says; the event ledger.snapshot_created keeps it.';
 
 -- from sql/state/leaf_hash.sql
--- The hash of an event as its tenant's log has it, whether the event is in the database or in a cold
--- file; NULL when it is not sealed.
+-- The hash of an event as its tenant's log has it, whether the event is in the database or in a
+-- cold file; NULL when it is not sealed.
 create or replace function ledger.leaf_hash(tenant_id text, event_id uuid)
 returns bytea
 language sql
@@ -12445,9 +12446,9 @@ comment on function ledger.leaf_hash(text, uuid) is
   'Hash of a sealed event, from its tenant''s log.';
 
 -- from sql/state/snapshot_problem.sql
--- Why a snapshot is not to be believed; NULL when it is. It must be what its digest is over, stand on
--- an event of the stream, and have been recorded by an event of its own. Of an event that is in a cold
--- file the log still has the hash.
+-- Why a snapshot is not to be believed; NULL when it is. It must be what its digest is over, stand
+-- on an event of the stream, and have been recorded by an event of its own. Of an event that is in
+-- a cold file the log still has the hash.
 create or replace function ledger.snapshot_problem(snapshot ledger.snapshots)
 returns text
 language plpgsql
@@ -12662,9 +12663,9 @@ comment on function ledger.advance_state(
   'Part of state_of(): a state with the events of its stream since folded into it.';
 
 -- from sql/state/state_of.sql
--- The state of an aggregate now, at a time or at a sequence: the last snapshot by then and the events
--- since, folded by the reducer of its type. Reads with the caller's rights, and in one snapshot of the
--- database.
+-- The state of an aggregate now, at a time or at a sequence: the last snapshot by then and the
+-- events since, folded by the reducer of its type. Reads with the caller's rights, and in one
+-- snapshot of the database.
 create or replace function ledger.state_of(
   aggregate_type text,
   aggregate_id text,
@@ -12704,8 +12705,8 @@ comment on function ledger.state_of(text, text, timestamptz, bigint, boolean, te
   'reducer fails, LG016 when events are in cold files.';
 
 -- from sql/state/replay.sql
--- The state of an aggregate after each of its events, from one sequence to another: how it came to be
--- what it is. All of it is computed before the first row comes: ask for parts of a long stream.
+-- The state of an aggregate after each of its events, from one sequence to another: how it came to
+-- be what it is. All of it is computed before the first row comes: ask for parts of a long stream.
 create or replace function ledger.replay(
   aggregate_type text,
   aggregate_id text,
@@ -12775,8 +12776,8 @@ comment on function ledger.replay(text, text, bigint, bigint, boolean, text) is
   'State of an aggregate after each event, from_sequence to to_sequence (default: all).';
 
 -- from sql/state/log_page.sql
--- read_log() for folding: a page of the log as events, and the position it reaches. Where no more is
--- found, that is the end of the log as it was, so that the next page does not look there again.
+-- read_log() for folding: a page of the log as events, and the position it reaches. Where no more
+-- is found, that is the end of the log as it was, so that the next page does not look there again.
 create or replace function ledger.log_page(
   tenant_id text,
   after_position bigint,
@@ -12964,9 +12965,9 @@ comment on function ledger.keep_snapshot(
   'Part of create_snapshot() and maintain(): writes a snapshot and its event.';
 
 -- from sql/state/create_snapshot.sql
--- Makes a snapshot of an aggregate as it is now, and before it those that its policy wants; returns its
--- id, or that of the one there is when nothing was emitted since and the reducer is the same. Waits
--- for others that make snapshots of this aggregate, locks nobody else.
+-- Makes a snapshot of an aggregate as it is now, and before it those that its policy wants; returns
+-- its id, or that of the one there is when nothing was emitted since and the reducer is the same.
+-- Waits for others that make snapshots of this aggregate, locks nobody else.
 create or replace function ledger.create_snapshot(
   aggregate_type text,
   aggregate_id text,
@@ -13092,8 +13093,8 @@ comment on function ledger.set_snapshot_policy(text, int, interval, bigint) is
   'For operators of every tenant.';
 
 -- from sql/state/snapshot_cut.sql
--- Which of a page of events is the first to get a snapshot: its ordinal, NULL for none. since_time and
--- since_bytes: when the event of the last snapshot was, and the payloads between.
+-- Which of a page of events is the first to get a snapshot: its ordinal, NULL for none. since_time
+-- and since_bytes: when the event of the last snapshot was, and the payloads between.
 create or replace function ledger.snapshot_cut(
   policy ledger.snapshot_policy,
   events ledger.events[],
@@ -13129,8 +13130,8 @@ comment on function ledger.snapshot_cut(
   'Part of maintain(): ordinal of the first of some events that gets a snapshot.';
 
 -- from sql/state/is_snapshot_due.sql
--- Whether it is worth looking at the events after the last snapshot: without reading them, except by
--- every_bytes, which only they tell.
+-- Whether it is worth looking at the events after the last snapshot: without reading them, except
+-- by every_bytes, which only they tell.
 create or replace function ledger.is_snapshot_due(
   tenant_id text,
   state ledger.aggregate_state,
@@ -13167,8 +13168,8 @@ comment on function ledger.is_snapshot_due(
   'Part of maintain(): whether an aggregate may be due for a snapshot.';
 
 -- from sql/state/next_snapshot.sql
--- Goes on from a state to the stream's next event that gets a snapshot, and makes it: the state there,
--- or NULL when the events up to through_sequence want none.
+-- Goes on from a state to the stream's next event that gets a snapshot, and makes it: the state
+-- there, or NULL when the events up to through_sequence want none.
 create or replace function ledger.next_snapshot(
   tenant_id text,
   state ledger.aggregate_state,
@@ -13285,10 +13286,10 @@ comment on function ledger.record_failure(text, text, text, bytea, text, text) i
   'Part of maintain(): writes a row of ledger.snapshot_failures.';
 
 -- from sql/state/snapshot_stream.sql
--- Makes the snapshots of an aggregate that its policy wants, from its last one to a sequence: at every
--- boundary, so that any moment has one shortly before. Stops after the snapshot with which max_events
--- are folded; returns how many were: with fewer it is done. What it fails at is recorded, and not
--- tried again with the same reducer; the snapshots made before that stay.
+-- Makes the snapshots of an aggregate that its policy wants, from its last one to a sequence: at
+-- every boundary, so that any moment has one shortly before. Stops after the snapshot with which
+-- max_events are folded; returns how many were: with fewer it is done. What it fails at is
+-- recorded, and not tried again with the same reducer; the snapshots made before that stay.
 create or replace function ledger.snapshot_stream(
   tenant_id text,
   aggregate_type text,
@@ -13321,7 +13322,11 @@ begin
   loop
     begin
       v_state := ledger.next_snapshot(tenant_id, v_state, v_reducer, v_policy, through_sequence);
-    exception when sqlstate 'LG009' or sqlstate 'LG015' or sqlstate 'LG016' or sqlstate 'LG017' then
+    exception when others then
+      -- What the ledger refuses; all else is not the aggregate's fault.
+      if sqlstate not like 'LG%' then
+        raise;
+      end if;
       get stacked diagnostics v_message := message_text, v_detail := pg_exception_detail;
       perform ledger.record_failure(
         tenant_id, aggregate_type, aggregate_id, v_reducer.fingerprint, sqlstate,
@@ -13393,8 +13398,8 @@ comment on function ledger.log_streams(text, bigint, bigint) is
 
 -- from sql/state/snapshot_log.sql
 -- Looks through what was sealed of one tenant since the last time, a part of it, and makes the
--- snapshots that are due. The cursor goes on when all of that part is done. NULL when there is nothing
--- new; else how many events were folded.
+-- snapshots that are due. The cursor goes on when all of that part is done. NULL when there is
+-- nothing new; else how many events were folded.
 create or replace function ledger.snapshot_log(max_events int)
 returns int
 language plpgsql
@@ -13461,8 +13466,8 @@ comment on function ledger.stale_reducers() is
   'Part of maintain() and doctor(): reducers whose snapshots do not count any longer.';
 
 -- from sql/state/snapshot_backlog.sql
--- Aggregates that were looked at before and must be again, because their reducer is another now: those
--- with snapshots that do not count, and those whose reducer failed.
+-- Aggregates that were looked at before and must be again, because their reducer is another now:
+-- those with snapshots that do not count, and those whose reducer failed.
 create or replace function ledger.snapshot_backlog(max_rows int)
 returns table (tenant_id text, aggregate_type text, aggregate_id text)
 language sql
@@ -13509,8 +13514,8 @@ comment on function ledger.has_snapshots_due() is
   'Part of maintain(): whether aggregates have to be looked at for snapshots.';
 
 -- from sql/state/snapshot_again.sql
--- Makes an aggregate's snapshots again with the reducer that it has now, and then deletes those of the
--- reducer before; returns how many events were folded.
+-- Makes an aggregate's snapshots again with the reducer that it has now, and then deletes those of
+-- the reducer before; returns how many events were folded.
 create or replace function ledger.snapshot_again(
   tenant_id text,
   aggregate_type text,
@@ -13558,8 +13563,8 @@ comment on function ledger.snapshot_again(text, text, text, int) is
   'Part of maintain(): makes an aggregate''s snapshots anew after its reducer changed.';
 
 -- from sql/state/make_snapshots.sql
--- A batch of the snapshots that are due, in the caller's transaction; true when more may be left. First
--- what newly sealed events want, then what a change of a reducer wants.
+-- A batch of the snapshots that are due, in the caller's transaction; true when more may be left.
+-- First what newly sealed events want, then what a change of a reducer wants.
 create or replace function ledger.make_snapshots(max_events int default 20000)
 returns boolean
 language plpgsql
@@ -13590,8 +13595,8 @@ comment on function ledger.make_snapshots(int) is
   'operators of every tenant.';
 
 -- from sql/state/replayed_snapshots.sql
--- verify_snapshots(deep): the snapshots whose state is not what replaying from the first event gives.
--- Aggregates that cannot be replayed are findings of their own.
+-- verify_snapshots(deep): the snapshots whose state is not what replaying from the first event
+-- gives. Aggregates that cannot be replayed are findings of their own.
 create or replace function ledger.replayed_snapshots(tenant_id text)
 returns table (
   kind text,
@@ -13636,7 +13641,10 @@ begin
         kind := 'wrong state';
         detail := 'Replaying from the first event gives another state.';
       end if;
-    exception when sqlstate 'LG015' or sqlstate 'LG016' or sqlstate 'LG017' then
+    exception when others then
+      if sqlstate not like 'LG%' then
+        raise;
+      end if;
       kind := 'cannot be replayed';
       detail := sqlerrm;
     end;

@@ -1,6 +1,6 @@
--- Makes a snapshot of an aggregate as it is now, and before it those that its policy wants; returns its
--- id, or that of the one there is when nothing was emitted since and the reducer is the same. Waits
--- for others that make snapshots of this aggregate, locks nobody else.
+-- Makes a snapshot of an aggregate as it is now, and before it those that its policy wants; returns
+-- its id, or that of the one there is when nothing was emitted since and the reducer is the same.
+-- Waits for others that make snapshots of this aggregate, locks nobody else.
 create or replace function ledger.create_snapshot(
   aggregate_type text,
   aggregate_id text,

@@ -1,5 +1,5 @@
--- The reducer of an aggregate type, with its fingerprint as the function is now. upcast overrides what
--- was registered.
+-- The reducer of an aggregate type, with its fingerprint as the function is now. upcast overrides
+-- what was registered.
 create or replace function ledger.find_reducer(aggregate_type text, upcast boolean default null)
 returns ledger.reducers
 language plpgsql

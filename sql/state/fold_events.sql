@@ -1,8 +1,9 @@
--- Folds a page of events with a reducer: the state after the last, or after each. The reducer can do
--- nothing but compute: it runs as ledger_sandbox, which has no privilege on any table; read-only, so
--- that it cannot change what ledger_sandbox owns, such as this function; and in a subtransaction that
--- is always rolled back, which undoes what settings it made for its caller. The rows that are returned
--- stay. One statement for the page; when that fails, refuse_fold() finds the event.
+-- Folds a page of events with a reducer: the state after the last, or after each. The reducer can
+-- do nothing but compute: it runs as ledger_sandbox, which has no privilege on any table;
+-- read-only, so that it cannot change what ledger_sandbox owns, such as this function; and in a
+-- subtransaction that is always rolled back, which undoes what settings it made for its caller. The
+-- rows that are returned stay. One statement for the page; when that fails, refuse_fold() finds the
+-- event.
 create or replace function ledger.fold_events(
   reducer text,
   state jsonb,

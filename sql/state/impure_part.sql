@@ -1,8 +1,8 @@
 -- What a function written begin atomic or return uses that makes its result depend on more than its
 -- arguments: a table, a function of a user's that is not IMMUTABLE, one of PostgreSQL's that is
 -- VOLATILE or tells the time. Many of PostgreSQL's are STABLE only because output formats are
--- settings, such as jsonb_build_object(): they pass. Of a body that is a string, as in PL/pgSQL, the
--- catalog knows nothing: there the role that runs it is what keeps it from reading and writing.
+-- settings, such as jsonb_build_object(): they pass. Of a body that is a string, as in PL/pgSQL,
+-- the catalog knows nothing: there the role that runs it is what keeps it from reading and writing.
 create or replace function ledger.impure_part(function_id oid)
 returns text
 language sql

@@ -1,5 +1,5 @@
--- Whether it is worth looking at the events after the last snapshot: without reading them, except by
--- every_bytes, which only they tell.
+-- Whether it is worth looking at the events after the last snapshot: without reading them, except
+-- by every_bytes, which only they tell.
 create or replace function ledger.is_snapshot_due(
   tenant_id text,
   state ledger.aggregate_state,

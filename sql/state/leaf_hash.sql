@@ -1,5 +1,5 @@
--- The hash of an event as its tenant's log has it, whether the event is in the database or in a cold
--- file; NULL when it is not sealed.
+-- The hash of an event as its tenant's log has it, whether the event is in the database or in a
+-- cold file; NULL when it is not sealed.
 create or replace function ledger.leaf_hash(tenant_id text, event_id uuid)
 returns bytea
 language sql

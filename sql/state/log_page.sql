@@ -1,5 +1,5 @@
--- read_log() for folding: a page of the log as events, and the position it reaches. Where no more is
--- found, that is the end of the log as it was, so that the next page does not look there again.
+-- read_log() for folding: a page of the log as events, and the position it reaches. Where no more
+-- is found, that is the end of the log as it was, so that the next page does not look there again.
 create or replace function ledger.log_page(
   tenant_id text,
   after_position bigint,

@@ -1,5 +1,5 @@
--- A batch of the snapshots that are due, in the caller's transaction; true when more may be left. First
--- what newly sealed events want, then what a change of a reducer wants.
+-- A batch of the snapshots that are due, in the caller's transaction; true when more may be left.
+-- First what newly sealed events want, then what a change of a reducer wants.
 create or replace function ledger.make_snapshots(max_events int default 20000)
 returns boolean
 language plpgsql

@@ -1,6 +1,6 @@
 -- The next page of a stream, complete or refused (LG016); NULL after its end, or when nothing more
--- was created by through_time. after_time, when the event before was created, keeps older partitions
--- out of the plan.
+-- was created by through_time. after_time, when the event before was created, keeps older
+-- partitions out of the plan.
 create or replace function ledger.next_events(
   tenant_id text,
   aggregate_type text,

@@ -1,5 +1,5 @@
--- Goes on from a state to the stream's next event that gets a snapshot, and makes it: the state there,
--- or NULL when the events up to through_sequence want none.
+-- Goes on from a state to the stream's next event that gets a snapshot, and makes it: the state
+-- there, or NULL when the events up to through_sequence want none.
 create or replace function ledger.next_snapshot(
   tenant_id text,
   state ledger.aggregate_state,

@@ -1,5 +1,5 @@
--- Makes a function the reducer of an aggregate type, or of all that have no other ('*'). Snapshots of
--- the one before count no longer; maintain() makes them anew.
+-- Makes a function the reducer of an aggregate type, or of all that have no other ('*'). Snapshots
+-- of the one before count no longer; maintain() makes them anew.
 create or replace function ledger.register_reducer(
   aggregate_type text,
   reducer text,

@@ -1,5 +1,5 @@
--- The state of an aggregate after each of its events, from one sequence to another: how it came to be
--- what it is. All of it is computed before the first row comes: ask for parts of a long stream.
+-- The state of an aggregate after each of its events, from one sequence to another: how it came to
+-- be what it is. All of it is computed before the first row comes: ask for parts of a long stream.
 create or replace function ledger.replay(
   aggregate_type text,
   aggregate_id text,

@@ -1,5 +1,5 @@
--- Makes an aggregate's snapshots again with the reducer that it has now, and then deletes those of the
--- reducer before; returns how many events were folded.
+-- Makes an aggregate's snapshots again with the reducer that it has now, and then deletes those of
+-- the reducer before; returns how many events were folded.
 create or replace function ledger.snapshot_again(
   tenant_id text,
   aggregate_type text,

@@ -1,5 +1,5 @@
--- Aggregates that were looked at before and must be again, because their reducer is another now: those
--- with snapshots that do not count, and those whose reducer failed.
+-- Aggregates that were looked at before and must be again, because their reducer is another now:
+-- those with snapshots that do not count, and those whose reducer failed.
 create or replace function ledger.snapshot_backlog(max_rows int)
 returns table (tenant_id text, aggregate_type text, aggregate_id text)
 language sql

@@ -1,5 +1,5 @@
--- Which of a page of events is the first to get a snapshot: its ordinal, NULL for none. since_time and
--- since_bytes: when the event of the last snapshot was, and the payloads between.
+-- Which of a page of events is the first to get a snapshot: its ordinal, NULL for none. since_time
+-- and since_bytes: when the event of the last snapshot was, and the payloads between.
 create or replace function ledger.snapshot_cut(
   policy ledger.snapshot_policy,
   events ledger.events[],

@@ -1,6 +1,6 @@
 -- Looks through what was sealed of one tenant since the last time, a part of it, and makes the
--- snapshots that are due. The cursor goes on when all of that part is done. NULL when there is nothing
--- new; else how many events were folded.
+-- snapshots that are due. The cursor goes on when all of that part is done. NULL when there is
+-- nothing new; else how many events were folded.
 create or replace function ledger.snapshot_log(max_events int)
 returns int
 language plpgsql

@@ -1,5 +1,5 @@
--- When an aggregate gets a snapshot, per aggregate type; shared by all tenants. A type without a row
--- takes that of '*'.
+-- When an aggregate gets a snapshot, per aggregate type; shared by all tenants. A type without a
+-- row takes that of '*'.
 create table ledger.snapshot_policy (
   aggregate_type text collate "C" primary key,
   every_events int check (every_events between 1 and 1000000),

@@ -1,6 +1,6 @@
--- Why a snapshot is not to be believed; NULL when it is. It must be what its digest is over, stand on
--- an event of the stream, and have been recorded by an event of its own. Of an event that is in a cold
--- file the log still has the hash.
+-- Why a snapshot is not to be believed; NULL when it is. It must be what its digest is over, stand
+-- on an event of the stream, and have been recorded by an event of its own. Of an event that is in
+-- a cold file the log still has the hash.
 create or replace function ledger.snapshot_problem(snapshot ledger.snapshots)
 returns text
 language plpgsql

@@ -1,7 +1,7 @@
--- Makes the snapshots of an aggregate that its policy wants, from its last one to a sequence: at every
--- boundary, so that any moment has one shortly before. Stops after the snapshot with which max_events
--- are folded; returns how many were: with fewer it is done. What it fails at is recorded, and not
--- tried again with the same reducer; the snapshots made before that stay.
+-- Makes the snapshots of an aggregate that its policy wants, from its last one to a sequence: at
+-- every boundary, so that any moment has one shortly before. Stops after the snapshot with which
+-- max_events are folded; returns how many were: with fewer it is done. What it fails at is
+-- recorded, and not tried again with the same reducer; the snapshots made before that stay.
 create or replace function ledger.snapshot_stream(
   tenant_id text,
   aggregate_type text,
@@ -34,7 +34,11 @@ begin
   loop
     begin
       v_state := ledger.next_snapshot(tenant_id, v_state, v_reducer, v_policy, through_sequence);
-    exception when sqlstate 'LG009' or sqlstate 'LG015' or sqlstate 'LG016' or sqlstate 'LG017' then
+    exception when others then
+      -- What the ledger refuses; all else is not the aggregate's fault.
+      if sqlstate not like 'LG%' then
+        raise;
+      end if;
       get stacked diagnostics v_message := message_text, v_detail := pg_exception_detail;
       perform ledger.record_failure(
         tenant_id, aggregate_type, aggregate_id, v_reducer.fingerprint, sqlstate,

@@ -1,6 +1,6 @@
--- The state of an aggregate now, at a time or at a sequence: the last snapshot by then and the events
--- since, folded by the reducer of its type. Reads with the caller's rights, and in one snapshot of the
--- database.
+-- The state of an aggregate now, at a time or at a sequence: the last snapshot by then and the
+-- events since, folded by the reducer of its type. Reads with the caller's rights, and in one
+-- snapshot of the database.
 create or replace function ledger.state_of(
   aggregate_type text,
   aggregate_id text,

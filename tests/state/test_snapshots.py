@@ -128,6 +128,29 @@ def test_every_thousand_in_one_go_and_later(ledger: AnyConnection) -> None:
     assert ("snapshot",) not in plan
 
 
+def test_in_small_batches(ledger: AnyConnection) -> None:
+    """Several aggregates of two tenants, a transaction each time the budget is used up."""
+    for tenant_id in ("acme", "globex"):
+        for aggregate_id in ("1", "2", "3"):
+            emit(ledger, payloads(2100), aggregate_id, tenant_id=tenant_id)
+    ledger.execute("select ledger.seal_all()")
+    batches = 0
+    while ledger.execute("select ledger.make_snapshots(1500)").fetchone() == (True,):
+        batches += 1
+    assert batches > 6
+    made = ledger.execute(
+        "select tenant_id, aggregate_id, array_agg(sequence order by sequence)"
+        " from ledger.snapshots group by 1, 2 order by 1, 2"
+    ).fetchall()
+    assert made == [
+        (tenant_id, aggregate_id, [1000, 2000])
+        for tenant_id in ("acme", "globex")
+        for aggregate_id in ("1", "2", "3")
+    ]
+    query = "select count(*) from ledger.events where event_type = 'ledger.snapshot_created'"
+    assert ledger.execute(query).fetchone() == (12,)
+
+
 def test_by_the_length_of_the_payloads(ledger: AnyConnection) -> None:
     ledger.execute("select ledger.set_snapshot_policy('deal', every_bytes => 4000)")
     emit(ledger, [{"text": "x" * 988}] * 10)
@@ -322,8 +345,9 @@ def test_private_data_is_in_no_state(ledger: AnyConnection) -> None:
         [Jsonb({"properties": {"name": {"type": "string", "x-private": True}}})],
     )
     ledger.execute(
-        'select ledger.emit_event(\'deal.signed\', \'{"name": "Ada", "n": 1}\','
-        " aggregate_type => 'deal', aggregate_id => '42')"
+        "select ledger.emit_event('deal.signed', %s,"
+        " aggregate_type => 'deal', aggregate_id => '42')",
+        [Jsonb({"name": "Ada", "n": 1})],
     )
     ledger.execute(CREATE)
     assert state_of(ledger) == {"n": 1}
