@@ -787,14 +787,22 @@ class Ledger:
         tenant_id: str | None = None,
         from_time: datetime | None = None,
         to_time: datetime | None = None,
+        with_actors: bool | None = None,
     ) -> Statistics:
         """Return a tenant at a glance: events, lags, and counts by type, outcome and actor.
 
         `from_time` and `to_time` are about the counts. They are rounded to whole hours, for actors
-        to whole days, in UTC.
+        to whole days, in UTC. Actors of a time are counted only `with_actors`, since they may be
+        many; `by_actor` is else empty.
         """
         (row,) = self._rows(
-            "stats", {"tenant_id": tenant_id, "from_time": from_time, "to_time": to_time}
+            "stats",
+            {
+                "tenant_id": tenant_id,
+                "from_time": from_time,
+                "to_time": to_time,
+                "with_actors": with_actors,
+            },
         )
         found = Statistics(*row)
         storage = None
