@@ -15146,7 +15146,7 @@ comment on column ledger.statistics.payload_bytes is
 comment on column ledger.statistics.by_type is
   'The 20 most frequent: [{"value": "deal.created", "events": 3, "share": 0.75}, ...].';
 comment on column ledger.statistics.by_outcome is 'The same for outcomes; "" = none.';
-comment on column ledger.statistics.by_actor is 'The same for actors, as type:id; "" = none.';
+comment on column ledger.statistics.by_actor is 'The same for actors, as type:id; "" = none. NULL for a time, unless with_actors.';
 comment on column ledger.statistics.counted_through is
   'Position in the log up to which events are counted; -1 = none.';
 comment on column ledger.statistics.counted_at is 'When they were counted for good.';
@@ -15366,7 +15366,7 @@ comment on function ledger.recount_events(text) is
 
 -- from sql/stats/tail_counts.sql
 -- What is sealed and not counted yet, counted on the spot: of one tenant, or of all that the caller
--- may read or operate. Only where that is at most 5,000 events in all (some 30 ms); else nothing, and
+-- may read or operate. Only where that is at most 2,000 events in all; else nothing, and
 -- the counts are as old as count_cursors says.
 create or replace function ledger.tail_counts(tenant_id text default null)
 returns setof ledger.event_counts
@@ -15377,7 +15377,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  c_most constant int := 5000;
+  c_most constant int := 2000;
   v_permitted constant text[] := ledger.permitted_for_any('{read,operate}');
   v_tails record;
 begin
@@ -15402,7 +15402,7 @@ end
 $$;
 
 comment on function ledger.tail_counts(text) is
-  'Part of ledger.counts: sealed events that are not counted yet, where they are 5,000 at most.';
+  'Part of ledger.counts: sealed events that are not counted yet, where they are 2,000 at most.';
 
 -- from sql/stats/counts.sql
 -- All counts: the counted, and the few events since then. Row-level security and tail_counts() decide
@@ -15418,7 +15418,7 @@ select
 from ledger.tail_counts() as t;
 
 comment on view ledger.counts is
-  'ledger.event_counts and, where that is 5,000 events at most, what is not in it yet; add them up: '
+  'ledger.event_counts and, where that is 2,000 events at most, what is not in it yet; add them up: '
   'a value may come twice.';
 
 -- from sql/stats/events_per_hour.sql
@@ -15896,7 +15896,8 @@ comment on function ledger.log_statistics(text, ledger.event_counts[]) is
 create or replace function ledger.stats(
   tenant_id text default null,
   from_time timestamptz default null,
-  to_time timestamptz default null
+  to_time timestamptz default null,
+  with_actors boolean default null
 )
 returns ledger.statistics
 language plpgsql
@@ -15929,7 +15930,11 @@ begin
   v_stats.by_outcome := ledger.ranking(
     v_tenant_id, 'outcome', v_from, v_to, v_tail, v_stats.counted
   );
-  v_stats.by_actor := ledger.ranking(v_tenant_id, 'actor', v_from, v_to, v_tail, v_stats.counted);
+  if coalesce(stats.with_actors, num_nonnulls(v_from, v_to) = 0) then
+    v_stats.by_actor := ledger.ranking(
+      v_tenant_id, 'actor', v_from, v_to, v_tail, v_stats.counted
+    );
+  end if;
   select coalesce(sum(c.events), 0) into v_stats.events_today
   from ledger.counts_between(v_tenant_id, 'outcome', v_midnight, null, v_tail) as c;
   select coalesce(sum(c.events), 0) into v_stats.runs
@@ -15956,10 +15961,10 @@ begin
 end
 $$;
 
-comment on function ledger.stats(text, timestamptz, timestamptz) is
+comment on function ledger.stats(text, timestamptz, timestamptz, boolean) is
   'A tenant at a glance: events, sealing, counts by type, outcome and actor between from_time and '
   'to_time (whole hours, for actors days, UTC), lag of the outbox, snapshots; uncounted says what '
-  'the counts lack. For readers and operators.';
+  'the counts lack. by_actor of a time only with_actors => true. For readers and operators.';
 
 -- from sql/maintain/maintenance_steps.sql
 -- What maintenance did: one row per step of a run of maintain(), archive_partition() and the like.
@@ -20397,7 +20402,7 @@ comment on function ledger.metrics_of_operation() is
 -- types.
 create or replace function ledger.metrics(
   max_tenants int default 200,
-  findings boolean default true
+  with_findings boolean default true
 )
 returns table (name text, labels jsonb, value double precision)
 language plpgsql
@@ -20415,7 +20420,7 @@ begin
   select m.* from ledger.metrics_of_storage() as m
   union all
   select m.* from ledger.metrics_of_operation() as m;
-  if metrics.findings then
+  if metrics.with_findings then
     return query
     select
       'doctor_findings',
@@ -20429,7 +20434,7 @@ $$;
 
 comment on function ledger.metrics(int, boolean) is
   'What `agent-events metrics` exports: name, labels, value. Tenants beyond the max_tenants largest '
-  'are added up under an empty name; findings => false leaves doctor() out. For readers and operators '
+  'are added up under an empty name; with_findings => false leaves doctor() out. For readers and operators '
   'of every tenant.';
 
 -- from sql/grants.sql

@@ -254,7 +254,7 @@ def check_options(options: Mapping[str, Any], known: frozenset[str]) -> None:
 
 def shares(ranking: Any) -> tuple[Share, ...]:
     """Return what `ledger.stats()` gives as JSON."""
-    return tuple(Share(**share) for share in ranking)
+    return tuple(Share(**share) for share in ranking or ())
 
 
 def _plain(value: object) -> str:

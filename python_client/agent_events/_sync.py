@@ -1216,14 +1216,22 @@ class Ledger:
         tenant_id: str | None = None,
         from_time: datetime | None = None,
         to_time: datetime | None = None,
+        with_actors: bool | None = None,
     ) -> Statistics:
         """Return a tenant at a glance: events, lags, and counts by type, outcome and actor.
 
         `from_time` and `to_time` are about the counts. They are rounded to whole hours, for actors
-        to whole days, in UTC.
+        to whole days, in UTC. Actors of a time are counted only `with_actors`, since they may be
+        many; `by_actor` is else empty.
         """
         (row,) = self._rows(
-            "stats", {"tenant_id": tenant_id, "from_time": from_time, "to_time": to_time}
+            "stats",
+            {
+                "tenant_id": tenant_id,
+                "from_time": from_time,
+                "to_time": to_time,
+                "with_actors": with_actors,
+            },
         )
         found = Statistics(*row)
         storage = None
@@ -1252,14 +1260,14 @@ class Ledger:
         self._rows("recount_events", {"tenant_id": tenant_id})
 
     def metrics(
-        self, *, max_tenants: int | None = None, findings: bool | None = None
+        self, *, max_tenants: int | None = None, with_findings: bool | None = None
     ) -> list[Sample]:
         """Return what `agent-events metrics` tells Prometheus; for readers of every tenant.
 
         Tenants beyond the `max_tenants` (default 200) largest are added up under an empty name.
-        Most of the time goes to `doctor`: `findings=False` leaves it out.
+        Most of the time goes to `doctor`: `with_findings=False` leaves it out.
         """
-        rows = self._rows("metrics", {"max_tenants": max_tenants, "findings": findings})
+        rows = self._rows("metrics", {"max_tenants": max_tenants, "with_findings": with_findings})
         return [Sample(*row) for row in rows]
 
     def maintain(self, *, dry_run: bool = False, max_wait: Interval | None = None) -> None:

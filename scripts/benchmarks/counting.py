@@ -16,7 +16,7 @@ from server import TENANT, Bench
 BLOCK = 200_000
 BATCH = 10_000
 COUNT_AT_ONCE = 100_000
-TAIL = 5_000
+TAIL = 2_000
 
 # Events of 90 days, 40 types, five outcomes and 10,000 actors, past emit_event: as ledger_append,
 # with a hash that is none.
@@ -35,6 +35,13 @@ FILL = """
         %(start)s::timestamptz + interval '90 days' * (n::float8 / %(total)s) as at
     ) as t
     cross join lateral ledger.event_id(t.at, gen_random_uuid()) as e (id)
+"""
+
+DAYS = "40 days and some hours"
+PERIOD = """
+    select ledger.stats(
+      %s, now() - interval '50 days', now() - interval '10 days', with_actors => %s
+    )
 """
 
 
@@ -133,10 +140,8 @@ def statistics(connection: psycopg.Connection[Any], plan: CountPlan, when: str) 
     events = "events" if when else f"{plan.events:,} events"
     queries = {
         f"stats(), {events}": ("select ledger.stats(%s)", [TENANT]),
-        "stats() of 40 days and some hours": (
-            "select ledger.stats(%s, now() - interval '50 days', now() - interval '10 days')",
-            [TENANT],
-        ),
+        f"stats() of {DAYS}": (PERIOD, [TENANT, False]),
+        f"{DAYS}, with actors": (PERIOD, [TENANT, True]),
         "metrics()": ("select * from ledger.metrics()", []),
         "metrics() without doctor()": ("select * from ledger.metrics(findings => false)", []),
         **{

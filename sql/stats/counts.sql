@@ -11,5 +11,5 @@ select
 from ledger.tail_counts() as t;
 
 comment on view ledger.counts is
-  'ledger.event_counts and, where that is 5,000 events at most, what is not in it yet; add them up: '
+  'ledger.event_counts and, where that is 2,000 events at most, what is not in it yet; add them up: '
   'a value may come twice.';

@@ -4,7 +4,7 @@
 -- types.
 create or replace function ledger.metrics(
   max_tenants int default 200,
-  findings boolean default true
+  with_findings boolean default true
 )
 returns table (name text, labels jsonb, value double precision)
 language plpgsql
@@ -22,7 +22,7 @@ begin
   select m.* from ledger.metrics_of_storage() as m
   union all
   select m.* from ledger.metrics_of_operation() as m;
-  if metrics.findings then
+  if metrics.with_findings then
     return query
     select
       'doctor_findings',
@@ -36,5 +36,5 @@ $$;
 
 comment on function ledger.metrics(int, boolean) is
   'What `agent-events metrics` exports: name, labels, value. Tenants beyond the max_tenants largest '
-  'are added up under an empty name; findings => false leaves doctor() out. For readers and operators '
+  'are added up under an empty name; with_findings => false leaves doctor() out. For readers and operators '
   'of every tenant.';

@@ -51,7 +51,7 @@ comment on column ledger.statistics.payload_bytes is
 comment on column ledger.statistics.by_type is
   'The 20 most frequent: [{"value": "deal.created", "events": 3, "share": 0.75}, ...].';
 comment on column ledger.statistics.by_outcome is 'The same for outcomes; "" = none.';
-comment on column ledger.statistics.by_actor is 'The same for actors, as type:id; "" = none.';
+comment on column ledger.statistics.by_actor is 'The same for actors, as type:id; "" = none. NULL for a time, unless with_actors.';
 comment on column ledger.statistics.counted_through is
   'Position in the log up to which events are counted; -1 = none.';
 comment on column ledger.statistics.counted_at is 'When they were counted for good.';

@@ -4,7 +4,8 @@
 create or replace function ledger.stats(
   tenant_id text default null,
   from_time timestamptz default null,
-  to_time timestamptz default null
+  to_time timestamptz default null,
+  with_actors boolean default null
 )
 returns ledger.statistics
 language plpgsql
@@ -37,7 +38,11 @@ begin
   v_stats.by_outcome := ledger.ranking(
     v_tenant_id, 'outcome', v_from, v_to, v_tail, v_stats.counted
   );
-  v_stats.by_actor := ledger.ranking(v_tenant_id, 'actor', v_from, v_to, v_tail, v_stats.counted);
+  if coalesce(stats.with_actors, num_nonnulls(v_from, v_to) = 0) then
+    v_stats.by_actor := ledger.ranking(
+      v_tenant_id, 'actor', v_from, v_to, v_tail, v_stats.counted
+    );
+  end if;
   select coalesce(sum(c.events), 0) into v_stats.events_today
   from ledger.counts_between(v_tenant_id, 'outcome', v_midnight, null, v_tail) as c;
   select coalesce(sum(c.events), 0) into v_stats.runs
@@ -64,7 +69,7 @@ begin
 end
 $$;
 
-comment on function ledger.stats(text, timestamptz, timestamptz) is
+comment on function ledger.stats(text, timestamptz, timestamptz, boolean) is
   'A tenant at a glance: events, sealing, counts by type, outcome and actor between from_time and '
   'to_time (whole hours, for actors days, UTC), lag of the outbox, snapshots; uncounted says what '
-  'the counts lack. For readers and operators.';
+  'the counts lack. by_actor of a time only with_actors => true. For readers and operators.';

@@ -1,5 +1,5 @@
 -- What is sealed and not counted yet, counted on the spot: of one tenant, or of all that the caller
--- may read or operate. Only where that is at most 5,000 events in all (some 30 ms); else nothing, and
+-- may read or operate. Only where that is at most 2,000 events in all; else nothing, and
 -- the counts are as old as count_cursors says.
 create or replace function ledger.tail_counts(tenant_id text default null)
 returns setof ledger.event_counts
@@ -10,7 +10,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  c_most constant int := 5000;
+  c_most constant int := 2000;
   v_permitted constant text[] := ledger.permitted_for_any('{read,operate}');
   v_tails record;
 begin
@@ -35,4 +35,4 @@ end
 $$;
 
 comment on function ledger.tail_counts(text) is
-  'Part of ledger.counts: sealed events that are not counted yet, where they are 5,000 at most.';
+  'Part of ledger.counts: sealed events that are not counted yet, where they are 2,000 at most.';

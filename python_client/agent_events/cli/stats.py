@@ -86,7 +86,12 @@ def command(
             start = from_time or (to_time or datetime.now(UTC)) - LATEST.get(by, timedelta())
             _print(by, _rows(connection, by, tenant_id, start, to_time), as_json)
             return
-        stats = Ledger(connection).stats(tenant_id=tenant_id, from_time=from_time, to_time=to_time)
+        stats = Ledger(connection).stats(
+            tenant_id=tenant_id,
+            from_time=from_time,
+            to_time=to_time,
+            with_actors=by == "actor" or None,
+        )
     if by:
         _print(by, _shares(stats, by), as_json)
     elif as_json:

@@ -99,7 +99,7 @@ class Exporter:
     async def _samples(self, ledger: AsyncLedger) -> list[Sample]:
         """Return all but the findings of doctor(), which are kept for a minute."""
         is_due = monotonic() - self._examined_at >= DOCTOR_EVERY
-        samples = await ledger.metrics(max_tenants=self._max_tenants, findings=is_due)
+        samples = await ledger.metrics(max_tenants=self._max_tenants, with_findings=is_due)
         if is_due:
             self._examined_at = monotonic()
             examined = Sample("doctor_last_run_timestamp_seconds", {}, time())
