@@ -1,11 +1,12 @@
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
 
-grant create on schema ledger to ledger_append, ledger_sandbox;
+grant create on schema ledger to ledger_append, ledger_sandbox, ledger_capture;
 grant create on schema ledger_guard to ledger_guard;
 
 -- What writes runs as ledger_append, the only role with INSERT; what watches belongs to
--- ledger_guard; what runs users' functions belongs to ledger_sandbox, which may do nothing; the rest
--- to ledger_owner.
+-- ledger_guard; what runs users' functions belongs to ledger_sandbox, which may do nothing; the
+-- triggers of tracked tables to ledger_capture, which may emit what they saw; the rest to
+-- ledger_owner.
 do $$
 declare
   c_append constant text[] := array[
@@ -22,7 +23,11 @@ declare
     'settle_retries', 'dead_positions', 'requeue_dead', 'discard_dead', 'set_relay', 'drop_relay',
     'rewind_relay', 'permit_purge',
     'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
-    'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription'
+    'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription',
+    'capture_changes', 'capture_change', 'capture_rows', 'capture_plain_rows'
+  ];
+  c_capture constant text[] := array[
+    'capture_insert', 'capture_update', 'capture_delete', 'refuse_truncate'
   ];
   c_sandbox constant text[] := array[]::text[];
   v_object record;
@@ -59,6 +64,7 @@ begin
           when n.nspname = 'ledger_guard' then 'ledger_guard'
           when p.proname = any(c_append) then 'ledger_append'
           when p.proname = any(c_sandbox) then 'ledger_sandbox'
+          when p.proname = any(c_capture) then 'ledger_capture'
           else 'ledger_owner'
         end
       from pg_proc as p
@@ -72,12 +78,13 @@ begin
 end
 $$;
 
-revoke create on schema ledger from ledger_append, ledger_sandbox;
+revoke create on schema ledger from ledger_append, ledger_sandbox, ledger_capture;
 revoke all on all routines in schema ledger, ledger_guard from public;
 
 -- Schemas.
 grant usage on schema ledger to
-  ledger_append, ledger_guard, ledger_sandbox, ledger_writer, ledger_reader, ledger_relay,
+  ledger_append, ledger_guard, ledger_sandbox, ledger_capture, ledger_writer, ledger_reader,
+  ledger_relay,
   ledger_consumer, ledger_operator, ledger_privacy, ledger_auditor, ledger_registrar;
 grant usage on schema ledger_guard to ledger_owner, ledger_append, ledger_operator;
 
@@ -212,6 +219,18 @@ grant select on ledger.inbox_failures to ledger_consumer;
 grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors to
   ledger_consumer, ledger_operator, ledger_auditor;
 
+-- Tracked tables: who owns the table does it, as a registrar. The triggers emit as who changes the
+-- table.
+grant execute on function ledger.capture_changes to ledger_capture;
+grant execute on function
+  ledger.track_table, ledger.untrack_table, ledger.add_correlation, ledger.require_registrar,
+  ledger.require_own_table, ledger.primary_key_of, ledger.virtual_columns_of,
+  ledger.tracked_relations, ledger.capture_triggers, ledger.refuse_tracking,
+  ledger.record_tracking, ledger.register_capture_types, ledger.capture_insert,
+  ledger.capture_update, ledger.capture_delete, ledger.refuse_truncate
+to ledger_registrar;
+grant select on ledger.tracking_status to ledger_registrar, ledger_operator, ledger_auditor;
+
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;
 grant execute on function ledger.doctor to ledger_operator, ledger_auditor;
@@ -241,7 +260,9 @@ to ledger_operator, ledger_auditor;
 do $$
 begin
   if not (select r.rolsuper from pg_roles as r where r.rolname = current_user) then
-    execute format('revoke ledger_append, ledger_guard, ledger_sandbox from %I', current_user);
+    execute format(
+      'revoke ledger_append, ledger_guard, ledger_sandbox, ledger_capture from %I', current_user
+    );
   end if;
 end
 $$;

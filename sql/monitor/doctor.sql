@@ -35,10 +35,12 @@ as $$
     select * from ledger.check_inbox()
     union all
     select * from ledger.check_maintenance()
+    union all
+    select * from ledger.check_capture()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
   'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
-  'files, sealing and consumers; deep => true checks every event.';
+  'files, sealing, consumers and tracked tables; deep => true checks every event.';

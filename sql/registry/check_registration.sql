@@ -14,14 +14,7 @@ as $$
 declare
   v_problem text;
 begin
-  if not (ledger.is_owner() or pg_has_role(ledger.caller(), 'ledger_registrar', 'usage')) then
-    raise exception using
-      errcode = 'LG005',
-      message = format('role %s may not register event types', ledger.caller()),
-      hint = format(
-        'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
-      );
-  end if;
+  perform ledger.require_registrar();
   v_problem := case
     when event_type like 'ledger.%' and not ledger.is_owner()
       then format('event type %s: what begins with ledger. is the ledger''s own', event_type)
