@@ -229,7 +229,8 @@ grant execute on function
   ledger.record_tracking, ledger.register_capture_types, ledger.capture_insert,
   ledger.capture_update, ledger.capture_delete, ledger.refuse_truncate
 to ledger_registrar;
-grant select on ledger.tracking_status to ledger_registrar, ledger_operator, ledger_auditor;
+grant select on ledger.tracked_tables, ledger.tracking_status to
+  ledger_registrar, ledger_operator, ledger_auditor;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;

@@ -1,6 +1,7 @@
 -- Trigger after INSERT, for each statement, on a tracked table. Runs as ledger_capture, which may do
 -- nothing but hand the rows on: a cast to json of the user's own, which to_jsonb() calls, can do no
--- harm. The settings make values look the same whatever the session's are.
+-- harm. The settings make values look the same whatever the session's are. A column of the alias's
+-- name would be taken for the row.
 create or replace function ledger.capture_insert()
 returns trigger
 language plpgsql
@@ -15,7 +16,7 @@ begin
   perform ledger.capture_changes(
     tg_argv,
     '{}',
-    array(select to_jsonb(n) from new_rows as n)
+    array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row)
   );
   return null;
 end

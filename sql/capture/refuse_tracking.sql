@@ -43,6 +43,11 @@ declare
     when v_taken is not null then format(
       'event type %s is registered for something else: give another event_prefix', v_taken
     )
+    when exists (
+      select from ledger.tracked_tables as t
+      where t.event_prefix = refuse_tracking.event_prefix
+        and t.table_id <> refuse_tracking.table_name
+    ) then format('another table is tracked with that event_prefix, %s', event_prefix)
     when length(aggregate_type) not between 1 and 255 then
       'aggregate_type must have 1 to 255 characters'
     when coalesce(cardinality(key_columns), 0) = 0 then 'it has no primary key: give key_columns'

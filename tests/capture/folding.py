@@ -57,6 +57,6 @@ def stored(connection: AnyConnection, table: str, key: str) -> dict[str, Row]:
     with connection.transaction():
         connection.execute("set local timezone = 'UTC'")
         rows = connection.execute(
-            f"select ({key})::text, to_jsonb(t)::text from {table} as t"  # type: ignore[arg-type]
+            f"select ({key})::text, to_jsonb(stored_row)::text from {table} as stored_row"  # type: ignore[arg-type]
         ).fetchall()
     return {key: json.loads(row, parse_float=str, parse_int=str) for key, row in rows}
