@@ -24,7 +24,8 @@ declare
     'rewind_relay', 'permit_purge',
     'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
     'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription',
-    'capture_changes', 'capture_change', 'capture_rows', 'capture_plain_rows'
+    'capture_changes', 'capture_change', 'capture_rows', 'capture_plain_rows',
+    'capture_begin', 'capture_end'
   ];
   c_capture constant text[] := array[
     'capture_insert', 'capture_update', 'capture_delete', 'refuse_truncate'
@@ -222,13 +223,17 @@ grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors t
 -- Tracked tables: who owns the table does it, as a registrar. The triggers emit as who changes the
 -- table.
 grant execute on function ledger.capture_changes to ledger_capture;
+grant select, insert, update, delete on ledger.capture_frames to ledger_append;
 grant execute on function
   ledger.track_table, ledger.untrack_table, ledger.add_correlation, ledger.require_registrar,
   ledger.require_own_table, ledger.primary_key_of, ledger.virtual_columns_of,
   ledger.tracked_relations, ledger.capture_triggers, ledger.refuse_tracking,
   ledger.record_tracking, ledger.register_capture_types, ledger.capture_insert,
-  ledger.capture_update, ledger.capture_delete, ledger.refuse_truncate
+  ledger.capture_update, ledger.capture_delete, ledger.refuse_truncate, ledger.capture_begin,
+  ledger.own_triggers, ledger.drop_capture_triggers
 to ledger_registrar;
+grant execute on function ledger.add_correlation, ledger.require_own_table to
+  ledger_writer, ledger_operator;
 grant select on ledger.tracked_tables, ledger.tracking_status to
   ledger_registrar, ledger_operator, ledger_auditor;
 

@@ -383,6 +383,7 @@ set local client_min_messages = warning;
 -- capture: tables of the application whose changes are events, by triggers that emit what each
 -- statement did in its own transaction.
 \ir capture/tracked_tables.sql
+\ir capture/capture_frames.sql
 \ir capture/captured_key.sql
 \ir capture/mask_columns.sql
 \ir capture/captured_columns.sql
@@ -392,6 +393,8 @@ set local client_min_messages = warning;
 \ir capture/capture_plain_rows.sql
 \ir capture/capture_rows.sql
 \ir capture/match_rows.sql
+\ir capture/capture_begin.sql
+\ir capture/capture_end.sql
 \ir capture/capture_changes.sql
 \ir capture/capture_insert.sql
 \ir capture/capture_update.sql
@@ -402,6 +405,8 @@ set local client_min_messages = warning;
 \ir capture/virtual_columns_of.sql
 \ir capture/tracked_relations.sql
 \ir capture/capture_triggers.sql
+\ir capture/own_triggers.sql
+\ir capture/drop_capture_triggers.sql
 \ir capture/tracking_status.sql
 \ir capture/refuse_tracking.sql
 \ir capture/record_tracking.sql

@@ -12616,6 +12616,22 @@ comment on column ledger.tracked_tables.tenant_column is
 comment on column ledger.tracked_tables.publish is
   'Whether the events get an outbox row; NULL: as their event types say.';
 
+-- from sql/capture/capture_frames.sql
+-- Statements that have begun to change a tracked table with triggers of its own, and are not
+-- captured yet: how deep they are nested, and what the inner ones changed. A row lives as long as
+-- the outermost statement; unlogged, because no crash leaves one behind that counts.
+create unlogged table ledger.capture_frames (
+  backend_pid int not null,
+  event_prefix text not null,
+  depth int not null default 1,
+  old_rows jsonb[] not null default '{}',
+  new_rows jsonb[] not null default '{}',
+  primary key (backend_pid, event_prefix)
+);
+
+comment on table ledger.capture_frames is
+  'Statements under way on tracked tables that have triggers of their own.';
+
 -- from sql/capture/captured_key.sql
 -- The aggregate_id of a row: the value of its one key column, or the JSON array of several, which
 -- no other key can be taken for. NULL when one of the columns that it needs is gone. Inlined by the
@@ -13146,16 +13162,17 @@ comment on function ledger.capture_rows(text, text, text[], text[], jsonb[], boo
   'Part of the triggers of tracked tables: emits what one statement did.';
 
 -- from sql/capture/match_rows.sql
--- Pairs the rows before and after a statement by tenant and key: a row whose key changed becomes a
--- pair without a row after, and one without a row before. They come in the same order, so mostly
--- they are pairs as they are. One row may change more than once in a statement (foreign keys that
--- cascade twice): its states are matched in their order.
+-- Pairs the rows before and after a statement by tenant and key. Mostly they are pairs as they are,
+-- and each has a change of its own. Else (keys changed, or a row more than once: by foreign keys
+-- that cascade twice, or triggers of the table, whose order is lost) what was there both before and
+-- after some change cancels out, and what remains of a key is its row before and after all of them.
 create or replace function ledger.match_rows(
   inout old_rows jsonb[],
   inout new_rows jsonb[],
   key_columns text[],
   needed text[],
-  tenant_column text
+  tenant_column text,
+  is_mixed boolean
 )
 language plpgsql
 stable
@@ -13163,7 +13180,7 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-  if not exists (
+  if not is_mixed and not exists (
     select
     from unnest(old_rows, new_rows) as r (o, n)
     where ledger.captured_key(r.o, key_columns, needed)
@@ -13175,37 +13192,108 @@ begin
 
   with sides as (
     select
-      r.is_old, r.row_data, k.tenant_id, k.key,
-      row_number() over (partition by r.is_old, k.tenant_id, k.key order by r.ordinality) as n
+      s.*, s.row_data::text as image,
+      row_number() over (partition by s.is_old, s.tenant_id, s.key, s.row_data::text) as n
     from (
-      select true as is_old, o.row_data, o.ordinality
-      from unnest(old_rows) with ordinality as o (row_data, ordinality)
-      union all
-      select false, n.row_data, n.ordinality
-      from unnest(new_rows) with ordinality as n (row_data, ordinality)
-    ) as r
-    cross join lateral (
       select
-        coalesce(r.row_data ->> tenant_column, '') as tenant_id,
+        r.*, coalesce(r.row_data ->> tenant_column, '') as tenant_id,
         coalesce(ledger.captured_key(r.row_data, key_columns, needed), '') as key
-    ) as k
+      from (
+        select true as is_old, o.row_data, o.ordinality
+        from unnest(old_rows) with ordinality as o (row_data, ordinality)
+        union all
+        select false, n.row_data, n.ordinality
+        from unnest(new_rows) with ordinality as n (row_data, ordinality)
+      ) as r
+    ) as s
+  ),
+  remaining as (
+    select
+      s.*, row_number() over (partition by s.is_old, s.tenant_id, s.key order by s.ordinality) as m
+    from sides as s
+    where not exists (
+      select
+      from sides as t
+      where (t.is_old, t.tenant_id, t.key, t.image, t.n)
+        = (not s.is_old, s.tenant_id, s.key, s.image, s.n)
+    )
   )
-  select
-    array_agg(o.row_data order by o.row_data is null),
-    array_agg(n.row_data order by o.row_data is null)
+  select coalesce(array_agg(o.row_data), '{}'), coalesce(array_agg(n.row_data), '{}')
   into old_rows, new_rows
-  from (select * from sides as s where s.is_old) as o
-  full join (select * from sides as s where not s.is_old) as n using (tenant_id, key, n);
+  from (select * from remaining as r where r.is_old) as o
+  full join (select * from remaining as r where not r.is_old) as n using (tenant_id, key, m);
 end
 $$;
 
-comment on function ledger.match_rows(jsonb[], jsonb[], text[], text[], text) is
-  'Part of capture_changes(): pairs the rows before and after an update by their keys.';
+comment on function ledger.match_rows(jsonb[], jsonb[], text[], text[], text, boolean) is
+  'Part of capture_changes(): pairs the rows before and after a statement by their keys.';
+
+-- from sql/capture/capture_begin.sql
+-- Trigger before INSERT, UPDATE or DELETE, for each statement, on a tracked table that has triggers
+-- of its own: what those change in the same table is captured with the statement that fired them.
+create or replace function ledger.capture_begin()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into ledger.capture_frames as f (backend_pid, event_prefix)
+  values (pg_backend_pid(), tg_argv[0])
+  on conflict on constraint capture_frames_pkey do update set depth = f.depth + 1;
+  return null;
+end
+$$;
+
+comment on function ledger.capture_begin() is
+  'Trigger of tracked tables that have triggers of their own: see ledger.track_table().';
+
+-- from sql/capture/capture_end.sql
+-- The other end of capture_begin(). Rows of an inner statement are kept for the outermost, which
+-- gets all of them; is_mixed when there were any.
+create or replace function ledger.capture_end(
+  event_prefix text,
+  inout old_rows jsonb[],
+  inout new_rows jsonb[],
+  out is_outermost boolean,
+  out is_mixed boolean
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_frame ledger.capture_frames;
+begin
+  update ledger.capture_frames as f
+  set
+    depth = f.depth - 1,
+    old_rows = f.old_rows || capture_end.old_rows,
+    new_rows = f.new_rows || capture_end.new_rows
+  where f.backend_pid = pg_backend_pid()
+    and f.event_prefix = capture_end.event_prefix
+    and f.depth > 1;
+  is_outermost := not found;
+  if is_outermost then
+    delete from ledger.capture_frames as f
+    where f.backend_pid = pg_backend_pid() and f.event_prefix = capture_end.event_prefix
+    returning f.* into v_frame;
+    is_mixed := v_frame.old_rows <> '{}' or v_frame.new_rows <> '{}';
+    old_rows := coalesce(v_frame.old_rows, '{}') || old_rows;
+    new_rows := coalesce(v_frame.new_rows, '{}') || new_rows;
+  end if;
+end
+$$;
+
+comment on function ledger.capture_end(text, jsonb[], jsonb[]) is
+  'Part of capture_changes(): whether a statement is the outermost on its table, and the rows of '
+  'those inside it.';
 
 -- from sql/capture/capture_changes.sql
 -- Emits what one statement did to a tracked table: rows before and after it, in the order in which
 -- it changed them (either may be empty). arguments are the trigger's, from 0: event prefix,
--- aggregate type, key columns, excluded, masked, tenant column, publish. One change goes the short
+-- aggregate type, key columns, excluded, masked, tenant column, publish, whether statements may be
+-- nested. One change goes the short
 -- way; many go in key order, so that statements do not deadlock on the streams.
 create or replace function ledger.capture_changes(
   arguments text[],
@@ -13224,7 +13312,9 @@ declare
   c_masked constant text[] := arguments[4]::text[];
   c_tenant constant text := arguments[5];
   c_needed constant text[] := array_remove(c_keys || c_tenant, '');
-  c_is_update constant boolean := old_rows <> '{}' and new_rows <> '{}';
+  v_is_update boolean := old_rows <> '{}' and new_rows <> '{}';
+  v_is_outermost boolean;
+  v_is_mixed boolean := false;
   c_publish constant boolean := nullif(arguments[6], '')::boolean;
   v_row jsonb;
   v_key text;
@@ -13232,13 +13322,24 @@ declare
   v_payload jsonb;
   v_batch record;
 begin
-  if old_rows = '{}' and new_rows = '{}' then
+  if arguments[7] = 't' then
+    select e.old_rows, e.new_rows, e.is_outermost, coalesce(e.is_mixed, false)
+    into old_rows, new_rows, v_is_outermost, v_is_mixed
+    from ledger.capture_end(arguments[0], old_rows, new_rows) as e;
+    if not v_is_outermost then
+      return;
+    end if;
+  end if;
+
+  if v_is_mixed then
+    v_is_update := true;
+  elsif old_rows = '{}' and new_rows = '{}' then
     return;
   elsif cardinality(old_rows) < 2 and cardinality(new_rows) < 2 then
     v_row := coalesce(new_rows[1], old_rows[1]);
     v_key := ledger.captured_key(v_row, c_keys, c_needed);
     v_tenant_id := v_row ->> c_tenant;
-    if not c_is_update then
+    if not v_is_update then
       perform ledger.capture_change(
         v_tenant_id, arguments[1], v_key, c_publish,
         arguments[0] || case when old_rows = '{}' then '.created' else '.deleted' end,
@@ -13261,9 +13362,11 @@ begin
     end if;
   end if;
 
-  if c_is_update then
+  if v_is_update then
     select m.old_rows, m.new_rows into old_rows, new_rows
-    from ledger.match_rows(old_rows, new_rows, c_keys, c_needed, c_tenant) as m;
+    from ledger.match_rows(
+      old_rows, new_rows, c_keys, c_needed, c_tenant, v_is_mixed
+    ) as m;
   end if;
   for v_batch in
     select
@@ -13319,7 +13422,8 @@ comment on function ledger.capture_changes(text[], jsonb[], jsonb[]) is
 -- from sql/capture/capture_insert.sql
 -- Trigger after INSERT, for each statement, on a tracked table. Runs as ledger_capture, which may do
 -- nothing but hand the rows on: a cast to json of the user's own, which to_jsonb() calls, can do no
--- harm. The settings make values look the same whatever the session's are.
+-- harm. The settings make values look the same whatever the session's are. A column of the alias's
+-- name would be taken for the row.
 create or replace function ledger.capture_insert()
 returns trigger
 language plpgsql
@@ -13334,7 +13438,7 @@ begin
   perform ledger.capture_changes(
     tg_argv,
     '{}',
-    array(select to_jsonb(n) from new_rows as n)
+    array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row)
   );
   return null;
 end
@@ -13346,7 +13450,8 @@ comment on function ledger.capture_insert() is
 -- from sql/capture/capture_update.sql
 -- Trigger after UPDATE, for each statement, on a tracked table. Runs as ledger_capture, which may do
 -- nothing but hand the rows on: a cast to json of the user's own, which to_jsonb() calls, can do no
--- harm. The settings make values look the same whatever the session's are.
+-- harm. The settings make values look the same whatever the session's are. A column of the alias's
+-- name would be taken for the row.
 create or replace function ledger.capture_update()
 returns trigger
 language plpgsql
@@ -13360,8 +13465,8 @@ as $$
 begin
   perform ledger.capture_changes(
     tg_argv,
-    array(select to_jsonb(o) from old_rows as o),
-    array(select to_jsonb(n) from new_rows as n)
+    array(select to_jsonb(ledger_old_row) from old_rows as ledger_old_row),
+    array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row)
   );
   return null;
 end
@@ -13373,7 +13478,8 @@ comment on function ledger.capture_update() is
 -- from sql/capture/capture_delete.sql
 -- Trigger after DELETE, for each statement, on a tracked table. Runs as ledger_capture, which may do
 -- nothing but hand the rows on: a cast to json of the user's own, which to_jsonb() calls, can do no
--- harm. The settings make values look the same whatever the session's are.
+-- harm. The settings make values look the same whatever the session's are. A column of the alias's
+-- name would be taken for the row.
 create or replace function ledger.capture_delete()
 returns trigger
 language plpgsql
@@ -13387,7 +13493,7 @@ as $$
 begin
   perform ledger.capture_changes(
     tg_argv,
-    array(select to_jsonb(o) from old_rows as o),
+    array(select to_jsonb(ledger_old_row) from old_rows as ledger_old_row),
     '{}'
   );
   return null;
@@ -13524,33 +13630,79 @@ comment on function ledger.tracked_relations(regclass) is
 
 -- from sql/capture/capture_triggers.sql
 -- The triggers of a tracked table, the one place that names them: track_table() makes them,
--- tracking_status looks for them.
+-- tracking_status looks for them. The one for nesting stands only where the table has triggers of
+-- its own.
 create or replace function ledger.capture_triggers()
-returns table (trigger_name text, function_name text, event text, transition_tables text)
+returns table (
+  trigger_name text, function_name text, event text, transition_tables text, is_for_nesting boolean
+)
 language sql
 immutable
 parallel safe
-rows 4
+rows 5
 set search_path = pg_catalog, pg_temp
 as $$
 values
+  ('ledger_capture_begin', 'capture_begin', 'before insert or update or delete', '', true),
   (
     'ledger_capture_insert', 'capture_insert', 'after insert',
-    'referencing new table as new_rows'
+    'referencing new table as new_rows', false
   ),
   (
     'ledger_capture_update', 'capture_update', 'after update',
-    'referencing old table as old_rows new table as new_rows'
+    'referencing old table as old_rows new table as new_rows', false
   ),
   (
     'ledger_capture_delete', 'capture_delete', 'after delete',
-    'referencing old table as old_rows'
+    'referencing old table as old_rows', false
   ),
-  ('ledger_capture_truncate', 'refuse_truncate', 'before truncate', '')
+  ('ledger_capture_truncate', 'refuse_truncate', 'before truncate', '', false)
 $$;
 
 comment on function ledger.capture_triggers() is
   'The triggers that a tracked table and each of its partitions must carry.';
+
+-- from sql/capture/own_triggers.sql
+create or replace function ledger.own_triggers(table_name regclass)
+returns setof text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('%I of %s', g.tgname, r)
+  from ledger.tracked_relations(own_triggers.table_name) as r
+  join pg_trigger as g on g.tgrelid = r
+  where not g.tgisinternal
+    and not exists (
+      select from ledger.capture_triggers() as t where t.trigger_name = g.tgname
+    )
+$$;
+
+comment on function ledger.own_triggers(regclass) is
+  'Part of track_table(): the triggers of a table, and its partitions, that the ledger did not make.';
+
+-- from sql/capture/drop_capture_triggers.sql
+create or replace function ledger.drop_capture_triggers(table_name regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_trigger record;
+begin
+  for v_trigger in
+    select g.tgname, r as relation
+    from ledger.tracked_relations(drop_capture_triggers.table_name) as r
+    join pg_trigger as g on g.tgrelid = r
+    join ledger.capture_triggers() as t on t.trigger_name = g.tgname
+  loop
+    execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.relation);
+  end loop;
+end
+$$;
+
+comment on function ledger.drop_capture_triggers(regclass) is
+  'Part of track_table() and untrack_table(): takes the triggers of tracking away.';
 
 -- from sql/capture/tracking_status.sql
 -- What is tracked, and whether all of it still is.
@@ -13588,7 +13740,14 @@ left join lateral (
       and g.tgfoid = pg_catalog.to_regprocedure(
         pg_catalog.format('ledger.%I()', w.function_name)
       )
-    where g.oid is null or g.tgenabled in ('D', 'R')
+    where (
+        g.oid is null
+        and (
+          not w.is_for_nesting
+          or exists (select from ledger.own_triggers(t.table_id))
+        )
+      )
+      or g.tgenabled in ('D', 'R')
     union all
     select pg_catalog.format('%s inherits from it', i.inhrelid::regclass)
     from pg_catalog.pg_inherits as i
@@ -13646,6 +13805,11 @@ declare
     when v_taken is not null then format(
       'event type %s is registered for something else: give another event_prefix', v_taken
     )
+    when exists (
+      select from ledger.tracked_tables as t
+      where t.event_prefix = refuse_tracking.event_prefix
+        and t.table_id <> refuse_tracking.table_name
+    ) then format('another table is tracked with that event_prefix, %s', event_prefix)
     when length(aggregate_type) not between 1 and 255 then
       'aggregate_type must have 1 to 255 characters'
     when coalesce(cardinality(key_columns), 0) = 0 then 'it has no primary key: give key_columns'
@@ -13766,7 +13930,8 @@ comment on function ledger.register_capture_types(text, text) is
 -- from sql/capture/track_table.sql
 -- Makes every change of a table an event, from now on. Runs as the table's owner, who must also be
 -- a registrar. Locks the table and its partitions against writing (SHARE ROW EXCLUSIVE) until the
--- transaction ends; rewrites and reads nothing. Again, with other options, it replaces the triggers.
+-- transaction ends; rewrites and reads nothing. Again, with other options, it replaces the triggers
+-- (ACCESS EXCLUSIVE).
 create or replace function ledger.track_table(
   table_name regclass,
   event_prefix text default null,
@@ -13783,6 +13948,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
+  v_has_triggers boolean := exists (select from ledger.own_triggers(table_name));
   v_trigger record;
 begin
   perform ledger.require_registrar();
@@ -13798,17 +13964,19 @@ begin
   );
   perform ledger.register_capture_types(event_prefix, table_name::text);
 
+  perform ledger.drop_capture_triggers(table_name);
   for v_trigger in
     select r as relation, t.*
     from ledger.tracked_relations(table_name) as r
     cross join ledger.capture_triggers() as t
+    where v_has_triggers or not t.is_for_nesting
   loop
     execute format(
-      'create or replace trigger %I %s on %s %s for each statement '
-      'execute function ledger.%I(%L, %L, %L, %L, %L, %L, %L)',
+      'create trigger %I %s on %s %s for each statement '
+      'execute function ledger.%I(%L, %L, %L, %L, %L, %L, %L, %L)',
       v_trigger.trigger_name, v_trigger.event, v_trigger.relation, v_trigger.transition_tables,
       v_trigger.function_name, event_prefix, aggregate_type, key_columns, excluded, masked,
-      coalesce(tenant_column, ''), coalesce(publish::text, '')
+      coalesce(tenant_column, ''), coalesce(publish::text, ''), v_has_triggers
     );
   end loop;
   perform ledger.record_tracking(
@@ -13835,18 +14003,9 @@ returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_trigger record;
 begin
   perform ledger.record_tracking(untrack_table.table_name, null);
-  for v_trigger in
-    select g.tgname, r as relation
-    from ledger.tracked_relations(untrack_table.table_name) as r
-    join pg_trigger as g on g.tgrelid = r
-    join ledger.capture_triggers() as t on t.trigger_name = g.tgname
-  loop
-    execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.relation);
-  end loop;
+  perform ledger.drop_capture_triggers(untrack_table.table_name);
 end
 $$;
 
@@ -16595,7 +16754,8 @@ declare
     'rewind_relay', 'permit_purge',
     'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
     'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription',
-    'capture_changes', 'capture_change', 'capture_rows', 'capture_plain_rows'
+    'capture_changes', 'capture_change', 'capture_rows', 'capture_plain_rows',
+    'capture_begin', 'capture_end'
   ];
   c_capture constant text[] := array[
     'capture_insert', 'capture_update', 'capture_delete', 'refuse_truncate'
@@ -16793,14 +16953,19 @@ grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors t
 -- Tracked tables: who owns the table does it, as a registrar. The triggers emit as who changes the
 -- table.
 grant execute on function ledger.capture_changes to ledger_capture;
+grant select, insert, update, delete on ledger.capture_frames to ledger_append;
 grant execute on function
   ledger.track_table, ledger.untrack_table, ledger.add_correlation, ledger.require_registrar,
   ledger.require_own_table, ledger.primary_key_of, ledger.virtual_columns_of,
   ledger.tracked_relations, ledger.capture_triggers, ledger.refuse_tracking,
   ledger.record_tracking, ledger.register_capture_types, ledger.capture_insert,
-  ledger.capture_update, ledger.capture_delete, ledger.refuse_truncate
+  ledger.capture_update, ledger.capture_delete, ledger.refuse_truncate, ledger.capture_begin,
+  ledger.own_triggers, ledger.drop_capture_triggers
 to ledger_registrar;
-grant select on ledger.tracking_status to ledger_registrar, ledger_operator, ledger_auditor;
+grant execute on function ledger.add_correlation, ledger.require_own_table to
+  ledger_writer, ledger_operator;
+grant select on ledger.tracked_tables, ledger.tracking_status to
+  ledger_registrar, ledger_operator, ledger_auditor;
 
 -- Registrars and operators.
 grant execute on function ledger.register_event_type to ledger_registrar;

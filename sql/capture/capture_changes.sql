@@ -1,6 +1,7 @@
 -- Emits what one statement did to a tracked table: rows before and after it, in the order in which
 -- it changed them (either may be empty). arguments are the trigger's, from 0: event prefix,
--- aggregate type, key columns, excluded, masked, tenant column, publish. One change goes the short
+-- aggregate type, key columns, excluded, masked, tenant column, publish, whether statements may be
+-- nested. One change goes the short
 -- way; many go in key order, so that statements do not deadlock on the streams.
 create or replace function ledger.capture_changes(
   arguments text[],
@@ -19,7 +20,9 @@ declare
   c_masked constant text[] := arguments[4]::text[];
   c_tenant constant text := arguments[5];
   c_needed constant text[] := array_remove(c_keys || c_tenant, '');
-  c_is_update constant boolean := old_rows <> '{}' and new_rows <> '{}';
+  v_is_update boolean := old_rows <> '{}' and new_rows <> '{}';
+  v_is_outermost boolean;
+  v_is_mixed boolean := false;
   c_publish constant boolean := nullif(arguments[6], '')::boolean;
   v_row jsonb;
   v_key text;
@@ -27,13 +30,24 @@ declare
   v_payload jsonb;
   v_batch record;
 begin
-  if old_rows = '{}' and new_rows = '{}' then
+  if arguments[7] = 't' then
+    select e.old_rows, e.new_rows, e.is_outermost, coalesce(e.is_mixed, false)
+    into old_rows, new_rows, v_is_outermost, v_is_mixed
+    from ledger.capture_end(arguments[0], old_rows, new_rows) as e;
+    if not v_is_outermost then
+      return;
+    end if;
+  end if;
+
+  if v_is_mixed then
+    v_is_update := true;
+  elsif old_rows = '{}' and new_rows = '{}' then
     return;
   elsif cardinality(old_rows) < 2 and cardinality(new_rows) < 2 then
     v_row := coalesce(new_rows[1], old_rows[1]);
     v_key := ledger.captured_key(v_row, c_keys, c_needed);
     v_tenant_id := v_row ->> c_tenant;
-    if not c_is_update then
+    if not v_is_update then
       perform ledger.capture_change(
         v_tenant_id, arguments[1], v_key, c_publish,
         arguments[0] || case when old_rows = '{}' then '.created' else '.deleted' end,
@@ -56,9 +70,11 @@ begin
     end if;
   end if;
 
-  if c_is_update then
+  if v_is_update then
     select m.old_rows, m.new_rows into old_rows, new_rows
-    from ledger.match_rows(old_rows, new_rows, c_keys, c_needed, c_tenant) as m;
+    from ledger.match_rows(
+      old_rows, new_rows, c_keys, c_needed, c_tenant, v_is_mixed
+    ) as m;
   end if;
   for v_batch in
     select

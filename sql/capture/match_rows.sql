@@ -1,13 +1,14 @@
--- Pairs the rows before and after a statement by tenant and key: a row whose key changed becomes a
--- pair without a row after, and one without a row before. They come in the same order, so mostly
--- they are pairs as they are. One row may change more than once in a statement (foreign keys that
--- cascade twice): its states are matched in their order.
+-- Pairs the rows before and after a statement by tenant and key. Mostly they are pairs as they are,
+-- and each has a change of its own. Else (keys changed, or a row more than once: by foreign keys
+-- that cascade twice, or triggers of the table, whose order is lost) what was there both before and
+-- after some change cancels out, and what remains of a key is its row before and after all of them.
 create or replace function ledger.match_rows(
   inout old_rows jsonb[],
   inout new_rows jsonb[],
   key_columns text[],
   needed text[],
-  tenant_column text
+  tenant_column text,
+  is_mixed boolean
 )
 language plpgsql
 stable
@@ -15,7 +16,7 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-  if not exists (
+  if not is_mixed and not exists (
     select
     from unnest(old_rows, new_rows) as r (o, n)
     where ledger.captured_key(r.o, key_columns, needed)
@@ -27,29 +28,38 @@ begin
 
   with sides as (
     select
-      r.is_old, r.row_data, k.tenant_id, k.key,
-      row_number() over (partition by r.is_old, k.tenant_id, k.key order by r.ordinality) as n
+      s.*, s.row_data::text as image,
+      row_number() over (partition by s.is_old, s.tenant_id, s.key, s.row_data::text) as n
     from (
-      select true as is_old, o.row_data, o.ordinality
-      from unnest(old_rows) with ordinality as o (row_data, ordinality)
-      union all
-      select false, n.row_data, n.ordinality
-      from unnest(new_rows) with ordinality as n (row_data, ordinality)
-    ) as r
-    cross join lateral (
       select
-        coalesce(r.row_data ->> tenant_column, '') as tenant_id,
+        r.*, coalesce(r.row_data ->> tenant_column, '') as tenant_id,
         coalesce(ledger.captured_key(r.row_data, key_columns, needed), '') as key
-    ) as k
+      from (
+        select true as is_old, o.row_data, o.ordinality
+        from unnest(old_rows) with ordinality as o (row_data, ordinality)
+        union all
+        select false, n.row_data, n.ordinality
+        from unnest(new_rows) with ordinality as n (row_data, ordinality)
+      ) as r
+    ) as s
+  ),
+  remaining as (
+    select
+      s.*, row_number() over (partition by s.is_old, s.tenant_id, s.key order by s.ordinality) as m
+    from sides as s
+    where not exists (
+      select
+      from sides as t
+      where (t.is_old, t.tenant_id, t.key, t.image, t.n)
+        = (not s.is_old, s.tenant_id, s.key, s.image, s.n)
+    )
   )
-  select
-    array_agg(o.row_data order by o.row_data is null),
-    array_agg(n.row_data order by o.row_data is null)
+  select coalesce(array_agg(o.row_data), '{}'), coalesce(array_agg(n.row_data), '{}')
   into old_rows, new_rows
-  from (select * from sides as s where s.is_old) as o
-  full join (select * from sides as s where not s.is_old) as n using (tenant_id, key, n);
+  from (select * from remaining as r where r.is_old) as o
+  full join (select * from remaining as r where not r.is_old) as n using (tenant_id, key, m);
 end
 $$;
 
-comment on function ledger.match_rows(jsonb[], jsonb[], text[], text[], text) is
-  'Part of capture_changes(): pairs the rows before and after an update by their keys.';
+comment on function ledger.match_rows(jsonb[], jsonb[], text[], text[], text, boolean) is
+  'Part of capture_changes(): pairs the rows before and after a statement by their keys.';

@@ -1,6 +1,7 @@
 -- Makes every change of a table an event, from now on. Runs as the table's owner, who must also be
 -- a registrar. Locks the table and its partitions against writing (SHARE ROW EXCLUSIVE) until the
--- transaction ends; rewrites and reads nothing. Again, with other options, it replaces the triggers.
+-- transaction ends; rewrites and reads nothing. Again, with other options, it replaces the triggers
+-- (ACCESS EXCLUSIVE).
 create or replace function ledger.track_table(
   table_name regclass,
   event_prefix text default null,
@@ -17,6 +18,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 declare
+  v_has_triggers boolean := exists (select from ledger.own_triggers(table_name));
   v_trigger record;
 begin
   perform ledger.require_registrar();
@@ -32,17 +34,19 @@ begin
   );
   perform ledger.register_capture_types(event_prefix, table_name::text);
 
+  perform ledger.drop_capture_triggers(table_name);
   for v_trigger in
     select r as relation, t.*
     from ledger.tracked_relations(table_name) as r
     cross join ledger.capture_triggers() as t
+    where v_has_triggers or not t.is_for_nesting
   loop
     execute format(
-      'create or replace trigger %I %s on %s %s for each statement '
-      'execute function ledger.%I(%L, %L, %L, %L, %L, %L, %L)',
+      'create trigger %I %s on %s %s for each statement '
+      'execute function ledger.%I(%L, %L, %L, %L, %L, %L, %L, %L)',
       v_trigger.trigger_name, v_trigger.event, v_trigger.relation, v_trigger.transition_tables,
       v_trigger.function_name, event_prefix, aggregate_type, key_columns, excluded, masked,
-      coalesce(tenant_column, ''), coalesce(publish::text, '')
+      coalesce(tenant_column, ''), coalesce(publish::text, ''), v_has_triggers
     );
   end loop;
   perform ledger.record_tracking(

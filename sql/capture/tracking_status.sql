@@ -33,7 +33,14 @@ left join lateral (
       and g.tgfoid = pg_catalog.to_regprocedure(
         pg_catalog.format('ledger.%I()', w.function_name)
       )
-    where g.oid is null or g.tgenabled in ('D', 'R')
+    where (
+        g.oid is null
+        and (
+          not w.is_for_nesting
+          or exists (select from ledger.own_triggers(t.table_id))
+        )
+      )
+      or g.tgenabled in ('D', 'R')
     union all
     select pg_catalog.format('%s inherits from it', i.inhrelid::regclass)
     from pg_catalog.pg_inherits as i

@@ -5,18 +5,9 @@ returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_trigger record;
 begin
   perform ledger.record_tracking(untrack_table.table_name, null);
-  for v_trigger in
-    select g.tgname, r as relation
-    from ledger.tracked_relations(untrack_table.table_name) as r
-    join pg_trigger as g on g.tgrelid = r
-    join ledger.capture_triggers() as t on t.trigger_name = g.tgname
-  loop
-    execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.relation);
-  end loop;
+  perform ledger.drop_capture_triggers(untrack_table.table_name);
 end
 $$;
 

@@ -31,7 +31,6 @@ def test_on_conflict_do_update(stock: AnyConnection, pg: AnyConnection) -> None:
     assert sorted(kinds(pg)) == [("created", "6"), ("updated", "5")]
 
 
-
 def test_merge(stock: AnyConnection, pg: AnyConnection) -> None:
     stock.execute(
         "merge into stock as s using (values (1), (2), (9)) as v (id) on s.id = v.id"
@@ -49,8 +48,8 @@ def test_copy(stock: AnyConnection, pg: AnyConnection) -> None:
 
 def test_several_changes_in_one_statement(stock: AnyConnection, pg: AnyConnection) -> None:
     stock.execute(
-        "with a as (update stock set n = 1 where id = 1), b as (update stock set n = 2 where id = 2),"
-        " c as (delete from stock where id = 3) insert into stock values (10, 10)"
+        "with a as (update stock set n = 1 where id = 1),"
+        " b as (update stock set n = 2 where id = 2), c as (delete from stock where id = 3) insert into stock values (10, 10)"
     )
     assert sorted(kinds(pg)) == [
         ("created", "10"), ("deleted", "3"), ("updated", "1"), ("updated", "2"),
@@ -157,7 +156,9 @@ def test_a_stream_that_somebody_else_begins(
     """The statement waits for the other's event, and its own is the stream's second."""
     pg.execute("select ledger.register_event_type('stock.counted', '{}')")
     other = app(autocommit=False)
-    emit = "select ledger.emit_event('stock.counted', aggregate_type => 'stock', aggregate_id => %s)"
+    emit = (
+        "select ledger.emit_event('stock.counted', aggregate_type => 'stock', aggregate_id => %s)"
+    )
     other.execute(emit, ["21"])
     stock.execute("set lock_timeout = '200ms'")
     with pytest.raises(psycopg.errors.LockNotAvailable):

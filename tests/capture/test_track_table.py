@@ -122,11 +122,10 @@ def test_tenants_of_rows(
     connection = app()
     owner.execute("create table item (id int primary key, org text not null, n int default 0)")
     owner.execute("select ledger.track_table('item', tenant_column => 'org')")
-    pg.execute(
-        "select ledger.grant_access(%s, 'globex', '{write}')", [connection.info.user]
-    )
+    pg.execute("select ledger.grant_access(%s, 'globex', '{write}')", [connection.info.user])
     connection.execute(
-        "insert into item select n, (array['acme', 'globex'])[1 + n % 2] from generate_series(1, 4) n"
+        "insert into item select n, (array['acme', 'globex'])[1 + n % 2]"
+        " from generate_series(1, 4) as n"
     )
     connection.execute("update item set n = 1, org = 'globex' where id = 2")
     told = {
@@ -160,9 +159,7 @@ def test_context(offers: AnyConnection, pg: AnyConnection, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_cause_without_correlation(
-    offers: AnyConnection, pg: AnyConnection, count: int
-) -> None:
+def test_a_cause_without_correlation(offers: AnyConnection, pg: AnyConnection, count: int) -> None:
     """As with emit_event: the correlation is the cause's."""
     offers.execute("insert into offer values (0)")
     cause, correlation = pg.execute("select id, correlation_id from ledger.events").fetchone() or ()

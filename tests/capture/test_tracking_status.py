@@ -36,7 +36,10 @@ def test_all_is_well(tracked: AnyConnection, pg: AnyConnection) -> None:
 @pytest.mark.parametrize(
     ("statement", "problem"),
     [
-        ("alter table plain disable trigger all", "ledger_capture_delete of shop.plain is disabled"),
+        (
+            "alter table plain disable trigger all",
+            "ledger_capture_delete of shop.plain is disabled",
+        ),
         (
             "alter table plain enable replica trigger ledger_capture_update",
             "ledger_capture_update of shop.plain is disabled",

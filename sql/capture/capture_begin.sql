@@ -1,0 +1,18 @@
+-- Trigger before INSERT, UPDATE or DELETE, for each statement, on a tracked table that has triggers
+-- of its own: what those change in the same table is captured with the statement that fired them.
+create or replace function ledger.capture_begin()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into ledger.capture_frames as f (backend_pid, event_prefix)
+  values (pg_backend_pid(), tg_argv[0])
+  on conflict on constraint capture_frames_pkey do update set depth = f.depth + 1;
+  return null;
+end
+$$;
+
+comment on function ledger.capture_begin() is
+  'Trigger of tracked tables that have triggers of their own: see ledger.track_table().';
