@@ -28,6 +28,7 @@ from agent_events.models import (
     RetentionPolicy,
     SealReceipt,
     TraceNode,
+    TrackedTable,
 )
 from agent_events.pool import open_async_pool, open_pool
 from agent_events.subscribing import AsyncSubscription, Subscription
@@ -63,6 +64,7 @@ __all__ = [
     "SealReceipt",
     "Subscription",
     "TraceNode",
+    "TrackedTable",
     "consumer",
     "errors",
     "open_async_pool",

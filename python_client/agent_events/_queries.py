@@ -39,6 +39,7 @@ from agent_events.models import (
     RelayStatus,
     RetentionPolicy,
     SealReceipt,
+    TrackedTable,
 )
 
 EMIT_OPTIONS = frozenset(EventOptions.__annotations__)
@@ -99,6 +100,9 @@ _COLUMNS = {
     "rewind_relay": "rewind_relay",
     "set_relay": ", ".join(field.name for field in fields(RelaySettings)),
     "drop_relay": "drop_relay",
+    "track_table": "track_table",
+    "untrack_table": "untrack_table",
+    "add_correlation": "add_correlation",
 }
 _NAMES = {"position": '"position"'}  # a key word of SQL
 PROCEDURES = frozenset(
@@ -111,6 +115,10 @@ PARTITIONS = (
 INBOX_STATUS = (
     f"select {', '.join(field.name for field in fields(InboxStatus))} "
     "from ledger.inbox_status order by failed_at"
+)
+TRACKED_TABLES = (
+    f"select {', '.join(field.name for field in fields(TrackedTable))} "
+    "from ledger.tracking_status order by table_name"
 )
 CHANNEL = "ledger_log"
 LISTEN = f"listen {CHANNEL}"

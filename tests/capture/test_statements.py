@@ -49,7 +49,8 @@ def test_copy(stock: AnyConnection, pg: AnyConnection) -> None:
 def test_several_changes_in_one_statement(stock: AnyConnection, pg: AnyConnection) -> None:
     stock.execute(
         "with a as (update stock set n = 1 where id = 1),"
-        " b as (update stock set n = 2 where id = 2), c as (delete from stock where id = 3) insert into stock values (10, 10)"
+        " b as (update stock set n = 2 where id = 2), c as (delete from stock where id = 3)"
+        " insert into stock values (10, 10)"
     )
     assert sorted(kinds(pg)) == [
         ("created", "10"), ("deleted", "3"), ("updated", "1"), ("updated", "2"),

@@ -26,6 +26,7 @@ COMMANDS = (
     "partitions",
     "prove",
     "relay",
+    "tables",
     "types",
     "verify",
 )
