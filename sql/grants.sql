@@ -224,6 +224,7 @@ grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors t
 -- table.
 grant execute on function ledger.capture_changes to ledger_capture;
 grant select, insert, update, delete on ledger.capture_frames to ledger_append;
+grant select on ledger.tracked_tables to ledger_append;
 grant execute on function
   ledger.track_table, ledger.untrack_table, ledger.add_correlation, ledger.require_registrar,
   ledger.require_own_table, ledger.primary_key_of, ledger.virtual_columns_of,

@@ -12621,12 +12621,12 @@ comment on column ledger.tracked_tables.publish is
 -- captured yet: how deep they are nested, and what the inner ones changed. A row lives as long as
 -- the outermost statement; unlogged, because no crash leaves one behind that counts.
 create unlogged table ledger.capture_frames (
-  backend_pid int not null,
+  xact_id xid8 not null default pg_current_xact_id(),
   event_prefix text not null,
   depth int not null default 1,
   old_rows jsonb[] not null default '{}',
   new_rows jsonb[] not null default '{}',
-  primary key (backend_pid, event_prefix)
+  primary key (xact_id, event_prefix)
 );
 
 comment on table ledger.capture_frames is
@@ -12775,6 +12775,7 @@ declare
   v_actor_id text;
   v_version int;
   v_type varchar(100);
+  v_publish boolean;
   v_is_plain boolean;
   v_head_time timestamptz;
   v_sequence bigint;
@@ -12803,7 +12804,7 @@ begin
     and t.private_paths is null
     and t.secret_paths is null
     and not ledger.may_have_secrets(v_text)
-  into v_type, v_version, capture_change.publish, v_trace_id, v_correlation_id, v_is_plain
+  into v_type, v_version, v_publish, v_trace_id, v_correlation_id, v_is_plain
   from ledger.event_types as t
   cross join ledger.agent_runs as r
   cross join ledger.tenant_grants as g
@@ -12884,7 +12885,7 @@ begin
     v_type, v_version, capture_change.payload, capture_change.aggregate_type,
     capture_change.aggregate_id, v_sequence, v_actor_type, v_actor_id, v_prev_hash, v_hash
   );
-  if capture_change.publish then
+  if v_publish then
     insert into ledger.outbox (
       tenant_id, id, aggregate_type, aggregate_id, event_type, schema_version, payload, trace_id,
       correlation_id, created_at
@@ -13231,6 +13232,7 @@ comment on function ledger.match_rows(jsonb[], jsonb[], text[], text[], text, bo
 -- from sql/capture/capture_begin.sql
 -- Trigger before INSERT, UPDATE or DELETE, for each statement, on a tracked table that has triggers
 -- of its own: what those change in the same table is captured with the statement that fired them.
+-- On a table that is not tracked it does nothing.
 create or replace function ledger.capture_begin()
 returns trigger
 language plpgsql
@@ -13238,8 +13240,11 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into ledger.capture_frames as f (backend_pid, event_prefix)
-  values (pg_backend_pid(), tg_argv[0])
+  insert into ledger.capture_frames as f (event_prefix)
+  select t.event_prefix
+  from ledger.tracked_tables as t
+  where t.table_id = coalesce(pg_partition_root(tg_relid), tg_relid)
+    and t.event_prefix = tg_argv[0]
   on conflict on constraint capture_frames_pkey do update set depth = f.depth + 1;
   return null;
 end
@@ -13270,13 +13275,13 @@ begin
     depth = f.depth - 1,
     old_rows = f.old_rows || capture_end.old_rows,
     new_rows = f.new_rows || capture_end.new_rows
-  where f.backend_pid = pg_backend_pid()
+  where f.xact_id = pg_current_xact_id()
     and f.event_prefix = capture_end.event_prefix
     and f.depth > 1;
   is_outermost := not found;
   if is_outermost then
     delete from ledger.capture_frames as f
-    where f.backend_pid = pg_backend_pid() and f.event_prefix = capture_end.event_prefix
+    where f.xact_id = pg_current_xact_id() and f.event_prefix = capture_end.event_prefix
     returning f.* into v_frame;
     is_mixed := v_frame.old_rows <> '{}' or v_frame.new_rows <> '{}';
     old_rows := coalesce(v_frame.old_rows, '{}') || old_rows;
@@ -16954,6 +16959,7 @@ grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors t
 -- table.
 grant execute on function ledger.capture_changes to ledger_capture;
 grant select, insert, update, delete on ledger.capture_frames to ledger_append;
+grant select on ledger.tracked_tables to ledger_append;
 grant execute on function
   ledger.track_table, ledger.untrack_table, ledger.add_correlation, ledger.require_registrar,
   ledger.require_own_table, ledger.primary_key_of, ledger.virtual_columns_of,

@@ -33,6 +33,7 @@ declare
   v_actor_id text;
   v_version int;
   v_type varchar(100);
+  v_publish boolean;
   v_is_plain boolean;
   v_head_time timestamptz;
   v_sequence bigint;
@@ -61,7 +62,7 @@ begin
     and t.private_paths is null
     and t.secret_paths is null
     and not ledger.may_have_secrets(v_text)
-  into v_type, v_version, capture_change.publish, v_trace_id, v_correlation_id, v_is_plain
+  into v_type, v_version, v_publish, v_trace_id, v_correlation_id, v_is_plain
   from ledger.event_types as t
   cross join ledger.agent_runs as r
   cross join ledger.tenant_grants as g
@@ -142,7 +143,7 @@ begin
     v_type, v_version, capture_change.payload, capture_change.aggregate_type,
     capture_change.aggregate_id, v_sequence, v_actor_type, v_actor_id, v_prev_hash, v_hash
   );
-  if capture_change.publish then
+  if v_publish then
     insert into ledger.outbox (
       tenant_id, id, aggregate_type, aggregate_id, event_type, schema_version, payload, trace_id,
       correlation_id, created_at

@@ -19,13 +19,13 @@ begin
     depth = f.depth - 1,
     old_rows = f.old_rows || capture_end.old_rows,
     new_rows = f.new_rows || capture_end.new_rows
-  where f.backend_pid = pg_backend_pid()
+  where f.xact_id = pg_current_xact_id()
     and f.event_prefix = capture_end.event_prefix
     and f.depth > 1;
   is_outermost := not found;
   if is_outermost then
     delete from ledger.capture_frames as f
-    where f.backend_pid = pg_backend_pid() and f.event_prefix = capture_end.event_prefix
+    where f.xact_id = pg_current_xact_id() and f.event_prefix = capture_end.event_prefix
     returning f.* into v_frame;
     is_mixed := v_frame.old_rows <> '{}' or v_frame.new_rows <> '{}';
     old_rows := coalesce(v_frame.old_rows, '{}') || old_rows;

@@ -170,14 +170,19 @@ def test_a_cause_without_correlation(offers: AnyConnection, pg: AnyConnection, c
     assert pg.execute(caused, [cause]).fetchall() == [(correlation,)]
 
 
+@pytest.mark.parametrize("is_superuser", [False, True])
 @pytest.mark.parametrize("count", [1, 3])
-def test_published_or_not(owner: AnyConnection, pg: AnyConnection, count: int) -> None:
+def test_published_or_not(
+    owner: AnyConnection, pg: AnyConnection, count: int, is_superuser: bool
+) -> None:
     owner.execute(OFFER)
+    pg.execute("set search_path = shop; set ledger.tenant_id = 'acme'")
+    writer = pg if is_superuser else owner
     insert = "insert into offer select n + %s from generate_series(1, %s) as n"
     for number, (publish, messages) in enumerate([(None, count), (False, 0), (True, count)]):
         owner.execute("select ledger.track_table('offer', publish => %s)", [publish])
         before = pg.execute("select count(*) from ledger.outbox").fetchone() or ()
-        owner.execute(insert, [10 * number, count])
+        writer.execute(insert, [10 * number, count])
         after = pg.execute("select count(*) from ledger.outbox").fetchone() or ()
         assert after[0] - before[0] == messages
 

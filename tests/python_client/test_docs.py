@@ -60,6 +60,7 @@ def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> No
         "docs/privacy.md",
         "docs/operating.md",
         "docs/relay.md",
+        "docs/capture.md",
     ],
 )
 def test_sql_runs(name: str, pg: psycopg.Connection[Any]) -> None:
