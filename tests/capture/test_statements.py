@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
 from capture.folding import captured, fold, stored
+from log.emitting import await_lock
 
 AnyConnection = psycopg.Connection[Any]
 
@@ -151,21 +153,29 @@ def test_rows_of_one_stream_and_events_of_others(stock: AnyConnection, pg: AnyCo
     assert pg.execute("select * from ledger.verify('acme')").fetchall() == []
 
 
+@pytest.mark.parametrize(("first", "last"), [(20, 22), (21, 22), (21, 21)])
 def test_a_stream_that_somebody_else_begins(
-    stock: AnyConnection, app: Callable[..., AnyConnection], pg: AnyConnection
+    stock: AnyConnection,
+    app: Callable[..., AnyConnection],
+    pg: AnyConnection,
+    first: int,
+    last: int,
 ) -> None:
     """The statement waits for the other's event, and its own is the stream's second."""
     pg.execute("select ledger.register_event_type('stock.counted', '{}')")
     other = app(autocommit=False)
-    emit = (
-        "select ledger.emit_event('stock.counted', aggregate_type => 'stock', aggregate_id => %s)"
+    other.execute(
+        "select ledger.emit_event('stock.counted', aggregate_type => 'stock', aggregate_id => '21')"
     )
-    other.execute(emit, ["21"])
-    stock.execute("set lock_timeout = '200ms'")
-    with pytest.raises(psycopg.errors.LockNotAvailable):
-        stock.execute("insert into stock select n from generate_series(20, 22) as n")
-    other.commit()
-    stock.execute("insert into stock select n from generate_series(20, 22) as n")
-    assert pg.execute(
-        "select sequence from ledger.events where aggregate_id = '21' order by sequence"
-    ).fetchall() == [(1,), (2,)]
+    with ThreadPoolExecutor(1) as pool:
+        insert = "insert into stock select n from generate_series(%s::int, %s::int) as n"
+        waiting = pool.submit(stock.execute, insert, [first, last])
+        await_lock(pg, stock)
+        other.commit()
+        waiting.result()
+    streams = pg.execute(
+        "select aggregate_id, array_agg(sequence order by sequence) from ledger.events"
+        " where aggregate_id in ('20', '21', '22') group by aggregate_id order by aggregate_id"
+    ).fetchall()
+    assert streams == [("20", [1]), ("21", [1, 2]), ("22", [1])][first - 20 : last - 19]
+    assert pg.execute("select * from ledger.verify('acme')").fetchall() == []
