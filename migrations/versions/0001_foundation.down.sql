@@ -125,7 +125,9 @@ drop schema ledger_guard cascade;
 do $$
 begin
   if not (select r.rolsuper from pg_roles as r where r.rolname = current_user) then
-    execute format('revoke ledger_append, ledger_guard, ledger_sandbox from %I', current_user);
+    execute format(
+      'revoke ledger_append, ledger_guard, ledger_sandbox, ledger_capture from %I', current_user
+    );
   end if;
 end
 $$;
