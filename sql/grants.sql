@@ -25,7 +25,7 @@ declare
     'accept_event', 'fail_event', 'claim_failures', 'requeue_failures', 'discard_failure',
     'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription',
     'capture_changes', 'capture_change', 'capture_rows', 'capture_plain_rows',
-    'capture_begin', 'capture_end', 'capture_batch'
+    'capture_begin', 'capture_end'
   ];
   c_capture constant text[] := array[
     'capture_insert', 'capture_update', 'capture_delete', 'refuse_truncate'

@@ -395,7 +395,6 @@ set local client_min_messages = warning;
 \ir capture/match_rows.sql
 \ir capture/capture_begin.sql
 \ir capture/capture_end.sql
-\ir capture/capture_batch.sql
 \ir capture/capture_changes.sql
 \ir capture/capture_insert.sql
 \ir capture/capture_update.sql

@@ -37,7 +37,7 @@ def test_a_cast_of_the_users_own(owner: AnyConnection, refused: Refused, attack:
     "call",
     [
         "ledger.capture_changes('{}', '{}', '{}')",
-        "ledger.capture_change('{}', null, null)",
+        "ledger.capture_change(null, 'x', '1', true, 'x.created', '{}')",
         "ledger.capture_rows(null, 'x', '{}', '{}', '{}', null)",
         "ledger.capture_end('x', '{}', '{}')",
     ],
