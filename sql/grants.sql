@@ -1,11 +1,12 @@
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
 
-grant create on schema ledger to ledger_append, ledger_sandbox;
+grant create on schema ledger to ledger_append, ledger_sandbox, ledger_capture;
 grant create on schema ledger_guard to ledger_guard;
 
 -- What writes runs as ledger_append, the only role with INSERT; what watches belongs to
--- ledger_guard; what runs users' functions belongs to ledger_sandbox, which may do nothing; the rest
--- to ledger_owner.
+-- ledger_guard; what runs users' functions belongs to ledger_sandbox, which may do nothing; the
+-- triggers of tracked tables to ledger_capture, which may emit what they saw; the rest to
+-- ledger_owner.
 do $$
 declare
   c_append constant text[] := array[
@@ -28,7 +29,12 @@ declare
     'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription',
     'register_reducer', 'drop_reducer', 'create_snapshot', 'keep_snapshot', 'snapshot_log',
     'snapshot_again', 'record_failure', 'make_snapshots',
-    'count_events', 'count_tenant', 'recount_events'
+    'count_events', 'count_tenant', 'recount_events',
+    'capture_changes', 'capture_change', 'capture_rows', 'capture_plain_rows',
+    'capture_begin', 'capture_end'
+  ];
+  c_capture constant text[] := array[
+    'capture_insert', 'capture_update', 'capture_delete', 'refuse_truncate'
   ];
   c_sandbox constant text[] := array['fold_events', 'refuse_fold', 'run_upcaster'];
   v_object record;
@@ -65,6 +71,7 @@ begin
           when n.nspname = 'ledger_guard' then 'ledger_guard'
           when p.proname = any(c_append) then 'ledger_append'
           when p.proname = any(c_sandbox) then 'ledger_sandbox'
+          when p.proname = any(c_capture) then 'ledger_capture'
           else 'ledger_owner'
         end
       from pg_proc as p
@@ -78,12 +85,13 @@ begin
 end
 $$;
 
-revoke create on schema ledger from ledger_append, ledger_sandbox;
+revoke create on schema ledger from ledger_append, ledger_sandbox, ledger_capture;
 revoke all on all routines in schema ledger, ledger_guard from public;
 
 -- Schemas.
 grant usage on schema ledger to
-  ledger_append, ledger_guard, ledger_sandbox, ledger_writer, ledger_reader, ledger_relay,
+  ledger_append, ledger_guard, ledger_sandbox, ledger_capture, ledger_writer, ledger_reader,
+  ledger_relay,
   ledger_consumer, ledger_operator, ledger_privacy, ledger_auditor, ledger_registrar;
 grant usage on schema ledger_guard to ledger_owner, ledger_append, ledger_operator;
 
@@ -284,6 +292,24 @@ grant execute on function ledger.stats, ledger.tail_counts, ledger.seal_lag, led
 to ledger_reader, ledger_auditor, ledger_operator;
 grant execute on function ledger.count_events, ledger.recount_events to ledger_operator;
 
+-- Tracked tables: who owns the table does it, as a registrar. The triggers emit as who changes the
+-- table.
+grant execute on function ledger.capture_changes to ledger_capture;
+grant select, insert, update, delete on ledger.capture_frames to ledger_append;
+grant select on ledger.tracked_tables to ledger_append;
+grant execute on function
+  ledger.track_table, ledger.untrack_table, ledger.add_correlation, ledger.require_registrar,
+  ledger.require_own_table, ledger.primary_key_of, ledger.virtual_columns_of,
+  ledger.tracked_relations, ledger.capture_triggers, ledger.refuse_tracking,
+  ledger.record_tracking, ledger.register_capture_types, ledger.capture_insert,
+  ledger.capture_update, ledger.capture_delete, ledger.refuse_truncate, ledger.capture_begin,
+  ledger.own_triggers, ledger.drop_capture_triggers
+to ledger_registrar;
+grant execute on function ledger.add_correlation, ledger.require_own_table to
+  ledger_writer, ledger_operator;
+grant select on ledger.tracked_tables, ledger.tracking_status to
+  ledger_registrar, ledger_operator, ledger_auditor;
+
 -- Registrars and operators.
 grant execute on function
   ledger.register_event_type, ledger.register_upcaster, ledger.drop_upcaster
@@ -315,7 +341,9 @@ to ledger_operator, ledger_auditor;
 do $$
 begin
   if not (select r.rolsuper from pg_roles as r where r.rolname = current_user) then
-    execute format('revoke ledger_append, ledger_guard, ledger_sandbox from %I', current_user);
+    execute format(
+      'revoke ledger_append, ledger_guard, ledger_sandbox, ledger_capture from %I', current_user
+    );
   end if;
 end
 $$;

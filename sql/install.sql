@@ -513,6 +513,41 @@ set local client_min_messages = warning;
 \ir cold/finish_restore.sql
 \ir cold/expire_cold.sql
 
+-- capture: tables of the application whose changes are events, by triggers that emit what each
+-- statement did in its own transaction.
+\ir capture/tracked_tables.sql
+\ir capture/capture_frames.sql
+\ir capture/captured_key.sql
+\ir capture/mask_columns.sql
+\ir capture/captured_columns.sql
+\ir capture/changed_columns.sql
+\ir capture/refuse_key.sql
+\ir capture/capture_change.sql
+\ir capture/capture_plain_rows.sql
+\ir capture/capture_rows.sql
+\ir capture/match_rows.sql
+\ir capture/capture_begin.sql
+\ir capture/capture_end.sql
+\ir capture/capture_changes.sql
+\ir capture/capture_insert.sql
+\ir capture/capture_update.sql
+\ir capture/capture_delete.sql
+\ir capture/refuse_truncate.sql
+\ir capture/require_own_table.sql
+\ir capture/primary_key_of.sql
+\ir capture/virtual_columns_of.sql
+\ir capture/tracked_relations.sql
+\ir capture/capture_triggers.sql
+\ir capture/own_triggers.sql
+\ir capture/drop_capture_triggers.sql
+\ir capture/tracking_status.sql
+\ir capture/refuse_tracking.sql
+\ir capture/record_tracking.sql
+\ir capture/register_capture_types.sql
+\ir capture/track_table.sql
+\ir capture/untrack_table.sql
+\ir capture/add_correlation.sql
+
 -- guard: what refuses changes. Triggers on every table and partition, row-level security, and,
 -- where a superuser installs, event triggers against DDL that would take the guards away.
 \ir guard/maintenance_windows.sql
@@ -556,6 +591,7 @@ set local client_min_messages = warning;
 \ir monitor/check_guards.sql
 \ir monitor/check_cold.sql
 \ir monitor/check_inbox.sql
+\ir monitor/check_capture.sql
 \ir monitor/check_log.sql
 \ir monitor/check_maintenance.sql
 \ir monitor/check_outbox.sql

@@ -8,14 +8,14 @@ set local client_min_messages = warning;
 
 -- from sql/schema/roles.sql
 -- Roles are shared by every database of the cluster, so each is made only where it is missing. The
--- installer (a superuser, or any role with CREATEROLE) joins the four owning roles for the length
+-- installer (a superuser, or any role with CREATEROLE) joins the five owning roles for the length
 -- of this transaction's work; grants.sql takes all but ledger_owner back.
 do $$
 declare
   v_role text;
 begin
   foreach v_role in array array[
-    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox',
+    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_capture',
     'ledger_writer', 'ledger_reader', 'ledger_relay', 'ledger_consumer',
     'ledger_operator', 'ledger_privacy', 'ledger_auditor', 'ledger_registrar'
   ] loop
@@ -39,7 +39,7 @@ declare
   end;
 begin
   foreach v_role in array array[
-    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox'
+    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_capture'
   ] loop
     if not (select rolsuper from pg_roles where rolname = current_user) then
       execute format('grant %I to %I%s', v_role, current_user, v_options);
@@ -55,7 +55,8 @@ exception when insufficient_privilege then
     detail = sqlerrm,
     hint = format(
       'Have their creator or a superuser run: '
-      'grant ledger_owner, ledger_append, ledger_guard, ledger_sandbox to %I with admin option;',
+      'grant ledger_owner, ledger_append, ledger_guard, ledger_sandbox, ledger_capture '
+      'to %I with admin option;',
       current_user
     );
 end
@@ -124,7 +125,9 @@ drop schema ledger_guard cascade;
 do $$
 begin
   if not (select r.rolsuper from pg_roles as r where r.rolname = current_user) then
-    execute format('revoke ledger_append, ledger_guard, ledger_sandbox from %I', current_user);
+    execute format(
+      'revoke ledger_append, ledger_guard, ledger_sandbox, ledger_capture from %I', current_user
+    );
   end if;
 end
 $$;

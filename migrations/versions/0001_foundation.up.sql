@@ -8,14 +8,14 @@ set local client_min_messages = warning;
 
 -- from sql/schema/roles.sql
 -- Roles are shared by every database of the cluster, so each is made only where it is missing. The
--- installer (a superuser, or any role with CREATEROLE) joins the four owning roles for the length
+-- installer (a superuser, or any role with CREATEROLE) joins the five owning roles for the length
 -- of this transaction's work; grants.sql takes all but ledger_owner back.
 do $$
 declare
   v_role text;
 begin
   foreach v_role in array array[
-    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox',
+    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_capture',
     'ledger_writer', 'ledger_reader', 'ledger_relay', 'ledger_consumer',
     'ledger_operator', 'ledger_privacy', 'ledger_auditor', 'ledger_registrar'
   ] loop
@@ -39,7 +39,7 @@ declare
   end;
 begin
   foreach v_role in array array[
-    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox'
+    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_capture'
   ] loop
     if not (select rolsuper from pg_roles where rolname = current_user) then
       execute format('grant %I to %I%s', v_role, current_user, v_options);
@@ -55,7 +55,8 @@ exception when insufficient_privilege then
     detail = sqlerrm,
     hint = format(
       'Have their creator or a superuser run: '
-      'grant ledger_owner, ledger_append, ledger_guard, ledger_sandbox to %I with admin option;',
+      'grant ledger_owner, ledger_append, ledger_guard, ledger_sandbox, ledger_capture '
+      'to %I with admin option;',
       current_user
     );
 end
@@ -1046,7 +1047,7 @@ begin
   if not (ledger.is_owner() or pg_has_role(ledger.caller(), 'ledger_registrar', 'usage')) then
     raise exception using
       errcode = 'LG005',
-      message = format('role %s may not register event types or functions', ledger.caller()),
+      message = format('role %s may not register event types, functions or tables', ledger.caller()),
       hint = format(
         'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
       );
@@ -17388,6 +17389,1477 @@ comment on function ledger.expire_cold(name, text) is
   'the files that may be deleted. 55000 before its time, LG008 under a hold. For operators of every '
   'tenant.';
 
+-- from sql/capture/tracked_tables.sql
+-- Tables whose changes are events. What the triggers do stands in their own arguments, so that a
+-- change costs no lookup here; this table is for people, untrack_table() and doctor().
+create table ledger.tracked_tables (
+  table_id regclass primary key,
+  table_name text not null,
+  event_prefix text not null,
+  aggregate_type text not null,
+  key_columns text[] not null,
+  excluded text[] not null default '{}',
+  masked text[] not null default '{}',
+  tenant_column text,
+  publish boolean,
+  tracked_at timestamptz not null default clock_timestamp(),
+  tracked_by name not null
+);
+
+comment on table ledger.tracked_tables is
+  'Tables whose changes are events; written by ledger.track_table() and ledger.untrack_table().';
+comment on column ledger.tracked_tables.key_columns is
+  'Columns that make up aggregate_id: the value of one, a JSON array of several.';
+comment on column ledger.tracked_tables.excluded is 'Columns that never appear in an event.';
+comment on column ledger.tracked_tables.masked is 'Columns that appear as "***".';
+comment on column ledger.tracked_tables.tenant_column is
+  'Column that holds the tenant of a row; NULL: the tenant is that of the transaction''s context.';
+comment on column ledger.tracked_tables.publish is
+  'Whether the events get an outbox row; NULL: as their event types say.';
+
+-- from sql/capture/capture_frames.sql
+-- Statements that have begun to change a tracked table with triggers of its own, and are not
+-- captured yet: how deep they are nested, and what the inner ones changed. A row lives as long as
+-- the outermost statement; unlogged, because no crash leaves one behind that counts.
+create unlogged table ledger.capture_frames (
+  xact_id xid8 not null default pg_current_xact_id(),
+  event_prefix text not null,
+  depth int not null default 1,
+  old_rows jsonb[] not null default '{}',
+  new_rows jsonb[] not null default '{}',
+  primary key (xact_id, event_prefix)
+);
+
+comment on table ledger.capture_frames is
+  'Statements under way on tracked tables that have triggers of their own.';
+
+-- from sql/capture/captured_key.sql
+-- The aggregate_id of a row: the value of its one key column, or the JSON array of several, which
+-- no other key can be taken for. NULL when one of the columns that it needs is gone. Inlined by the
+-- planner (an expression over twice a few arguments).
+create or replace function ledger.captured_key(row_data jsonb, key_columns text[], needed text[])
+returns text
+language sql
+stable
+parallel safe
+return case
+  when not row_data ?& needed then null
+  when key_columns[2] is null then row_data ->> key_columns[1]
+  else jsonb_build_array(
+    variadic trim_array(array[
+      row_data -> key_columns[1], row_data -> key_columns[2], row_data -> key_columns[3],
+      row_data -> key_columns[4], row_data -> key_columns[5], row_data -> key_columns[6],
+      row_data -> key_columns[7], row_data -> key_columns[8]
+    ], 8 - cardinality(key_columns))
+  )::text
+end collate "C";
+
+comment on function ledger.captured_key(jsonb, text[], text[]) is
+  'aggregate_id of a row of a tracked table: the value of its key column, or a JSON array of '
+  'several, such as [1, 3402].';
+
+-- from sql/capture/mask_columns.sql
+-- Every one of the columns that the row has as "***", also where it is null: an event shows whether
+-- it changed, and nothing else.
+create or replace function ledger.mask_columns(row_data jsonb, masked text[])
+returns jsonb
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select mask_columns.row_data || coalesce(jsonb_object_agg(m.name, '***'::text), '{}')
+  from unnest(mask_columns.masked) as m (name)
+  where mask_columns.row_data ? m.name;
+end;
+
+comment on function ledger.mask_columns(jsonb, text[]) is
+  'Part of captured_columns(): the row with "***" in the masked columns that it has.';
+
+-- from sql/capture/captured_columns.sql
+-- What an event shows of a row, or of a part of it. Inlined by the planner.
+create or replace function ledger.captured_columns(row_data jsonb, excluded text[], masked text[])
+returns jsonb
+language sql
+stable
+parallel safe
+return case
+  when masked <> '{}' then ledger.mask_columns(row_data - excluded, masked)
+  when excluded <> '{}' then row_data - excluded
+  else row_data
+end;
+
+comment on function ledger.captured_columns(jsonb, text[], text[]) is
+  'A row as its events show it: without excluded columns, masked ones as "***".';
+
+-- from sql/capture/changed_columns.sql
+-- {"old": {...}, "new": {...}} with the columns that differ, NULL when none does. Compares images:
+-- 1.0 and 1.00 are equal, and yet not what was there before.
+create or replace function ledger.changed_columns(
+  old_row jsonb,
+  new_row jsonb,
+  excluded text[],
+  masked text[]
+)
+returns jsonb
+language sql
+stable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object(
+    'old', ledger.captured_columns(jsonb_object_agg(c.key, c.value), '{}', masked),
+    'new', ledger.captured_columns(jsonb_object_agg(c.key, new_row -> c.key), '{}', masked)
+  )
+  from jsonb_each(old_row) as c
+  where row(c.value)::record *<> row(new_row -> c.key)::record and c.key <> all(excluded)
+  having count(*) > 0
+$$;
+
+comment on function ledger.changed_columns(jsonb, jsonb, text[], text[]) is
+  'Payload of an update of a tracked table: the columns that differ, NULL when none does.';
+
+-- from sql/capture/refuse_key.sql
+create or replace function ledger.refuse_key(aggregate_type text)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using
+    errcode = 'LG009',
+    message = format(
+      'a key or tenant column of a tracked table (aggregate type %s) is gone, or null',
+      refuse_key.aggregate_type
+    ),
+    hint = 'Track it again, with the key that it has now: ledger.track_table().';
+end
+$$;
+
+comment on function ledger.refuse_key(text) is
+  'Part of capture_changes(): LG009, a row of a tracked table cannot be named any more.';
+
+-- from sql/capture/capture_change.sql
+-- Emits one change of a tracked table: what emit_event() does for a plain event of a stream, without
+-- the parameters that a captured one has not. What is not plain, emit_event() emits. Locks the
+-- stream's row until the transaction ends.
+create or replace function ledger.capture_change(
+  tenant_id text,
+  aggregate_type text,
+  aggregate_id text,
+  publish boolean,
+  event_type text,
+  payload jsonb
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  c_no_run constant uuid := uuid '00000000-0000-0000-0000-000000000000';
+  v_created_at timestamptz := clock_timestamp();
+  v_random uuid := gen_random_uuid();
+  v_id uuid := ledger.uuid_v7(v_created_at, v_random);
+  v_payload text := capture_change.payload::text;
+  v_text text := lower(v_payload collate "C");
+  v_tenant_id text := coalesce(capture_change.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_run_id uuid := c_no_run;
+  v_trace_id uuid;
+  v_correlation_id uuid;
+  v_causation_id uuid;
+  v_actor_type text;
+  v_actor_id text;
+  v_version int;
+  v_type varchar(100);
+  v_publish boolean;
+  v_is_plain boolean;
+  v_head_time timestamptz;
+  v_sequence bigint;
+  v_hash bytea;
+  v_prev_hash bytea;
+begin
+  if current_setting('ledger.context', true) = 'on' then
+    v_run_id := coalesce(ledger.setting('run_id')::uuid, c_no_run);
+    v_trace_id := ledger.setting('trace_id')::uuid;
+    v_correlation_id := ledger.setting('correlation_id')::uuid;
+    v_causation_id := ledger.setting('causation_id')::uuid;
+    v_actor_type := ledger.setting('actor_type');
+    v_actor_id := ledger.setting('actor_id');
+  end if;
+
+  select
+    t.event_type, t.current_version, coalesce(capture_change.publish, t.publish),
+    coalesce(v_trace_id, r.trace_id, v_random),
+    coalesce(v_correlation_id, r.correlation_id, v_trace_id, r.trace_id, v_random),
+    'write' = any(g.privileges)
+    and (v_causation_id is null or v_correlation_id is not null)
+    and coalesce(v_actor_type = any('{user,agent,system,webhook}'), true)
+    and coalesce(int4range(1, 256) @> length(v_actor_id), true)
+    and octet_length(v_text) <= 1048576
+    and capture_change.payload @@ t.predicate
+    and t.private_paths is null
+    and t.secret_paths is null
+    and not ledger.may_have_secrets(v_text)
+  into v_type, v_version, v_publish, v_trace_id, v_correlation_id, v_is_plain
+  from ledger.event_types as t
+  cross join ledger.agent_runs as r
+  cross join ledger.tenant_grants as g
+  where t.event_type = capture_change.event_type
+    and r.tenant_id = v_tenant_id
+    and r.id = v_run_id
+    and g.tenant_id = v_tenant_id
+    and g.role_name = ledger.caller();
+
+  if v_is_plain then
+    update ledger.streams as s
+    set
+      sequence = s.sequence + 1,
+      created_at = greatest(v_created_at, s.created_at + interval '1 microsecond'),
+      prev_hash = s.hash,
+      hash = ledger.event_hash(
+        ledger.event_entry(
+          v_tenant_id,
+          case
+            when s.created_at < v_created_at then v_id
+            else ledger.event_id(s.created_at + interval '1 microsecond', v_random)
+          end,
+          greatest(v_created_at, s.created_at + interval '1 microsecond'),
+          v_run_id, v_trace_id, v_correlation_id, v_causation_id, v_type, v_version, v_payload,
+          null, null, capture_change.aggregate_type, capture_change.aggregate_id, s.sequence + 1,
+          v_actor_type, v_actor_id, null, null, null, null, null
+        ),
+        s.hash
+      )
+    where s.tenant_id = v_tenant_id
+      and s.aggregate_type = capture_change.aggregate_type
+      and s.aggregate_id = capture_change.aggregate_id
+    returning s.created_at, s.sequence, s.hash, s.prev_hash
+    into v_head_time, v_sequence, v_hash, v_prev_hash;
+    if not found then
+      v_sequence := 1;
+      v_hash := ledger.event_hash(
+        ledger.event_entry(
+          v_tenant_id, v_id, v_created_at, v_run_id, v_trace_id, v_correlation_id,
+          v_causation_id, v_type, v_version, v_payload, null, null,
+          capture_change.aggregate_type, capture_change.aggregate_id, v_sequence, v_actor_type,
+          v_actor_id, null, null, null, null, null
+        ),
+        null
+      );
+      v_is_plain := ledger.begin_stream(
+        v_tenant_id, capture_change.aggregate_type, capture_change.aggregate_id, null,
+        v_created_at, v_hash
+      );
+    elsif v_head_time <> v_created_at then
+      v_created_at := v_head_time;
+      v_id := ledger.event_id(v_created_at, v_random);
+    end if;
+  end if;
+  if v_is_plain is not true then
+    if capture_change.aggregate_id is null then
+      perform ledger.refuse_key(capture_change.aggregate_type);
+    end if;
+    perform ledger.emit_event(
+      capture_change.event_type, capture_change.payload, v_tenant_id,
+      aggregate_type => capture_change.aggregate_type,
+      aggregate_id => capture_change.aggregate_id,
+      publish => capture_change.publish
+    );
+    return;
+  end if;
+
+  if not ledger.covered_period() @> v_created_at then
+    perform ledger.ensure_partition(v_created_at);
+  end if;
+  insert into ledger.agent_events (
+    tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type,
+    schema_version, payload, aggregate_type, aggregate_id, sequence, actor_type, actor_id,
+    prev_hash, hash
+  )
+  values (
+    v_tenant_id, v_id, v_created_at, v_run_id, v_trace_id, v_correlation_id, v_causation_id,
+    v_type, v_version, capture_change.payload, capture_change.aggregate_type,
+    capture_change.aggregate_id, v_sequence, v_actor_type, v_actor_id, v_prev_hash, v_hash
+  );
+  if v_publish then
+    insert into ledger.outbox (
+      tenant_id, id, aggregate_type, aggregate_id, event_type, schema_version, payload, trace_id,
+      correlation_id, created_at
+    )
+    values (
+      v_tenant_id, v_id, capture_change.aggregate_type, capture_change.aggregate_id, v_type,
+      v_version, capture_change.payload, v_trace_id, v_correlation_id, v_created_at
+    );
+  end if;
+end
+$$;
+
+comment on function ledger.capture_change(text, text, text, boolean, text, jsonb) is
+  'Part of capture_changes(): emits one change.';
+
+-- from sql/capture/capture_plain_rows.sql
+-- The direct way of capture_rows(): two statements for a batch whose events are all plain, as
+-- emit_event calls it. False, and nothing is written, when one is not, or when somebody else began
+-- one of the streams meanwhile. As emit_plain_events(), but each stream gets one event, whose hash
+-- needs no window; and what is the same for all is looked up once.
+create or replace function ledger.capture_plain_rows(
+  tenant_id text,
+  aggregate_type text,
+  event_types text[],
+  aggregate_ids text[],
+  payloads jsonb[],
+  publish boolean
+)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(
+    capture_plain_rows.tenant_id, ledger.setting('tenant_id'), 'default'
+  );
+  v_random uuid := gen_random_uuid();
+  v_count int := cardinality(capture_plain_rows.aggregate_ids);
+  v_run_id uuid;
+  v_trace_id uuid;
+  v_correlation_id uuid;
+  v_causation_id uuid;
+  v_actor_type text;
+  v_actor_id text;
+  v_is_permitted boolean;
+  v_streams int;
+  v_sequences bigint[];
+  v_hashes bytea[];
+  v_ctids tid[];
+  v_new_streams int;
+  v_first_time timestamptz;
+  v_is_good boolean;
+  v_begun text[];
+begin
+  if current_setting('ledger.context', true) = 'on' then
+    v_run_id := ledger.setting('run_id')::uuid;
+    v_trace_id := ledger.setting('trace_id')::uuid;
+    v_correlation_id := ledger.setting('correlation_id')::uuid;
+    v_causation_id := ledger.setting('causation_id')::uuid;
+    v_actor_type := ledger.setting('actor_type');
+    v_actor_id := ledger.setting('actor_id');
+  end if;
+  select
+    r.id,
+    coalesce(v_trace_id, r.trace_id, v_random),
+    coalesce(v_correlation_id, case when v_causation_id is null then r.correlation_id end),
+    'write' = any(g.privileges)
+  into v_run_id, v_trace_id, v_correlation_id, v_is_permitted
+  from (values (true)) as always
+  left join ledger.agent_runs as r
+    on r.tenant_id = v_tenant_id
+    and r.id = coalesce(v_run_id, '00000000-0000-0000-0000-000000000000')
+  left join ledger.tenant_grants as g
+    on g.tenant_id = v_tenant_id and g.role_name = ledger.caller();
+  if v_is_permitted is not true then
+    perform ledger.require_tenant(v_tenant_id, 'write');
+  end if;
+  if v_run_id is null
+    or v_causation_id is not null and v_correlation_id is null
+    or not coalesce(v_actor_type in ('user', 'agent', 'system', 'webhook'), true)
+    or not coalesce(length(v_actor_id) between 1 and 255, true)
+  then
+    return false;
+  end if;
+  v_correlation_id := coalesce(v_correlation_id, v_trace_id);
+
+  select
+    count(distinct k.aggregate_id), array_agg(h.sequence), array_agg(h.hash), array_agg(h.ctid),
+    count(*) - count(h.sequence),
+    greatest(clock_timestamp(), max(h.created_at) + interval '1 microsecond')
+  into v_streams, v_sequences, v_hashes, v_ctids, v_new_streams, v_first_time
+  from unnest(capture_plain_rows.aggregate_ids) as k (aggregate_id)
+  left join lateral (
+    select s.ctid, s.sequence, s.hash, s.created_at
+    from ledger.streams as s
+    where s.tenant_id = v_tenant_id
+      and s.aggregate_type = capture_plain_rows.aggregate_type
+      and s.aggregate_id = k.aggregate_id
+    for update
+  ) as h on true;
+  if v_streams < v_count then
+    return false;
+  end if;
+  perform ledger.ensure_partition(t.at_time)
+  from (values (v_first_time), (v_first_time + v_count * interval '1 microsecond')) as t (at_time)
+  where not ledger.covered_period() @> t.at_time;
+
+  with types as materialized (
+    select t.*
+    from (select distinct d.event_type from unnest(capture_plain_rows.event_types) as d (event_type))
+      as d
+    cross join lateral (
+      select t.* from ledger.event_types as t where t.event_type = d.event_type limit 1
+    ) as t
+  ),
+  written as materialized (
+    select
+      g.aggregate_id, g.payload, g.id, g.created_at, g.sequence, g.head, g.head_ctid,
+      t.event_type, t.current_version as schema_version,
+      coalesce(capture_plain_rows.publish, t.publish) as publish,
+      ledger.event_hash(
+        ledger.event_entry(
+          v_tenant_id, g.id, g.created_at, v_run_id, v_trace_id, v_correlation_id, v_causation_id,
+          t.event_type, t.current_version, g.payload_text, null, null,
+          capture_plain_rows.aggregate_type, g.aggregate_id, g.sequence, v_actor_type, v_actor_id,
+          null, null, null, null, null
+        ),
+        g.head
+      ) as hash,
+      g.payload @@ t.predicate
+      and t.private_paths is null
+      and t.secret_paths is null
+      and length(g.aggregate_id) between 1 and 255
+      and pg_column_size(g.payload) <= 8388608
+      and not ledger.may_have_secrets(g.lower_text) as is_plain
+    from (
+      select
+        g.*,
+        ledger.uuid_v7(g.created_at, v_random) as id,
+        lower(g.payload_text collate "C") as lower_text
+      from (
+        select
+          r.*,
+          r.payload::text as payload_text,
+          v_first_time + r.ordinality * interval '1 microsecond' as created_at,
+          coalesce(r.head_sequence, 0) + 1 as sequence
+        from unnest(
+          capture_plain_rows.event_types, capture_plain_rows.aggregate_ids,
+          capture_plain_rows.payloads, v_sequences, v_hashes, v_ctids
+        ) with ordinality as r (
+          event_type, aggregate_id, payload, head_sequence, head, head_ctid, ordinality
+        )
+        offset 0
+      ) as g
+      offset 0
+    ) as g
+    left join types as t on t.event_type = g.event_type
+  ),
+  verdict as materialized (
+    select coalesce(bool_and(w.is_plain is true), false) as is_plain from written as w
+  ),
+  begun as (
+    insert into ledger.streams (tenant_id, aggregate_type, aggregate_id, sequence, created_at, hash)
+    select
+      v_tenant_id, capture_plain_rows.aggregate_type, w.aggregate_id, 1, w.created_at, w.hash
+    from written as w
+    where w.head_ctid is null and (select v.is_plain from verdict as v)
+    on conflict do nothing
+    returning aggregate_id
+  ),
+  outcome as materialized (
+    select v.is_plain, b.ids, v.is_plain and b.streams = v_new_streams as is_good
+    from verdict as v
+    cross join (
+      select count(*) as streams, array_agg(b.aggregate_id) as ids from begun as b
+    ) as b
+  ),
+  insert_events as (
+    insert into ledger.agent_events (
+      tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type,
+      schema_version, payload, aggregate_type, aggregate_id, sequence, actor_type, actor_id,
+      prev_hash, hash
+    )
+    select
+      v_tenant_id, w.id, w.created_at, v_run_id, v_trace_id, v_correlation_id, v_causation_id,
+      w.event_type, w.schema_version, w.payload, capture_plain_rows.aggregate_type,
+      w.aggregate_id, w.sequence, v_actor_type, v_actor_id, w.head, w.hash
+    from written as w
+    where (select o.is_good from outcome as o)
+  ),
+  insert_outbox as (
+    insert into ledger.outbox (
+      tenant_id, id, aggregate_type, aggregate_id, event_type, schema_version, payload, trace_id,
+      correlation_id, created_at
+    )
+    select
+      v_tenant_id, w.id, capture_plain_rows.aggregate_type, w.aggregate_id, w.event_type,
+      w.schema_version, w.payload, v_trace_id, v_correlation_id, w.created_at
+    from written as w
+    where w.publish and (select o.is_good from outcome as o)
+  ),
+  update_streams as (
+    update ledger.streams as s
+    set sequence = w.sequence, created_at = w.created_at, hash = w.hash, prev_hash = w.head
+    from written as w
+    where s.ctid = w.head_ctid and (select o.is_good from outcome as o)
+  )
+  select o.is_good, case when o.is_plain and not o.is_good then o.ids end
+  into v_is_good, v_begun
+  from outcome as o;
+
+  if v_begun is not null then
+    -- Somebody else began one of the streams. Ours go back to where nothing has happened yet.
+    update ledger.streams as s
+    set sequence = 0, created_at = timestamptz '-infinity', hash = null
+    from unnest(v_begun) as b (aggregate_id)
+    where s.tenant_id = v_tenant_id
+      and s.aggregate_type = capture_plain_rows.aggregate_type
+      and s.aggregate_id = b.aggregate_id;
+  end if;
+  return v_is_good;
+end
+$$;
+
+comment on function ledger.capture_plain_rows(text, text, text[], text[], jsonb[], boolean) is
+  'Part of capture_rows(): writes a batch directly when every event is plain, else writes nothing '
+  'and returns false.';
+
+-- from sql/capture/capture_rows.sql
+-- Emits what one statement did to a tracked table, for one tenant: event n is event_types[n] about
+-- aggregate_ids[n], in key order. All that capture_plain_rows() cannot write goes through
+-- emit_events(), which checks, masks and explains. Locks each stream until the transaction ends.
+create or replace function ledger.capture_rows(
+  tenant_id text,
+  aggregate_type text,
+  event_types text[],
+  aggregate_ids text[],
+  payloads jsonb[],
+  publish boolean
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if array_position(capture_rows.aggregate_ids, null) is not null then
+    perform ledger.refuse_key(capture_rows.aggregate_type);
+  end if;
+  if not ledger.capture_plain_rows(
+    capture_rows.tenant_id, capture_rows.aggregate_type, capture_rows.event_types,
+    capture_rows.aggregate_ids, capture_rows.payloads, capture_rows.publish
+  ) then
+    perform ledger.emit_events(
+      (
+        select jsonb_agg(jsonb_build_object(
+          'event_type', r.event_type, 'aggregate_type', capture_rows.aggregate_type,
+          'aggregate_id', r.aggregate_id, 'payload', r.payload, 'publish', capture_rows.publish
+        ))
+        from unnest(
+          capture_rows.event_types, capture_rows.aggregate_ids, capture_rows.payloads
+        ) as r (event_type, aggregate_id, payload)
+      ),
+      capture_rows.tenant_id
+    );
+  end if;
+end
+$$;
+
+comment on function ledger.capture_rows(text, text, text[], text[], jsonb[], boolean) is
+  'Part of the triggers of tracked tables: emits what one statement did.';
+
+-- from sql/capture/match_rows.sql
+-- Pairs the rows before and after a statement by tenant and key. Mostly they are pairs as they are,
+-- and each has a change of its own. Else (keys changed, or a row more than once: by foreign keys
+-- that cascade twice, or triggers of the table, whose order is lost) what was there both before and
+-- after some change cancels out, and what remains of a key is its row before and after all of them.
+create or replace function ledger.match_rows(
+  inout old_rows jsonb[],
+  inout new_rows jsonb[],
+  key_columns text[],
+  needed text[],
+  tenant_column text,
+  is_mixed boolean
+)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  if not is_mixed and not exists (
+    select
+    from unnest(old_rows, new_rows) as r (o, n)
+    where ledger.captured_key(r.o, key_columns, needed)
+      is distinct from ledger.captured_key(r.n, key_columns, needed)
+      or r.o ->> tenant_column is distinct from r.n ->> tenant_column
+  ) then
+    return;
+  end if;
+
+  with sides as (
+    select
+      s.*, s.row_data::text as image,
+      row_number() over (partition by s.is_old, s.tenant_id, s.key, s.row_data::text) as n
+    from (
+      select
+        r.*, coalesce(r.row_data ->> tenant_column, '') as tenant_id,
+        coalesce(ledger.captured_key(r.row_data, key_columns, needed), '') as key
+      from (
+        select true as is_old, o.row_data, o.ordinality
+        from unnest(old_rows) with ordinality as o (row_data, ordinality)
+        union all
+        select false, n.row_data, n.ordinality
+        from unnest(new_rows) with ordinality as n (row_data, ordinality)
+      ) as r
+    ) as s
+  ),
+  remaining as (
+    select
+      s.*, row_number() over (partition by s.is_old, s.tenant_id, s.key order by s.ordinality) as m
+    from sides as s
+    where not exists (
+      select
+      from sides as t
+      where (t.is_old, t.tenant_id, t.key, t.image, t.n)
+        = (not s.is_old, s.tenant_id, s.key, s.image, s.n)
+    )
+  )
+  select coalesce(array_agg(o.row_data), '{}'), coalesce(array_agg(n.row_data), '{}')
+  into old_rows, new_rows
+  from (select * from remaining as r where r.is_old) as o
+  full join (select * from remaining as r where not r.is_old) as n using (tenant_id, key, m);
+end
+$$;
+
+comment on function ledger.match_rows(jsonb[], jsonb[], text[], text[], text, boolean) is
+  'Part of capture_changes(): pairs the rows before and after a statement by their keys.';
+
+-- from sql/capture/capture_begin.sql
+-- Trigger before INSERT, UPDATE or DELETE, for each statement, on a tracked table that has triggers
+-- of its own: what those change in the same table is captured with the statement that fired them.
+-- On a table that is not tracked it does nothing.
+create or replace function ledger.capture_begin()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into ledger.capture_frames as f (event_prefix)
+  select t.event_prefix
+  from ledger.tracked_tables as t
+  where t.table_id = coalesce(pg_partition_root(tg_relid), tg_relid)
+    and t.event_prefix = tg_argv[0]
+  on conflict on constraint capture_frames_pkey do update set depth = f.depth + 1;
+  return null;
+end
+$$;
+
+comment on function ledger.capture_begin() is
+  'Trigger of tracked tables that have triggers of their own: see ledger.track_table().';
+
+-- from sql/capture/capture_end.sql
+-- The other end of capture_begin(). Rows of an inner statement are kept for the outermost, which
+-- gets all of them; is_mixed when there were any.
+create or replace function ledger.capture_end(
+  event_prefix text,
+  inout old_rows jsonb[],
+  inout new_rows jsonb[],
+  out is_outermost boolean,
+  out is_mixed boolean
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_frame ledger.capture_frames;
+begin
+  update ledger.capture_frames as f
+  set
+    depth = f.depth - 1,
+    old_rows = f.old_rows || capture_end.old_rows,
+    new_rows = f.new_rows || capture_end.new_rows
+  where f.xact_id = pg_current_xact_id()
+    and f.event_prefix = capture_end.event_prefix
+    and f.depth > 1;
+  is_outermost := not found;
+  if is_outermost then
+    delete from ledger.capture_frames as f
+    where f.xact_id = pg_current_xact_id() and f.event_prefix = capture_end.event_prefix
+    returning f.* into v_frame;
+    is_mixed := v_frame.old_rows <> '{}' or v_frame.new_rows <> '{}';
+    old_rows := coalesce(v_frame.old_rows, '{}') || old_rows;
+    new_rows := coalesce(v_frame.new_rows, '{}') || new_rows;
+  end if;
+end
+$$;
+
+comment on function ledger.capture_end(text, jsonb[], jsonb[]) is
+  'Part of capture_changes(): whether a statement is the outermost on its table, and the rows of '
+  'those inside it.';
+
+-- from sql/capture/capture_changes.sql
+-- Emits what one statement did to a tracked table: rows before and after it, in the order in which
+-- it changed them (either may be empty). arguments are the trigger's, from 0: event prefix,
+-- aggregate type, key columns, excluded, masked, tenant column, publish, whether statements may be
+-- nested. One change goes the short
+-- way; many go in key order, so that statements do not deadlock on the streams.
+create or replace function ledger.capture_changes(
+  arguments text[],
+  old_rows jsonb[],
+  new_rows jsonb[]
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  c_keys constant text[] := arguments[2]::text[];
+  c_excluded constant text[] := arguments[3]::text[];
+  c_masked constant text[] := arguments[4]::text[];
+  c_tenant constant text := arguments[5];
+  c_needed constant text[] := array_remove(c_keys || c_tenant, '');
+  v_is_update boolean := old_rows <> '{}' and new_rows <> '{}';
+  v_is_outermost boolean;
+  v_is_mixed boolean := false;
+  c_publish constant boolean := nullif(arguments[6], '')::boolean;
+  v_row jsonb;
+  v_key text;
+  v_tenant_id text;
+  v_payload jsonb;
+  v_batch record;
+begin
+  if arguments[7] = 't' then
+    select e.old_rows, e.new_rows, e.is_outermost, coalesce(e.is_mixed, false)
+    into old_rows, new_rows, v_is_outermost, v_is_mixed
+    from ledger.capture_end(arguments[0], old_rows, new_rows) as e;
+    if not v_is_outermost then
+      return;
+    end if;
+  end if;
+
+  if v_is_mixed then
+    v_is_update := true;
+  elsif old_rows = '{}' and new_rows = '{}' then
+    return;
+  elsif cardinality(old_rows) < 2 and cardinality(new_rows) < 2 then
+    v_row := coalesce(new_rows[1], old_rows[1]);
+    v_key := ledger.captured_key(v_row, c_keys, c_needed);
+    v_tenant_id := v_row ->> c_tenant;
+    if not v_is_update then
+      perform ledger.capture_change(
+        v_tenant_id, arguments[1], v_key, c_publish,
+        arguments[0] || case when old_rows = '{}' then '.created' else '.deleted' end,
+        jsonb_build_object(
+          case when old_rows = '{}' then 'new' else 'old' end,
+          ledger.captured_columns(v_row, c_excluded, c_masked)
+        )
+      );
+      return;
+    elsif v_key = ledger.captured_key(old_rows[1], c_keys, c_needed)
+      and coalesce(v_tenant_id = old_rows[1] ->> c_tenant, c_tenant = '')
+    then
+      v_payload := ledger.changed_columns(old_rows[1], v_row, c_excluded, c_masked);
+      if v_payload is not null then
+        perform ledger.capture_change(
+          v_tenant_id, arguments[1], v_key, c_publish, arguments[0] || '.updated', v_payload
+        );
+      end if;
+      return;
+    end if;
+  end if;
+
+  if v_is_update then
+    select m.old_rows, m.new_rows into old_rows, new_rows
+    from ledger.match_rows(
+      old_rows, new_rows, c_keys, c_needed, c_tenant, v_is_mixed
+    ) as m;
+  end if;
+  for v_batch in
+    select
+      c.tenant_id, array_agg(arguments[0] || c.kind) as event_types, array_agg(c.key) as keys,
+      array_agg(c.payload) as payloads
+    from (
+      select
+        r.ordinality, r.tenant_id, ledger.captured_key(r.row_data, c_keys, c_needed) as key, r.kind,
+        case r.kind
+          when '.created' then jsonb_build_object(
+            'new', ledger.captured_columns(r.n, c_excluded, c_masked)
+          )
+          when '.deleted' then jsonb_build_object(
+            'old', ledger.captured_columns(r.o, c_excluded, c_masked)
+          )
+          else (
+            select jsonb_build_object(
+              'old', ledger.captured_columns(jsonb_object_agg(d.key, d.value), '{}', c_masked),
+              'new', ledger.captured_columns(jsonb_object_agg(d.key, r.n -> d.key), '{}', c_masked)
+            )
+            from jsonb_each(r.o) as d
+            where row(d.value)::record *<> row(r.n -> d.key)::record and d.key <> all(c_excluded)
+            having count(*) > 0
+          )
+        end as payload
+      from (
+        select
+          r.*, coalesce(r.n, r.o) as row_data,
+          coalesce(r.n, r.o) ->> c_tenant as tenant_id,
+          case
+            when r.o is null then '.created' when r.n is null then '.deleted' else '.updated'
+          end as kind
+        from unnest(old_rows, new_rows) with ordinality as r (o, n, ordinality)
+        offset 0
+      ) as r
+      order by 2, 3, 1
+    ) as c
+    where c.payload is not null
+    group by c.tenant_id
+    order by c.tenant_id
+  loop
+    perform ledger.capture_rows(
+      v_batch.tenant_id, arguments[1], v_batch.event_types, v_batch.keys, v_batch.payloads,
+      c_publish
+    );
+  end loop;
+end
+$$;
+
+comment on function ledger.capture_changes(text[], jsonb[], jsonb[]) is
+  'Part of the triggers of tracked tables: emits what one statement changed.';
+
+-- from sql/capture/capture_insert.sql
+-- Trigger after INSERT, for each statement, on a tracked table. Runs as ledger_capture, which may do
+-- nothing but hand the rows on: a cast to json of the user's own, which to_jsonb() calls, can do no
+-- harm. The settings make values look the same whatever the session's are. A column of the alias's
+-- name would be taken for the row.
+create or replace function ledger.capture_insert()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set intervalstyle = postgres
+set bytea_output = hex
+set extra_float_digits = 1
+as $$
+begin
+  perform ledger.capture_changes(
+    tg_argv,
+    '{}',
+    array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row)
+  );
+  return null;
+end
+$$;
+
+comment on function ledger.capture_insert() is
+  'Trigger of tracked tables, after INSERT: see ledger.track_table().';
+
+-- from sql/capture/capture_update.sql
+-- Trigger after UPDATE, for each statement, on a tracked table. Runs as ledger_capture, which may do
+-- nothing but hand the rows on: a cast to json of the user's own, which to_jsonb() calls, can do no
+-- harm. The settings make values look the same whatever the session's are. A column of the alias's
+-- name would be taken for the row.
+create or replace function ledger.capture_update()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set intervalstyle = postgres
+set bytea_output = hex
+set extra_float_digits = 1
+as $$
+begin
+  perform ledger.capture_changes(
+    tg_argv,
+    array(select to_jsonb(ledger_old_row) from old_rows as ledger_old_row),
+    array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row)
+  );
+  return null;
+end
+$$;
+
+comment on function ledger.capture_update() is
+  'Trigger of tracked tables, after UPDATE: see ledger.track_table().';
+
+-- from sql/capture/capture_delete.sql
+-- Trigger after DELETE, for each statement, on a tracked table. Runs as ledger_capture, which may do
+-- nothing but hand the rows on: a cast to json of the user's own, which to_jsonb() calls, can do no
+-- harm. The settings make values look the same whatever the session's are. A column of the alias's
+-- name would be taken for the row.
+create or replace function ledger.capture_delete()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set intervalstyle = postgres
+set bytea_output = hex
+set extra_float_digits = 1
+as $$
+begin
+  perform ledger.capture_changes(
+    tg_argv,
+    array(select to_jsonb(ledger_old_row) from old_rows as ledger_old_row),
+    '{}'
+  );
+  return null;
+end
+$$;
+
+comment on function ledger.capture_delete() is
+  'Trigger of tracked tables, after DELETE: see ledger.track_table().';
+
+-- from sql/capture/refuse_truncate.sql
+-- Trigger before TRUNCATE on a tracked table: it would take rows away without an event for each.
+create or replace function ledger.refuse_truncate()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using
+    errcode = 'LG009',
+    message = format('%I.%I is tracked and cannot be truncated', tg_table_schema, tg_table_name),
+    hint = format(
+      'delete from %1$I.%2$I; or stop tracking first: '
+      'select ledger.untrack_table(''%1$I.%2$I'');',
+      tg_table_schema, tg_table_name
+    );
+end
+$$;
+
+comment on function ledger.refuse_truncate() is
+  'Trigger of tracked tables, before TRUNCATE: LG009. See ledger.track_table().';
+
+-- from sql/capture/require_own_table.sql
+-- Only plain and partitioned tables outside the ledger, and only by who owns them.
+create or replace function ledger.require_own_table(table_name regclass)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_table record;
+begin
+  select c.relkind, c.relpersistence, c.relowner, n.nspname into v_table
+  from pg_class as c
+  join pg_namespace as n on n.oid = c.relnamespace
+  where c.oid = require_own_table.table_name;
+  if v_table.relkind in ('r', 'p')
+    and v_table.relpersistence <> 't'
+    and v_table.nspname not in ('ledger', 'ledger_guard', 'pg_catalog', 'information_schema')
+  then
+    if not pg_has_role(current_user, v_table.relowner, 'usage') then
+      raise exception using
+        errcode = 'insufficient_privilege',
+        message = format(
+          'role %s does not own %s', current_user, require_own_table.table_name
+        ),
+        hint = format('Do it as %I.', pg_get_userbyid(v_table.relowner));
+    end if;
+    return;
+  end if;
+  raise exception using
+    errcode = 'LG009',
+    message = format(
+      '%s is no table of yours: a view, a foreign or temporary table, or the ledger''s own',
+      require_own_table.table_name
+    ),
+    hint = 'Give a table or a partitioned table outside the schema ledger.';
+end
+$$;
+
+comment on function ledger.require_own_table(regclass) is
+  'Part of track_table() and add_correlation(): LG009 for what is no ordinary table, 42501 for '
+  'another''s.';
+
+-- from sql/capture/primary_key_of.sql
+create or replace function ledger.primary_key_of(table_name regclass)
+returns text[]
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select array_agg(a.attname::text order by k.ordinality)
+  from pg_index as i
+  cross join unnest(i.indkey::int2[]) with ordinality as k (attnum, ordinality)
+  join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+  where i.indrelid = primary_key_of.table_name
+    and i.indisprimary
+    and k.ordinality <= i.indnkeyatts
+$$;
+
+comment on function ledger.primary_key_of(regclass) is
+  'Part of track_table(): the columns of a table''s primary key, NULL when it has none.';
+
+-- from sql/capture/virtual_columns_of.sql
+-- Virtual generated columns (PostgreSQL 18) have no value in a trigger: an event would show null.
+create or replace function ledger.virtual_columns_of(table_name regclass)
+returns text[]
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(array_agg(a.attname::text order by a.attnum), '{}')
+  from pg_attribute as a
+  where a.attrelid = virtual_columns_of.table_name
+    and a.attgenerated = 'v'
+    and not a.attisdropped
+$$;
+
+comment on function ledger.virtual_columns_of(regclass) is
+  'Part of track_table(): columns that are computed when they are read.';
+
+-- from sql/capture/tracked_relations.sql
+-- The relations that must carry the triggers of a tracked table: itself, and all its partitions,
+-- because a statement on a partition fires the partition's triggers only.
+create or replace function ledger.tracked_relations(table_name regclass)
+returns setof regclass
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.oid::regclass
+  from pg_class as c
+  where c.oid = tracked_relations.table_name
+  union
+  select t.relid
+  from pg_partition_tree(tracked_relations.table_name) as t
+  join pg_class as c on c.oid = t.relid
+  where c.relkind in ('r', 'p')
+$$;
+
+comment on function ledger.tracked_relations(regclass) is
+  'The table and its partitions: what must carry the triggers of a tracked table.';
+
+-- from sql/capture/capture_triggers.sql
+-- The triggers of a tracked table, the one place that names them: track_table() makes them,
+-- tracking_status looks for them. The one for nesting stands only where the table has triggers of
+-- its own.
+create or replace function ledger.capture_triggers()
+returns table (
+  trigger_name text, function_name text, event text, transition_tables text, is_for_nesting boolean
+)
+language sql
+immutable
+parallel safe
+rows 5
+set search_path = pg_catalog, pg_temp
+as $$
+values
+  ('ledger_capture_begin', 'capture_begin', 'before insert or update or delete', '', true),
+  (
+    'ledger_capture_insert', 'capture_insert', 'after insert',
+    'referencing new table as new_rows', false
+  ),
+  (
+    'ledger_capture_update', 'capture_update', 'after update',
+    'referencing old table as old_rows new table as new_rows', false
+  ),
+  (
+    'ledger_capture_delete', 'capture_delete', 'after delete',
+    'referencing old table as old_rows', false
+  ),
+  ('ledger_capture_truncate', 'refuse_truncate', 'before truncate', '', false)
+$$;
+
+comment on function ledger.capture_triggers() is
+  'The triggers that a tracked table and each of its partitions must carry.';
+
+-- from sql/capture/own_triggers.sql
+create or replace function ledger.own_triggers(table_name regclass)
+returns setof text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('%I of %s', g.tgname, r)
+  from ledger.tracked_relations(own_triggers.table_name) as r
+  join pg_trigger as g on g.tgrelid = r
+  where not g.tgisinternal
+    and not exists (
+      select from ledger.capture_triggers() as t where t.trigger_name = g.tgname
+    )
+$$;
+
+comment on function ledger.own_triggers(regclass) is
+  'Part of track_table(): the triggers of a table, and its partitions, that the ledger did not make.';
+
+-- from sql/capture/drop_capture_triggers.sql
+create or replace function ledger.drop_capture_triggers(table_name regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_trigger record;
+begin
+  for v_trigger in
+    select g.tgname, r as relation
+    from ledger.tracked_relations(drop_capture_triggers.table_name) as r
+    join pg_trigger as g on g.tgrelid = r
+    join ledger.capture_triggers() as t on t.trigger_name = g.tgname
+  loop
+    execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.relation);
+  end loop;
+end
+$$;
+
+comment on function ledger.drop_capture_triggers(regclass) is
+  'Part of track_table() and untrack_table(): takes the triggers of tracking away.';
+
+-- from sql/capture/tracking_status.sql
+-- What is tracked, and whether all of it still is.
+create or replace view ledger.tracking_status as
+select
+  coalesce(c.name, t.table_name) as table_name, t.event_prefix, t.aggregate_type, t.key_columns,
+  t.excluded, t.masked, t.tenant_column, t.publish, t.tracked_at, t.tracked_by, p.problem
+from ledger.tracked_tables as t
+left join lateral (
+  select c.oid::regclass::text as name from pg_catalog.pg_class as c where c.oid = t.table_id
+) as c on true
+left join lateral (
+  select pg_catalog.string_agg(f.problem, '; ' order by f.problem) as problem
+  from (
+    select 'the table is gone' as problem where c.name is null
+    union all
+    select pg_catalog.format('column %I is gone', k.name)
+    from pg_catalog.unnest(t.key_columns || t.tenant_column) as k (name)
+    where c.name is not null
+      and k.name is not null
+      and not exists (
+        select from pg_catalog.pg_attribute as a
+        where a.attrelid = t.table_id and a.attname = k.name and not a.attisdropped
+      )
+    union all
+    select pg_catalog.format(
+      'trigger %s of %s is %s',
+      w.trigger_name, r, case when g.oid is null then 'missing' else 'disabled' end
+    )
+    from ledger.tracked_relations(t.table_id) as r
+    cross join ledger.capture_triggers() as w
+    left join pg_catalog.pg_trigger as g
+      on g.tgrelid = r
+      and g.tgname = w.trigger_name
+      and g.tgfoid = pg_catalog.to_regprocedure(
+        pg_catalog.format('ledger.%I()', w.function_name)
+      )
+    where (
+        g.oid is null
+        and (
+          not w.is_for_nesting
+          or exists (select from ledger.own_triggers(t.table_id))
+        )
+      )
+      or g.tgenabled in ('D', 'R')
+    union all
+    select pg_catalog.format('%s inherits from it', i.inhrelid::regclass)
+    from pg_catalog.pg_inherits as i
+    join pg_catalog.pg_class as child on child.oid = i.inhrelid
+    where i.inhparent = t.table_id and not child.relispartition
+  ) as f
+) as p on true;
+
+comment on view ledger.tracking_status is
+  'The tables whose changes are events, and what is wrong with their tracking (NULL: nothing).';
+
+-- from sql/capture/refuse_tracking.sql
+-- Why a table cannot be tracked as asked: LG009, or 42501 when the caller does not own it.
+create or replace function ledger.refuse_tracking(
+  table_name regclass,
+  event_prefix text,
+  aggregate_type text,
+  key_columns text[],
+  excluded text[],
+  masked text[],
+  tenant_column text
+)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_missing text := (
+    select string_agg(quote_ident(w.name), ', ')
+    from unnest(
+      key_columns || excluded || masked || array_remove(array[tenant_column], null)
+    ) as w (name)
+    where not exists (
+      select from pg_attribute as a
+      where a.attrelid = refuse_tracking.table_name
+        and a.attname = w.name
+        and a.attnum > 0
+        and not a.attisdropped
+    )
+  );
+  v_taken text := (
+    select min(t.event_type)
+    from ledger.event_types as t
+    where t.event_type in (
+        event_prefix || '.created', event_prefix || '.updated', event_prefix || '.deleted'
+      )
+      and t.catalog <> 'capture'
+  );
+  v_problem text := case
+    when v_missing is not null then format('it has no column %s', v_missing)
+    when event_prefix !~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$' or length(event_prefix) > 90 then
+      format('event_prefix %L is not lower-case words joined by dots', left(event_prefix, 100))
+    when event_prefix ~ '^ledger(\.|$)' then 'what begins with ledger. is the ledger''s own'
+    when v_taken is not null then format(
+      'event type %s is registered for something else: give another event_prefix', v_taken
+    )
+    when exists (
+      select from ledger.tracked_tables as t
+      where t.event_prefix = refuse_tracking.event_prefix
+        and t.table_id <> refuse_tracking.table_name
+    ) then format('another table is tracked with that event_prefix, %s', event_prefix)
+    when length(aggregate_type) not between 1 and 255 then
+      'aggregate_type must have 1 to 255 characters'
+    when coalesce(cardinality(key_columns), 0) = 0 then 'it has no primary key: give key_columns'
+    when cardinality(key_columns) > 8 then 'its key has more than eight columns'
+    when key_columns && (excluded || masked) then
+      'a key column can be neither excluded nor masked: aggregate_id shows it'
+    when not exists (
+      select
+      from pg_index as i
+      where i.indrelid = refuse_tracking.table_name
+        and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
+        and i.indnkeyatts = cardinality(key_columns)
+        and (
+          select array_agg(a.attname::text order by a.attname::text) = (
+            select array_agg(k order by k) from unnest(key_columns) as k
+          ) and bool_and(a.attnotnull)
+          from pg_attribute as a
+          where a.attrelid = i.indrelid
+            and a.attnum = any((i.indkey::int2[])[0:i.indnkeyatts - 1])
+        )
+    ) then
+      'key_columns must be the columns of its primary key, or of a unique index, and not null'
+  end;
+begin
+  perform ledger.require_own_table(refuse_tracking.table_name);
+  if exists (
+    select
+    from pg_inherits as i
+    join pg_class as c on c.oid = i.inhrelid
+    where refuse_tracking.table_name in (i.inhrelid, i.inhparent) and not c.relispartition
+  ) then
+    v_problem := 'it inherits or is inherited from: a statement on the parent changes rows of '
+      'the children unseen';
+  elsif exists (
+    select from pg_class as c where c.oid = refuse_tracking.table_name and c.relispartition
+  ) then
+    v_problem := 'it is a partition: track the partitioned table';
+  end if;
+  if v_problem is not null then
+    raise exception using
+      errcode = 'LG009',
+      message = format('%s cannot be tracked like this: %s', refuse_tracking.table_name, v_problem),
+      hint = 'See docs/capture.md.';
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_tracking(regclass, text, text, text[], text[], text[], text) is
+  'Part of track_table(): raises LG009 when the table cannot be tracked as asked.';
+
+-- from sql/capture/record_tracking.sql
+-- Writes down what track_table() made, or takes it back out (tracked NULL). Only for who may
+-- register event types and owns the table.
+create or replace function ledger.record_tracking(
+  table_id regclass,
+  tracked ledger.tracked_tables
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  perform ledger.require_registrar();
+  if exists (
+    select from pg_class as c
+    where c.oid = record_tracking.table_id
+      and not pg_has_role(ledger.caller(), c.relowner, 'usage')
+  ) then
+    raise exception using
+      errcode = 'insufficient_privilege',
+      message = format(
+        'role %s does not own %s', ledger.caller(), record_tracking.table_id
+      );
+  end if;
+  delete from ledger.tracked_tables as t where t.table_id = record_tracking.table_id;
+  if (record_tracking.tracked).table_id is not null then
+    insert into ledger.tracked_tables select record_tracking.tracked.*;
+  end if;
+end
+$$;
+
+comment on function ledger.record_tracking(regclass, ledger.tracked_tables) is
+  'Part of track_table() and untrack_table(): keeps ledger.tracked_tables.';
+
+-- from sql/capture/register_capture_types.sql
+-- The event types of a tracked table. Their schemas say no more than which parts there are: columns
+-- come and go.
+create or replace function ledger.register_capture_types(event_prefix text, table_name text)
+returns void
+language sql
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select ledger.register_event_type(
+    register_capture_types.event_prefix || '.' || k.kind,
+    jsonb_build_object(
+      'type', 'object',
+      'required', k.parts,
+      'properties', (
+        select jsonb_object_agg(p, jsonb '{"type": "object"}')
+        from jsonb_array_elements_text(k.parts) as p
+      )
+    ),
+    catalog => 'capture',
+    description => format('A row of %s was %s.', register_capture_types.table_name, k.kind)
+  )
+  from (values
+    ('created', jsonb '["new"]'),
+    ('updated', jsonb '["old", "new"]'),
+    ('deleted', jsonb '["old"]')
+  ) as k (kind, parts);
+end;
+
+comment on function ledger.register_capture_types(text, text) is
+  'Part of track_table(): registers <prefix>.created, .updated and .deleted.';
+
+-- from sql/capture/track_table.sql
+-- Makes every change of a table an event, from now on. Runs as the table's owner, who must also be
+-- a registrar. Locks the table and its partitions against writing (SHARE ROW EXCLUSIVE) until the
+-- transaction ends; rewrites and reads nothing. Again, with other options, it replaces the triggers
+-- (ACCESS EXCLUSIVE).
+create or replace function ledger.track_table(
+  table_name regclass,
+  event_prefix text default null,
+  aggregate_type text default null,
+  key_columns text[] default null,
+  excluded text[] default '{}',
+  masked text[] default '{}',
+  tenant_column text default null,
+  publish boolean default null
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+  v_has_triggers boolean := exists (select from ledger.own_triggers(table_name));
+  v_trigger record;
+begin
+  perform ledger.require_registrar();
+  select
+    coalesce(event_prefix, c.relname), coalesce(aggregate_type, event_prefix, c.relname),
+    coalesce(key_columns, ledger.primary_key_of(table_name)),
+    coalesce(excluded, '{}') || ledger.virtual_columns_of(table_name), coalesce(masked, '{}')
+  into event_prefix, aggregate_type, key_columns, excluded, masked
+  from pg_class as c
+  where c.oid = table_name;
+  perform ledger.refuse_tracking(
+    table_name, event_prefix, aggregate_type, key_columns, excluded, masked, tenant_column
+  );
+  perform ledger.register_capture_types(event_prefix, table_name::text);
+
+  perform ledger.drop_capture_triggers(table_name);
+  for v_trigger in
+    select r as relation, t.*
+    from ledger.tracked_relations(table_name) as r
+    cross join ledger.capture_triggers() as t
+    where v_has_triggers or not t.is_for_nesting
+  loop
+    execute format(
+      'create trigger %I %s on %s %s for each statement '
+      'execute function ledger.%I(%L, %L, %L, %L, %L, %L, %L, %L)',
+      v_trigger.trigger_name, v_trigger.event, v_trigger.relation, v_trigger.transition_tables,
+      v_trigger.function_name, event_prefix, aggregate_type, key_columns, excluded, masked,
+      coalesce(tenant_column, ''), coalesce(publish::text, ''), v_has_triggers
+    );
+  end loop;
+  perform ledger.record_tracking(
+    table_name,
+    row(
+      table_name, table_name::text, event_prefix, aggregate_type, key_columns, excluded, masked,
+      tenant_column, publish, clock_timestamp(), ledger.caller()
+    )::ledger.tracked_tables
+  );
+end
+$$;
+
+comment on function ledger.track_table(
+  regclass, text, text, text[], text[], text[], text, boolean
+) is
+  'Makes every change of a table an event: <prefix>.created, .updated (changed columns only) and '
+  '.deleted, about the aggregate <aggregate_type>/<key>. Run it as the table''s owner.';
+
+-- from sql/capture/untrack_table.sql
+-- Takes the triggers of track_table() away. What was captured stays. Locks the table and its
+-- partitions (ACCESS EXCLUSIVE) until the transaction ends. Also for a table that is gone.
+create or replace function ledger.untrack_table(table_name regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform ledger.record_tracking(untrack_table.table_name, null);
+  perform ledger.drop_capture_triggers(untrack_table.table_name);
+end
+$$;
+
+comment on function ledger.untrack_table(regclass) is
+  'Ends what ledger.track_table() began; the events stay. Run it as the table''s owner.';
+
+-- from sql/capture/add_correlation.sql
+-- Adds the columns that tie a business row to its events. The defaults are set after the columns
+-- are there: that rewrites nothing, and rows from before stay NULL. They call built-ins only, so
+-- that who inserts needs no privilege of the ledger. Locks the table (ACCESS EXCLUSIVE) for as long
+-- as it takes to change the catalog.
+create or replace function ledger.add_correlation(table_name regclass)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_column text;
+  v_type regtype;
+begin
+  perform ledger.require_own_table(add_correlation.table_name);
+  foreach v_column in array '{trace_id,correlation_id,causation_id}'::text[] loop
+    select a.atttypid into v_type
+    from pg_attribute as a
+    where a.attrelid = add_correlation.table_name and a.attname = v_column and not a.attisdropped;
+    if v_type <> 'uuid'::regtype then
+      raise exception using
+        errcode = 'LG009',
+        message = format(
+          '%s has a column %s already, of type %s', add_correlation.table_name, v_column, v_type
+        ),
+        hint = 'It must be a uuid: rename it, or alter its type.';
+    elsif v_type is null then
+      execute format('alter table %s add column %I uuid', add_correlation.table_name, v_column);
+    end if;
+    execute format(
+      'alter table %s alter column %I set default '
+      'nullif(current_setting(%L, true), '''')::uuid',
+      add_correlation.table_name, v_column, 'ledger.' || v_column
+    );
+  end loop;
+end
+$$;
+
+comment on function ledger.add_correlation(regclass) is
+  'Adds trace_id, correlation_id and causation_id to a table; new rows get them from '
+  'ledger.set_context(). Safe to repeat.';
+
 -- from sql/guard/maintenance_windows.sql
 -- Every transaction that was allowed to change the ledger's objects, and what it started from. Only
 -- written by open_window(). The pair identifies the transaction even in a restored copy, whose
@@ -17997,7 +19469,7 @@ as $$
   cross join lateral (
     select case
       when o.schema_name = 'ledger_guard' then 'ledger_guard'
-      when o.is_function then 'ledger_owner or ledger_append or ledger_sandbox'
+      when o.is_function then 'ledger_owner or ledger_append or ledger_sandbox or ledger_capture'
       else 'ledger_owner'
     end as wanted
   ) as w
@@ -19060,7 +20532,8 @@ as $$
   where p.pronamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
     and a.grantee <> p.proowner
     and pg_get_userbyid(a.grantee) not in (
-      'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_writer',
+      'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_capture',
+      'ledger_writer',
       'ledger_reader', 'ledger_relay', 'ledger_consumer', 'ledger_operator', 'ledger_privacy',
       'ledger_auditor', 'ledger_registrar'
     )
@@ -19517,6 +20990,29 @@ $$;
 comment on function ledger.check_inbox() is
   'The part of doctor() about what consumers failed to process.';
 
+-- from sql/monitor/check_capture.sql
+-- doctor(): tracked tables of which changes go unseen, or cannot be made.
+create or replace function ledger.check_capture()
+returns table (severity text, kind text, object text, detail text, hint text)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'error',
+    'tracking broken',
+    s.table_name,
+    s.problem,
+    format(
+      'As the table''s owner: select ledger.track_table(%1$L, …); puts the triggers back, '
+      'select ledger.untrack_table(%1$L); ends it.', s.table_name
+    )
+  from ledger.tracking_status as s
+  where s.problem is not null
+$$;
+
+comment on function ledger.check_capture() is 'The part of doctor() about tracked tables.';
+
 -- from sql/monitor/check_log.sql
 -- doctor(): whether the log can be sealed here, is being sealed, and stands where its last block
 -- left it. Whether it is whole, ledger.verify() and `agent-events verify` say.
@@ -19943,7 +21439,9 @@ as $$
   people as (
     select r.* from pg_roles as r
     where not r.rolsuper
-      and r.rolname not in ('ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox')
+      and r.rolname not in (
+        'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_capture'
+      )
   )
   select
     'error',
@@ -19955,7 +21453,8 @@ as $$
   cross join (values
     ('ledger_append', 'forge events'),
     ('ledger_guard', 'replace guards'),
-    ('ledger_sandbox', 'replace what runs reducers')
+    ('ledger_sandbox', 'replace what runs reducers'),
+    ('ledger_capture', 'replace what captures changes')
   ) as g (role_name, power)
   join people as r
     on pg_has_role(
@@ -19968,7 +21467,9 @@ as $$
     pg_get_userbyid(m.member)::text,
     'It may grant the role, also to itself (who creates a role may, from PostgreSQL 16 on).',
     'Keep its login for upgrades.'
-  from (values ('ledger_append'), ('ledger_guard'), ('ledger_sandbox')) as g (role_name)
+  from (values
+    ('ledger_append'), ('ledger_guard'), ('ledger_sandbox'), ('ledger_capture')
+  ) as g (role_name)
   join pg_auth_members as m on m.roleid = to_regrole(g.role_name) and m.admin_option
   join people as r on r.oid = m.member
   union all
@@ -20149,14 +21650,16 @@ as $$
     select * from ledger.check_maintenance()
     union all
     select * from ledger.check_snapshots(doctor.deep)
+    union all
+    select * from ledger.check_capture()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
   'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
-  'files, sealing, consumers, upcasters and snapshots; deep => true checks every event and '
-  'snapshot.';
+  'files, sealing, consumers, upcasters, snapshots and tracked tables; deep => true checks every '
+  'event and snapshot.';
 
 -- from sql/stats/metrics_of_events.sql
 -- metrics(): events by tenant, type and outcome, sealing, counting, proofs. Values are few: the largest
@@ -20440,12 +21943,13 @@ comment on function ledger.metrics(int, boolean) is
 -- from sql/grants.sql
 -- Who owns what, and who may do what: one page, installed last, safe to run again.
 
-grant create on schema ledger to ledger_append, ledger_sandbox;
+grant create on schema ledger to ledger_append, ledger_sandbox, ledger_capture;
 grant create on schema ledger_guard to ledger_guard;
 
 -- What writes runs as ledger_append, the only role with INSERT; what watches belongs to
--- ledger_guard; what runs users' functions belongs to ledger_sandbox, which may do nothing; the rest
--- to ledger_owner.
+-- ledger_guard; what runs users' functions belongs to ledger_sandbox, which may do nothing; the
+-- triggers of tracked tables to ledger_capture, which may emit what they saw; the rest to
+-- ledger_owner.
 do $$
 declare
   c_append constant text[] := array[
@@ -20468,7 +21972,12 @@ declare
     'purge_inbox', 'subscription_position', 'save_position', 'drop_subscription',
     'register_reducer', 'drop_reducer', 'create_snapshot', 'keep_snapshot', 'snapshot_log',
     'snapshot_again', 'record_failure', 'make_snapshots',
-    'count_events', 'count_tenant', 'recount_events'
+    'count_events', 'count_tenant', 'recount_events',
+    'capture_changes', 'capture_change', 'capture_rows', 'capture_plain_rows',
+    'capture_begin', 'capture_end'
+  ];
+  c_capture constant text[] := array[
+    'capture_insert', 'capture_update', 'capture_delete', 'refuse_truncate'
   ];
   c_sandbox constant text[] := array['fold_events', 'refuse_fold', 'run_upcaster'];
   v_object record;
@@ -20505,6 +22014,7 @@ begin
           when n.nspname = 'ledger_guard' then 'ledger_guard'
           when p.proname = any(c_append) then 'ledger_append'
           when p.proname = any(c_sandbox) then 'ledger_sandbox'
+          when p.proname = any(c_capture) then 'ledger_capture'
           else 'ledger_owner'
         end
       from pg_proc as p
@@ -20518,12 +22028,13 @@ begin
 end
 $$;
 
-revoke create on schema ledger from ledger_append, ledger_sandbox;
+revoke create on schema ledger from ledger_append, ledger_sandbox, ledger_capture;
 revoke all on all routines in schema ledger, ledger_guard from public;
 
 -- Schemas.
 grant usage on schema ledger to
-  ledger_append, ledger_guard, ledger_sandbox, ledger_writer, ledger_reader, ledger_relay,
+  ledger_append, ledger_guard, ledger_sandbox, ledger_capture, ledger_writer, ledger_reader,
+  ledger_relay,
   ledger_consumer, ledger_operator, ledger_privacy, ledger_auditor, ledger_registrar;
 grant usage on schema ledger_guard to ledger_owner, ledger_append, ledger_operator;
 
@@ -20724,6 +22235,24 @@ grant execute on function ledger.stats, ledger.tail_counts, ledger.seal_lag, led
 to ledger_reader, ledger_auditor, ledger_operator;
 grant execute on function ledger.count_events, ledger.recount_events to ledger_operator;
 
+-- Tracked tables: who owns the table does it, as a registrar. The triggers emit as who changes the
+-- table.
+grant execute on function ledger.capture_changes to ledger_capture;
+grant select, insert, update, delete on ledger.capture_frames to ledger_append;
+grant select on ledger.tracked_tables to ledger_append;
+grant execute on function
+  ledger.track_table, ledger.untrack_table, ledger.add_correlation, ledger.require_registrar,
+  ledger.require_own_table, ledger.primary_key_of, ledger.virtual_columns_of,
+  ledger.tracked_relations, ledger.capture_triggers, ledger.refuse_tracking,
+  ledger.record_tracking, ledger.register_capture_types, ledger.capture_insert,
+  ledger.capture_update, ledger.capture_delete, ledger.refuse_truncate, ledger.capture_begin,
+  ledger.own_triggers, ledger.drop_capture_triggers
+to ledger_registrar;
+grant execute on function ledger.add_correlation, ledger.require_own_table to
+  ledger_writer, ledger_operator;
+grant select on ledger.tracked_tables, ledger.tracking_status to
+  ledger_registrar, ledger_operator, ledger_auditor;
+
 -- Registrars and operators.
 grant execute on function
   ledger.register_event_type, ledger.register_upcaster, ledger.drop_upcaster
@@ -20755,7 +22284,9 @@ to ledger_operator, ledger_auditor;
 do $$
 begin
   if not (select r.rolsuper from pg_roles as r where r.rolname = current_user) then
-    execute format('revoke ledger_append, ledger_guard, ledger_sandbox from %I', current_user);
+    execute format(
+      'revoke ledger_append, ledger_guard, ledger_sandbox, ledger_capture from %I', current_user
+    );
   end if;
 end
 $$;

@@ -38,6 +38,7 @@ from agent_events.models import (
     Statistics,
     TierStorage,
     TraceNode,
+    TrackedTable,
 )
 from agent_events.pool import open_async_pool, open_pool
 from agent_events.state_cache import StateCache
@@ -85,6 +86,7 @@ __all__ = [
     "Subscription",
     "TierStorage",
     "TraceNode",
+    "TrackedTable",
     "consumer",
     "errors",
     "open_async_pool",

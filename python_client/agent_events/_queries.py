@@ -49,6 +49,7 @@ from agent_events.models import (
     SnapshotFinding,
     SnapshotPolicy,
     Statistics,
+    TrackedTable,
 )
 
 EMIT_OPTIONS = frozenset(EventOptions.__annotations__)
@@ -137,6 +138,9 @@ _COLUMNS = {
     "count_events": "count_events",
     "recount_events": "recount_events",
     "metrics": ", ".join(field.name for field in fields(Sample)),
+    "track_table": "track_table",
+    "untrack_table": "untrack_table",
+    "add_correlation": "add_correlation",
 }
 _NAMES = {"position": '"position"'}  # a key word of SQL
 PROCEDURES = frozenset(
@@ -158,6 +162,10 @@ SNAPSHOTS = f"""
       and (%(aggregate_id)s::text is null or aggregate_id = %(aggregate_id)s)
     order by aggregate_type, aggregate_id, sequence
 """
+TRACKED_TABLES = (
+    f"select {', '.join(field.name for field in fields(TrackedTable))} "
+    "from ledger.tracking_status order by table_name"
+)
 CHANNEL = "ledger_log"
 LISTEN = f"listen {CHANNEL}"
 LOOK_AROUND = """

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 from archive import ArchivePlan, Spread, measure_archive, spread_table
+from capture import CapturePlan, measure_capture
 from cold import ColdPlan, measure_cold
 from counting import CountPlan, measure_counting
 from emit import CLIENTS, Plan, measure
@@ -421,6 +422,41 @@ def stats(
         json_file.write_text(log_as_json(bench, plan, figures))
 
 
+@main.command()
+@server_options
+@click.option("--quick", is_flag=True, help="Asynchronous commit only: about two minutes.")
+@click.option("--rounds", type=click.IntRange(1), help="Default: 5, quick 3.")
+@click.option("--seconds", type=click.IntRange(1), help="Length of a round. Default: 3, quick 1.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write results here.")
+def capture(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    quick: bool,
+    rounds: int | None,
+    seconds: int | None,
+    json_file: Path | None,
+) -> None:
+    """A tracked table against an untracked one and a hand-written audit trigger.
+
+    The audit trigger writes the row before and after, time and user into a table with two indexes.
+    By ratio of speed: 0.77 is 1.3 times the time. Unpublished is tracked without a message.
+    """
+    plan = CapturePlan(
+        rounds=rounds or (3 if quick else 5),
+        seconds=seconds or (1 if quick else 3),
+        commits=("off",) if quick else ("on", "off"),
+    )
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            results = measure_capture(bench, plan, status.update)
+    console.print(ratio_table(results))
+    if json_file:
+        json_file.write_text(log_as_json(bench, plan, results))
+
+
 def count_table(by_count: dict[int, dict[str, float]]) -> Table:
     """Milliseconds for each number of partitions, and the ratio to the first."""
     table = Table(box=None, pad_edge=False)
@@ -469,7 +505,7 @@ def find_programs(version: int) -> None:
 
 def log_as_json(
     bench: Bench,
-    plan: LogPlan | ColdPlan | ExportPlan | BrokerPlan | StatePlan | CountPlan,
+    plan: LogPlan | ColdPlan | ExportPlan | BrokerPlan | StatePlan | CountPlan | CapturePlan,
     figures: Sequence[Figure | Ratio],
 ) -> str:
     document = {

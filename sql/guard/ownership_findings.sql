@@ -29,7 +29,7 @@ as $$
   cross join lateral (
     select case
       when o.schema_name = 'ledger_guard' then 'ledger_guard'
-      when o.is_function then 'ledger_owner or ledger_append or ledger_sandbox'
+      when o.is_function then 'ledger_owner or ledger_append or ledger_sandbox or ledger_capture'
       else 'ledger_owner'
     end as wanted
   ) as w

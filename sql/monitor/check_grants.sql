@@ -23,7 +23,8 @@ as $$
   where p.pronamespace in (to_regnamespace('ledger'), to_regnamespace('ledger_guard'))
     and a.grantee <> p.proowner
     and pg_get_userbyid(a.grantee) not in (
-      'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_writer',
+      'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_capture',
+      'ledger_writer',
       'ledger_reader', 'ledger_relay', 'ledger_consumer', 'ledger_operator', 'ledger_privacy',
       'ledger_auditor', 'ledger_registrar'
     )

@@ -9,7 +9,9 @@ as $$
   people as (
     select r.* from pg_roles as r
     where not r.rolsuper
-      and r.rolname not in ('ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox')
+      and r.rolname not in (
+        'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_capture'
+      )
   )
   select
     'error',
@@ -21,7 +23,8 @@ as $$
   cross join (values
     ('ledger_append', 'forge events'),
     ('ledger_guard', 'replace guards'),
-    ('ledger_sandbox', 'replace what runs reducers')
+    ('ledger_sandbox', 'replace what runs reducers'),
+    ('ledger_capture', 'replace what captures changes')
   ) as g (role_name, power)
   join people as r
     on pg_has_role(
@@ -34,7 +37,9 @@ as $$
     pg_get_userbyid(m.member)::text,
     'It may grant the role, also to itself (who creates a role may, from PostgreSQL 16 on).',
     'Keep its login for upgrades.'
-  from (values ('ledger_append'), ('ledger_guard'), ('ledger_sandbox')) as g (role_name)
+  from (values
+    ('ledger_append'), ('ledger_guard'), ('ledger_sandbox'), ('ledger_capture')
+  ) as g (role_name)
   join pg_auth_members as m on m.roleid = to_regrole(g.role_name) and m.admin_option
   join people as r on r.oid = m.member
   union all

@@ -39,11 +39,13 @@ as $$
     select * from ledger.check_maintenance()
     union all
     select * from ledger.check_snapshots(doctor.deep)
+    union all
+    select * from ledger.check_capture()
   ) as f
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
   'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
-  'files, sealing, consumers, upcasters and snapshots; deep => true checks every event and '
-  'snapshot.';
+  'files, sealing, consumers, upcasters, snapshots and tracked tables; deep => true checks every '
+  'event and snapshot.';

@@ -9,7 +9,7 @@ begin
   if not (ledger.is_owner() or pg_has_role(ledger.caller(), 'ledger_registrar', 'usage')) then
     raise exception using
       errcode = 'LG005',
-      message = format('role %s may not register event types or functions', ledger.caller()),
+      message = format('role %s may not register event types, functions or tables', ledger.caller()),
       hint = format(
         'An administrator can allow it: grant ledger_registrar to %I;', ledger.caller()
       );

@@ -1,12 +1,12 @@
 -- Roles are shared by every database of the cluster, so each is made only where it is missing. The
--- installer (a superuser, or any role with CREATEROLE) joins the four owning roles for the length
+-- installer (a superuser, or any role with CREATEROLE) joins the five owning roles for the length
 -- of this transaction's work; grants.sql takes all but ledger_owner back.
 do $$
 declare
   v_role text;
 begin
   foreach v_role in array array[
-    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox',
+    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_capture',
     'ledger_writer', 'ledger_reader', 'ledger_relay', 'ledger_consumer',
     'ledger_operator', 'ledger_privacy', 'ledger_auditor', 'ledger_registrar'
   ] loop
@@ -30,7 +30,7 @@ declare
   end;
 begin
   foreach v_role in array array[
-    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox'
+    'ledger_owner', 'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_capture'
   ] loop
     if not (select rolsuper from pg_roles where rolname = current_user) then
       execute format('grant %I to %I%s', v_role, current_user, v_options);
@@ -46,7 +46,8 @@ exception when insufficient_privilege then
     detail = sqlerrm,
     hint = format(
       'Have their creator or a superuser run: '
-      'grant ledger_owner, ledger_append, ledger_guard, ledger_sandbox to %I with admin option;',
+      'grant ledger_owner, ledger_append, ledger_guard, ledger_sandbox, ledger_capture '
+      'to %I with admin option;',
       current_user
     );
 end

@@ -301,7 +301,9 @@ def test_owner_cannot_forget_a_partition(sees_owner: AnyConnection, refused: Ref
     refused(sees_owner, "LG001", "truncate ledger.partitions")
 
 
-@pytest.mark.parametrize("role", ["ledger_append", "ledger_guard", "ledger_sandbox"])
+@pytest.mark.parametrize(
+    "role", ["ledger_append", "ledger_guard", "ledger_sandbox", "ledger_capture"]
+)
 def test_owner_cannot_become_another(
     sees_owner: AnyConnection, refused: Refused, role: str
 ) -> None:

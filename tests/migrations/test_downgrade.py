@@ -73,10 +73,11 @@ def test_downgrade_that_would_drop_a_view_of_the_user_is_refused(installed: str)
 def test_roles_stay_and_the_installer_keeps_no_writing_role(installed: str) -> None:
     migrate.downgrade(installed, "base")
     with psycopg.connect(installed) as connection:
-        assert connection.execute("select from pg_roles where rolname ~ '^ledger_'").rowcount >= 12
+        assert connection.execute("select from pg_roles where rolname ~ '^ledger_'").rowcount >= 13
         inherits = connection.execute(
             "select r.rolname from pg_roles as r"
-            " where r.rolname in ('ledger_append', 'ledger_guard', 'ledger_sandbox')"
+            " where r.rolname in"
+            " ('ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_capture')"
             " and pg_has_role(r.oid, 'usage')"
             " and not (select rolsuper from pg_roles where rolname = current_user)"
         )

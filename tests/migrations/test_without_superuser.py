@@ -59,7 +59,7 @@ def test_another_installer_needs_the_roles(managed_database: NewDatabase) -> Non
     migrate.upgrade(managed_database("installer"))
     dsn = managed_database("other_installer")
     with psycopg.connect(make_conninfo(dsn, user="postgres"), autocommit=True) as admin:
-        owning = "ledger_owner, ledger_append, ledger_guard, ledger_sandbox"
+        owning = "ledger_owner, ledger_append, ledger_guard, ledger_sandbox, ledger_capture"
         if admin.info.server_version >= 160000:
             with pytest.raises(psycopg.errors.InsufficientPrivilege) as refused:
                 migrate.upgrade(dsn)

@@ -289,7 +289,9 @@ def test_missing_partitions(pg: AnyConnection, findings: Findings) -> None:
     assert findings() == set()
 
 
-@pytest.mark.parametrize("role", ["ledger_append", "ledger_guard", "ledger_sandbox"])
+@pytest.mark.parametrize(
+    "role", ["ledger_append", "ledger_guard", "ledger_sandbox", "ledger_capture"]
+)
 def test_member_of_a_role_without_members(
     pg: AnyConnection, findings: Findings, login_role: Callable[..., str], role: str
 ) -> None:

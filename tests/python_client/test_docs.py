@@ -66,6 +66,7 @@ def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> No
         "docs/relay.md",
         "docs/state.md",
         "docs/monitoring.md",
+        "docs/capture.md",
     ],
 )
 def test_sql_runs(name: str, pg: psycopg.Connection[Any]) -> None:

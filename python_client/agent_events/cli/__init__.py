@@ -31,6 +31,7 @@ COMMANDS = (
     "relay",
     "state",
     "stats",
+    "tables",
     "types",
     "verify",
 )

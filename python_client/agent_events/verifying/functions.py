@@ -40,8 +40,9 @@ from pg_catalog.pg_proc as p
 join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
 join pg_catalog.pg_language as l on l.oid = p.prolang
 left join pg_catalog.pg_roles as r on r.oid = p.proowner
-where n.nspname in ('ledger', 'ledger_guard')
-  or r.rolname in ('ledger_append', 'ledger_guard', 'ledger_sandbox')
+where n.nspname in ('ledger', 'ledger_guard') or r.rolname in (
+  'ledger_append', 'ledger_guard', 'ledger_sandbox', 'ledger_capture'
+)
 order by 1, 2
 """
 

@@ -1,0 +1,62 @@
+"""An independent fold: the events that a tracked table left, back into its rows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import psycopg
+
+AnyConnection = psycopg.Connection[Any]
+Row = dict[str, Any]
+
+
+def captured(connection: AnyConnection, prefix: str, tenant_id: str = "acme") -> list[Row]:
+    """Events of a tracked table in the order of each stream: kind, key, sequence, old and new.
+
+    Numbers are kept as they are written: 1.0 is not 1.00.
+    """
+    events = connection.execute(
+        """
+        select event_type, aggregate_id, sequence, payload::text
+        from ledger.events
+        where tenant_id = %s and event_type like %s
+        order by created_at, id
+        """,
+        [tenant_id, prefix + ".%"],
+    ).fetchall()
+    return [
+        {
+            "kind": event_type.removeprefix(prefix + "."),
+            "key": key,
+            "sequence": sequence,
+            **json.loads(payload, parse_float=str, parse_int=str),
+        }
+        for event_type, key, sequence, payload in events
+    ]
+
+
+def fold(events: list[Row]) -> dict[str, Row]:
+    """Rows by key. Fails where an event does not follow from those before it."""
+    rows: dict[str, Row] = {}
+    for event in events:
+        key = event["key"]
+        if event["kind"] == "created":
+            assert key not in rows, event
+            rows[key] = event["new"]
+        elif event["kind"] == "updated":
+            assert {name: rows[key][name] for name in event["old"]} == event["old"], event
+            rows[key] = {**rows[key], **event["new"]}
+        else:
+            assert rows.pop(key) == event["old"], event
+    return rows
+
+
+def stored(connection: AnyConnection, table: str, key: str) -> dict[str, Row]:
+    """The rows that a table has; `key` is an SQL expression for what aggregate_id is."""
+    with connection.transaction():
+        connection.execute("set local timezone = 'UTC'")
+        rows = connection.execute(
+            f"select ({key})::text, to_jsonb(stored_row)::text from {table} as stored_row"  # type: ignore[arg-type]
+        ).fetchall()
+    return {key: json.loads(row, parse_float=str, parse_int=str) for key, row in rows}

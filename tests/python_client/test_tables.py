@@ -1,0 +1,75 @@
+"""Tracked tables through the client and the command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from psycopg import AsyncConnection
+
+from agent_events import AsyncLedger, Ledger, errors
+from agent_events.cli import main
+
+
+@pytest.fixture
+def deals(pg: psycopg.Connection[Any]) -> Ledger:
+    pg.execute("create table deals (id int primary key, stage text, iban text, note text)")
+    return Ledger(pg)
+
+
+def test_tracked_listed_and_untracked(deals: Ledger, pg: psycopg.Connection[Any]) -> None:
+    deals.add_correlation("deals")
+    deals.track_table(
+        "deals", event_prefix="pipeline.deal", excluded=["note"], masked=["iban"], publish=False
+    )
+    pg.execute("insert into deals values (1, 'lead', 'DE89', 'secret')")
+    (event,) = deals.find_events(event_types=["pipeline.deal.created"])
+    assert (event.aggregate_type, event.aggregate_id) == ("pipeline.deal", "1")
+    assert event.payload["new"]["iban"] == "***"
+    (table,) = deals.tracked_tables()
+    assert (table.table_name, table.key_columns, table.publish) == ("deals", ["id"], False)
+    assert (table.excluded, table.masked, table.problem) == (["note"], ["iban"], None)
+    deals.untrack_table("deals")
+    assert deals.tracked_tables() == []
+
+
+def test_refused(deals: Ledger) -> None:
+    with pytest.raises(errors.InvalidArgument, match="is registered for something else"):
+        deals.track_table("deals", event_prefix="deal")
+
+
+def test_async(deals: Ledger, dsn: str) -> None:  # noqa: ARG001
+    async def track() -> list[str]:
+        async with await AsyncConnection.connect(dsn) as connection:
+            ledger = AsyncLedger(connection)
+            await ledger.track_table("deals", key_columns=["id"])
+            return [table.event_prefix for table in await ledger.tracked_tables()]
+
+    assert asyncio.run(track()) == ["deals"]
+
+
+def test_command(deals: Ledger, pg: psycopg.Connection[Any], dsn: str) -> None:  # noqa: ARG001
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(main, ["tables", *arguments, "--dsn", dsn])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert run("list") == "No table is tracked.\n"
+    assert run("track", "deals", "--mask", "iban", "--exclude", "note") == "deals: tracked\n"
+    assert json.loads(run("add-correlation", "deals", "--json"))["state"] == "correlated"
+    (table,) = json.loads(run("list", "--json"))
+    assert (table["event_prefix"], table["masked"], table["problem"]) == ("deals", ["iban"], None)
+    pg.execute("alter table deals disable trigger all")
+    assert "disabled" in run("list")
+    assert run("untrack", "deals") == "deals: untracked\n"
+    assert json.loads(run("list", "--json")) == []
+
+
+def test_command_says_what_is_refused(deals: Ledger, dsn: str) -> None:  # noqa: ARG001
+    done = CliRunner().invoke(main, ["tables", "track", "deals", "--key", "stage", "--dsn", dsn])
+    assert done.exit_code == 1
+    assert "unique index" in done.stderr
