@@ -15,6 +15,8 @@ declare
     'register_event_type', 'refuse_payload',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
+    'begin_export', 'export_private', 'finish_export', 'export_has_event',
+    'record_verification',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
     'record_cold_file', 'permit_drop', 'require_restored', 'sweep_log',
     'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
@@ -145,6 +147,24 @@ grant execute on function
   ledger.get_event, ledger.find_events, ledger.read_stream, ledger.trace, ledger.causation_order,
   ledger.require_page_size
 to ledger_reader, ledger_auditor;
+
+-- Exports: readers, redacted; with private data, who may read that too. Who did what with the record.
+grant execute on function ledger.describe_event, ledger.summary_expression, ledger.summary_parts to
+  ledger_reader, ledger_auditor;
+grant execute on function
+  ledger.begin_export, ledger.export_events, ledger.export_lines, ledger.export_page_end,
+  ledger.finish_export, ledger.export_range,
+  ledger.find_export, ledger.export_columns, ledger.json_line, ledger.csv_cell, ledger.csv_line,
+  ledger.export_conditions, ledger.redaction, ledger.export_page, ledger.export_query,
+  ledger.choose_by_type, ledger.pointer_jsonpath, ledger.pointer_path, ledger.find_paths,
+  ledger.mask, ledger.mask_keys, ledger.secret_keys, ledger.has_secret_keys,
+  ledger.may_have_secrets
+to ledger_reader, ledger_auditor;
+grant execute on function ledger.export_private to ledger_privacy;
+grant execute on function ledger.record_verification to ledger_auditor, ledger_operator;
+grant select on ledger.access_log to ledger_auditor, ledger_operator, ledger_privacy;
+grant execute on function ledger.export_has_event to
+  ledger_auditor, ledger_operator, ledger_privacy;
 
 -- The log: its readers, and who may seal.
 grant select on

@@ -81,6 +81,10 @@ set local client_min_messages = warning;
 \ir registry/refuse_version.sql
 \ir registry/register_event_type.sql
 \ir registry/schemas_below.sql
+\ir registry/summary_parts.sql
+\ir registry/check_summary.sql
+\ir registry/summary_expression.sql
+\ir registry/choose_by_type.sql
 
 -- privacy: what is masked before it is stored, and what is kept apart from the event.
 \ir privacy/find_paths.sql
@@ -92,6 +96,7 @@ set local client_min_messages = warning;
 \ir privacy/split_private.sql
 \ir privacy/pointer_path.sql
 \ir privacy/merge_private.sql
+\ir privacy/pointer_jsonpath.sql
 
 -- run: who did it. Every event belongs to a run; what happens outside any belongs to the tenant's
 -- ambient run.
@@ -117,6 +122,7 @@ set local client_min_messages = warning;
 \ir event/arguments_hold.sql
 \ir event/refuse_arguments.sql
 \ir event/events.sql
+\ir registry/describe_event.sql
 
 -- outbox: the message that leaves for each event, written with it, never updated.
 \ir outbox/outbox.sql
@@ -154,6 +160,7 @@ set local client_min_messages = warning;
 -- emit: the hot path. emit_event and emit_events are what people call; the rest are their parts.
 \ir run/ensure_tenant.sql
 \ir event/require_run.sql
+\ir event/require_own_type.sql
 \ir event/prepare_event.sql
 \ir event/correlation_of.sql
 \ir event/find_receipt.sql
@@ -331,6 +338,29 @@ set local client_min_messages = warning;
 \ir privacy/record_read.sql
 \ir privacy/read_private.sql
 \ir privacy/subject_report.sql
+
+-- export: the record in the shapes that people need. What leaves is on record before it leaves, and so
+-- is who verified, held and erased.
+\ir export/exported_event.sql
+\ir export/begin_export.sql
+\ir export/find_export.sql
+\ir export/export_conditions.sql
+\ir export/redaction.sql
+\ir export/export_columns.sql
+\ir export/json_line.sql
+\ir export/csv_cell.sql
+\ir export/csv_line.sql
+\ir export/export_private.sql
+\ir export/export_range.sql
+\ir export/export_page.sql
+\ir export/export_query.sql
+\ir export/export_events.sql
+\ir export/export_lines.sql
+\ir export/export_page_end.sql
+\ir export/finish_export.sql
+\ir export/record_verification.sql
+\ir export/export_has_event.sql
+\ir export/access_log.sql
 
 -- archive: whole partitions leave agent_events for agent_events_archive as a change of the catalog,
 -- once every event in them is sealed; reads span both.

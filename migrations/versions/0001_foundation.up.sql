@@ -468,6 +468,7 @@ create table ledger.event_types (
   check (event_type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'),
   catalog text not null default 'custom',
   description text,
+  summary text,
   publish boolean not null default true,
   current_version int not null check (current_version > 0),
   predicate jsonpath,
@@ -478,6 +479,9 @@ create table ledger.event_types (
 
 comment on table ledger.event_types is
   'Registered event types, with the rules of their current schema version.';
+comment on column ledger.event_types.summary is
+  'An event of this type in a sentence, with placeholders: ''Deal {aggregate_id} moved to '
+  '{payload.new_stage}''. ledger.describe_event() and exports fill it in.';
 comment on column ledger.event_types.publish is
   'Whether events of this type also get an outbox row; emit_event(publish => ...) overrides it '
   'per call.';
@@ -2096,7 +2100,8 @@ create or replace function ledger.register_event_type(
   catalog text default null,
   description text default null,
   publish boolean default null,
-  compatibility text default 'backward'
+  compatibility text default 'backward',
+  summary text default null
 )
 returns int
 language plpgsql
@@ -2108,6 +2113,7 @@ declare
   v_version int;
 begin
   perform ledger.check_registration(event_type, schema, schema_version, catalog, compatibility);
+  perform ledger.check_summary(summary);
 
   insert into ledger.event_types (event_type, current_version)
   values (register_event_type.event_type, 1)
@@ -2128,6 +2134,7 @@ begin
     secret_paths = s.secret_paths,
     catalog = coalesce(register_event_type.catalog, t.catalog),
     description = coalesce(register_event_type.description, t.description),
+    summary = coalesce(register_event_type.summary, t.summary),
     publish = coalesce(register_event_type.publish, t.publish)
   from ledger.event_schemas as s
   where t.event_type = register_event_type.event_type
@@ -2141,9 +2148,12 @@ begin
 end
 $$;
 
-comment on function ledger.register_event_type(text, jsonb, int, text, text, boolean, text) is
+comment on function ledger.register_event_type(
+  text, jsonb, int, text, text, boolean, text, text
+) is
   'Registers an event type or its next version, with its JSON Schema, and returns the version. '
-  'Idempotent for an identical schema.';
+  'Idempotent for an identical schema. summary is an event of the type in a sentence, with '
+  'placeholders such as {aggregate_id} and {payload.name}.';
 
 -- from sql/registry/schemas_below.sql
 -- Which parts of a value a keyword applies which schema to; step is the way from the value to the
@@ -2205,6 +2215,162 @@ $$;
 
 comment on function ledger.schemas_below(text, jsonb, jsonb) is
   'Part of explain_payload(): the parts of a value and the schemas that a keyword applies to them.';
+
+-- from sql/registry/summary_parts.sql
+-- A summary taken apart: literal text and placeholders, in order. {{ and }} stand for braces; of a
+-- lone brace, or {}, there is neither literal nor path.
+create or replace function ledger.summary_parts(summary text)
+returns table (n bigint, literal text, path text[])
+language sql
+immutable
+strict
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    t.n,
+    case
+      when t.token in ('{{', '}}') then left(t.token, 1)
+      when t.token !~ '^[{}]' then t.token
+    end,
+    case
+      when t.token ~ '^\{[^{}]+\}$' then string_to_array(btrim(t.token, '{}'), '.')
+    end
+  from (
+    select m.n, m.match[1] as token
+    from regexp_matches(summary, '(\{\{|\}\}|\{[^{}]*\}|[^{}]+|.)', 'g')
+      with ordinality as m (match, n)
+  ) as t
+$$;
+
+comment on function ledger.summary_parts(text) is
+  'Part of register_event_type(): literals and placeholders of a summary, in order.';
+
+-- from sql/registry/check_summary.sql
+-- A summary names what every event has: its columns, and paths into its three documents.
+create or replace function ledger.check_summary(summary text)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_columns constant text[] := array[
+    'tenant_id', 'id', 'created_at', 'run_id', 'trace_id', 'correlation_id', 'causation_id',
+    'event_type', 'schema_version', 'deal_id', 'action_id', 'aggregate_type', 'aggregate_id',
+    'sequence', 'actor_type', 'actor_id', 'outcome', 'occurred_at'
+  ];
+  v_problem text;
+begin
+  select
+    case
+      when length(check_summary.summary) not between 1 and 500
+        then 'it must have 1 to 500 characters'
+      when p.path is null then 'a brace stands alone'
+      else format('it has no placeholder {%s}', array_to_string(p.path, '.'))
+    end
+  into v_problem
+  from ledger.summary_parts(check_summary.summary) as p
+  where length(check_summary.summary) not between 1 and 500
+    or p.literal is null and case
+      when p.path[1] in ('payload', 'metadata', 'proof')
+        then cardinality(p.path) > 1 and '' <> all(p.path)
+      else cardinality(p.path) = 1 and p.path[1] = any(c_columns)
+    end is not true
+  order by p.n
+  limit 1;
+  if v_problem is not null or check_summary.summary = '' then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'summary %L: %s',
+        left(check_summary.summary, 100), coalesce(v_problem, 'it is empty')
+      ),
+      hint = 'Placeholders are columns of the event, as {aggregate_id}, and paths, as '
+        '{payload.new_stage}, {metadata.…} or {proof.…}; {{ and }} stand for braces.';
+  end if;
+end
+$$;
+
+comment on function ledger.check_summary(text) is
+  'Part of register_event_type(): LG009 unless the summary has known placeholders only.';
+
+-- from sql/registry/summary_expression.sql
+-- A summary as a SQL expression over a row e of an event; what the event does not have is "?". What
+-- has no summary says type, aggregate, actor and outcome. Everything from the registry is quoted.
+create or replace function ledger.summary_expression(summary text)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    string_agg(
+      case
+        when p.literal is not null then quote_literal(p.literal)
+        when p.path[1] in ('created_at', 'occurred_at') then format(
+          $x$coalesce(to_char(e.%I at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '?')$x$,
+          p.path[1]
+        )
+        when cardinality(p.path) = 1 then format($x$coalesce(e.%I::text, '?')$x$, p.path[1])
+        when cardinality(p.path) = 2
+          then format($x$coalesce(e.%I ->> %L, '?')$x$, p.path[1], p.path[2])
+        else format($x$coalesce(e.%I #>> %L, '?')$x$, p.path[1], p.path[2:])
+      end,
+      ' || ' order by p.n
+    ),
+    $x$concat(
+      e.event_type, ' ' || e.aggregate_type || '/' || e.aggregate_id,
+      ' by ' || coalesce(e.actor_id, e.actor_type), ' (' || e.outcome || ')'
+    )$x$
+  )
+  from ledger.summary_parts(summary_expression.summary) as p
+$$;
+
+comment on function ledger.summary_expression(text) is
+  'Part of describe_event() and export_events(): a summary as a SQL expression over an event e.';
+
+-- from sql/registry/choose_by_type.sql
+-- A SQL expression that looks an event's type up among many, by halves: a CASE over a hundred types
+-- would compare half of them for every event.
+create or replace function ledger.choose_by_type(
+  event_types text[],
+  expressions text[],
+  otherwise text
+)
+returns text
+language plpgsql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_half int := cardinality(event_types) / 2;
+begin
+  return case
+    when coalesce(cardinality(event_types), 0) = 0 then otherwise
+    when v_half < 4 then (
+      select format(
+        'case e.event_type %s else %s end',
+        string_agg(format('when %L then %s', u.event_type, u.expression), ' ' order by u.n),
+        otherwise
+      )
+      from unnest(event_types, expressions) with ordinality as u (event_type, expression, n)
+    )
+    else format(
+      'case when e.event_type < %L then %s else %s end',
+      event_types[v_half + 1],
+      ledger.choose_by_type(event_types[:v_half], expressions[:v_half], otherwise),
+      ledger.choose_by_type(event_types[v_half + 1:], expressions[v_half + 1:], otherwise)
+    )
+  end;
+end
+$$;
+
+comment on function ledger.choose_by_type(text[], text[], text) is
+  'Part of export_events(): an expression that chooses by the type of an event e; the types are '
+  'sorted bytewise.';
 
 -- from sql/privacy/find_paths.sql
 -- The paths in a document that a JSON pointer leads to: one, none, or many when "*" stands for
@@ -2504,6 +2670,27 @@ $$;
 
 comment on function ledger.merge_private(jsonb, jsonb) is
   'A payload with its private fields, an object of JSON pointer -> value, put back.';
+
+-- from sql/privacy/pointer_jsonpath.sql
+-- A JSON pointer to marked fields ("*" = every item of an array) as a jsonpath that finds something
+-- wherever find_paths() does, and now and then more: the quick look before mask().
+create or replace function ledger.pointer_jsonpath(pointer text)
+returns text
+language sql
+immutable
+strict
+parallel safe
+set search_path = pg_catalog, pg_temp
+return (
+  select '$' || string_agg(
+    case when s.step ~ '^(\*|[0-9]+)$' then '.**{1}' else '.' || to_json(s.step) end,
+    '' order by s.n
+  )
+  from unnest(ledger.pointer_path(pointer_jsonpath.pointer)) with ordinality as s (step, n)
+);
+
+comment on function ledger.pointer_jsonpath(text) is
+  'Part of export_events(): a jsonpath that finds what the JSON pointer leads to.';
 
 -- from sql/run/agent_runs.sql
 -- One row per agent run, never changed: the status is what the run.* events say (view
@@ -3086,6 +3273,36 @@ comment on view ledger.events is
   'The events that you may read, hot and archived: select * from ledger.events where '
   'aggregate_type = ''deal'' order by created_at desc limit 20.';
 comment on column ledger.events.tier is 'Where the event is kept now: hot or archive.';
+
+-- from sql/registry/describe_event.sql
+-- One event in a sentence, as its type's summary puts it.
+create or replace function ledger.describe_event(event ledger.events)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_summary text;
+  v_description text;
+begin
+  if event.id is null then
+    return null;
+  end if;
+  select t.summary into v_summary
+  from ledger.event_types as t
+  where t.event_type = event.event_type;
+  execute format('select %s from (select ($1).*) as e', ledger.summary_expression(v_summary))
+  into v_description
+  using event;
+  return v_description;
+end
+$$;
+
+comment on function ledger.describe_event(ledger.events) is
+  'An event in a sentence: select e.created_at, ledger.describe_event(e) from ledger.events as e. '
+  'The summary is given to ledger.register_event_type(); without one: type, aggregate, actor and '
+  'outcome.';
 
 -- from sql/outbox/outbox.sql
 -- The message that goes out for an event: written in the same transaction, never updated. Delivery
@@ -4080,11 +4297,38 @@ $$;
 comment on function ledger.require_run(text, uuid) is
   'Part of emit_event(): the run, LG006 when there is none; NULL makes the ambient run if need be.';
 
+-- from sql/event/require_own_type.sql
+-- What happened to the ledger, only those can say who operate or audit it. A reader can say of
+-- itself that it exports, and that is all that begin_export() and finish_export() say for it.
+create or replace function ledger.require_own_type(
+  event_type text,
+  payload jsonb,
+  tenant_id text
+)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if event_type in ('ledger.export_started', 'ledger.export_created')
+    and payload ->> 'exported_by' = ledger.caller()
+    and payload -> 'is_redacted' = 'true'
+  then
+    perform ledger.require_any(tenant_id, '{read,operate,audit,privacy}');
+  else
+    perform ledger.require_any(tenant_id, '{operate,audit,privacy}');
+  end if;
+end
+$$;
+
+comment on function ledger.require_own_type(text, jsonb, text) is
+  'Part of prepare_event(): LG005 unless the caller may emit that event of the ledger''s own.';
+
 -- from sql/event/prepare_event.sql
 -- What a plain event does not need: says what is wrong with an event, makes a new tenant's ambient
 -- run, finds an older schema version, masks secrets and takes private data out of the payload. The
--- ledger's own types always come here: what happened to the ledger, only those can say who operate
--- or audit it.
+-- ledger's own types always come here.
 create or replace function ledger.prepare_event(
   event_type text,
   tenant_id text,
@@ -4107,7 +4351,7 @@ declare
   v_private_fields jsonb;
 begin
   if event_type like 'ledger.%' then
-    perform ledger.require_any(tenant_id, '{operate,audit,privacy}');
+    perform ledger.require_own_type(event_type, payload, tenant_id);
   end if;
   select * into v_type from ledger.find_event_type(event_type, schema_version, tenant_id);
   if not coalesce(payload @@ v_type.predicate, v_type.predicate is null) then
@@ -5293,25 +5537,26 @@ comment on view ledger.agent_run_status is
   'how many events they have.';
 
 -- from sql/event/require_page_size.sql
-create or replace function ledger.require_page_size(page_size int)
+create or replace function ledger.require_page_size(page_size int, largest int default 10000)
 returns void
 language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if require_page_size.page_size between 1 and 10000 is not true then
+  if require_page_size.page_size between 1 and largest is not true then
     raise exception using
       errcode = 'LG009',
       message = format(
-        'page_size is %s, not 1 to 10000', coalesce(require_page_size.page_size::text, 'NULL')
+        'page_size is %s, not 1 to %s', coalesce(require_page_size.page_size::text, 'NULL'), largest
       ),
       hint = 'Read page by page: find_events() goes on after_id, read_stream() from_sequence.';
   end if;
 end
 $$;
 
-comment on function ledger.require_page_size(int) is 'Raises LG009 unless 1 to 10000.';
+comment on function ledger.require_page_size(int, int) is
+  'Raises LG009 unless 1 to the largest.';
 
 -- from sql/event/get_event.sql
 -- One event by its id. The id holds the time, so that one partition is looked into and not all of
@@ -10787,6 +11032,971 @@ comment on function ledger.subject_report(text, text) is
   'Everything held about a person: events with private data about it, and those whose data was '
   'erased. Is an event ledger.private_read. For privacy officers.';
 
+-- from sql/export/exported_event.sql
+-- What export_events() returns.
+create type ledger.exported_event as (
+  id uuid,
+  created_at timestamptz,
+  tenant_id text,
+  event_type text,
+  schema_version int,
+  description text,
+  aggregate_type text,
+  aggregate_id text,
+  sequence bigint,
+  actor_type text,
+  actor_id text,
+  outcome text,
+  payload jsonb,
+  private jsonb,
+  deal_id uuid,
+  action_id uuid,
+  run_id uuid,
+  trace_id uuid,
+  correlation_id uuid,
+  causation_id uuid,
+  proof jsonb,
+  metadata jsonb,
+  occurred_at timestamptz,
+  private_hash bytea,
+  prev_hash bytea,
+  hash bytea,
+  position bigint,  -- noqa: RF04
+  inclusion_proof bytea[]  -- noqa: LT01
+);
+
+comment on type ledger.exported_event is
+  'An event as it is exported: description is its type''s summary filled in; private is NULL in a '
+  'redacted export; position and inclusion_proof (RFC 9162, from the leaf up, for the tree_size of '
+  'ledger.export_started) are NULL without proof, and for events that were not in that tree.';
+
+-- from sql/export/begin_export.sql
+-- Says what is about to leave the database, in an event ledger.export_started whose id names the
+-- export. export_events() gives nothing before that is committed: whoever got data is on record,
+-- also when the export was never finished. An unredacted one is in the server's log, too. Locks
+-- nothing.
+create or replace function ledger.begin_export(
+  format text,
+  aggregate_type text default null,
+  aggregate_id text default null,
+  event_types text[] default null,
+  action_prefix text default null,
+  actor_type text default null,
+  actor_id text default null,
+  outcome text default null,
+  correlation_id uuid default null,
+  run_id uuid default null,
+  trace_id uuid default null,
+  deal_id uuid default null,
+  from_time timestamptz default null,
+  to_time timestamptz default null,
+  with_proof boolean default false,
+  redacted boolean default true,
+  purpose text default null,
+  tenant_id text default null
+)
+returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(begin_export.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_redacted boolean := coalesce(begin_export.redacted, true);
+  v_head record;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  if not v_redacted then
+    perform ledger.require_tenant(v_tenant_id, 'privacy');
+  end if;
+  if not v_redacted or begin_export.purpose is not null then
+    perform ledger.require_reason('purpose', begin_export.purpose);
+  end if;
+  if begin_export.format ~ '^[a-z][a-z0-9_.-]{0,31}$' is not true then
+    raise exception using
+      errcode = 'LG009',
+      message = 'format ' || coalesce(quote_literal(left(begin_export.format, 50)), 'NULL')
+        || ' is no name',
+      hint = 'Such as jsonl, json, csv or parquet: it is kept in the event.';
+  end if;
+  if not v_redacted then
+    raise log 'role % exports events of tenant % with private data: %',
+      ledger.caller(), v_tenant_id, begin_export.purpose;
+  end if;
+  select h.tree_size, encode(h.root, 'hex') as root into v_head
+  from ledger.log_heads as h
+  where h.tenant_id = v_tenant_id;
+  return r.id
+  from ledger.emit_event(
+    'ledger.export_started',
+    jsonb_strip_nulls(jsonb_build_object(
+      'format', begin_export.format,
+      'filters', jsonb_build_object(
+        'aggregate_type', begin_export.aggregate_type,
+        'aggregate_id', begin_export.aggregate_id,
+        'event_types', to_jsonb(begin_export.event_types),
+        'action_prefix', begin_export.action_prefix,
+        'actor_type', begin_export.actor_type,
+        'actor_id', begin_export.actor_id,
+        'outcome', begin_export.outcome,
+        'correlation_id', begin_export.correlation_id,
+        'run_id', begin_export.run_id,
+        'trace_id', begin_export.trace_id,
+        'deal_id', begin_export.deal_id,
+        'from_time', begin_export.from_time,
+        'to_time', begin_export.to_time
+      ),
+      'with_proof', coalesce(begin_export.with_proof, false),
+      'is_redacted', v_redacted,
+      'exported_by', ledger.caller(),
+      'purpose', begin_export.purpose,
+      'tree_size', coalesce(v_head.tree_size, 0),
+      'root', v_head.root
+    )),
+    tenant_id => v_tenant_id,
+    correlation_id => gen_random_uuid()
+  ) as r;
+end
+$$;
+
+comment on function ledger.begin_export is
+  'Begins an export of the events that match all of these filters (those of find_events()) and '
+  'returns its id: an event ledger.export_started says who, what and what for. Commit it, then '
+  'read with ledger.export_events() and end with ledger.finish_export(). redacted => false '
+  'exports private data too; it needs the privilege privacy and a purpose.';
+
+-- from sql/export/find_export.sql
+-- The export that the caller began: its event ledger.export_started. Refuses what is not on record
+-- for good, what somebody else began, and what is finished.
+create or replace function ledger.find_export(export_id uuid, tenant_id text)
+returns ledger.agent_events
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  v_started ledger.agent_events;
+  v_is_finished boolean;
+begin
+  select e.tenant_id, e.id, e.created_at, e.correlation_id, e.payload, e.xact_id
+  into
+    v_started.tenant_id, v_started.id, v_started.created_at, v_started.correlation_id,
+    v_started.payload, v_started.xact_id
+  from ledger.events as e
+  where e.tenant_id = find_export.tenant_id
+    and e.created_at = ledger.event_time(find_export.export_id)
+    and e.id = find_export.export_id
+    and e.event_type = 'ledger.export_started'
+    and e.payload ->> 'exported_by' = ledger.caller();
+  if not found then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'role %s has begun no export %s of tenant %s',
+        ledger.caller(), find_export.export_id, find_export.tenant_id
+      ),
+      hint = 'ledger.begin_export() returns the id; who began an export reads and finishes it.';
+  end if;
+  if v_started.xact_id = pg_current_xact_id_if_assigned() then
+    raise exception using
+      errcode = '55000',
+      message = format('export %s was begun in this transaction', find_export.export_id),
+      hint = 'Commit first: that somebody exports is on record before there is something to read.';
+  end if;
+  select true into v_is_finished
+  from ledger.events as e
+  where e.tenant_id = v_started.tenant_id
+    and e.correlation_id = v_started.correlation_id
+    and e.created_at > v_started.created_at
+    and e.event_type = 'ledger.export_created'
+    and e.causation_id = v_started.id
+  limit 1;
+  if v_is_finished then
+    raise exception using
+      errcode = '55000',
+      message = format('export %s is finished', find_export.export_id),
+      hint = 'Begin another one.';
+  end if;
+  return v_started;
+end
+$$;
+
+comment on function ledger.find_export(uuid, text) is
+  'Part of export_events() and finish_export(): the event that began the export, LG009 unless the '
+  'caller began it, 55000 unless it is committed and not finished.';
+
+-- from sql/export/export_conditions.sql
+-- The filters of an export as SQL conditions on an event e; those of find_events() (which says why
+-- they are put like this), with their values quoted.
+create or replace function ledger.export_conditions(filters jsonb)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select string_agg(
+    case f.key
+      when 'event_types' then format(
+        ' and e.event_type = any(%L::text[])',
+        array(select t from jsonb_array_elements_text(f.document) as t)
+      )
+      when 'action_prefix' then format(
+        ' and e.event_type collate "C" >= %1$L and e.event_type collate "C" < %1$L || ''~''',
+        f.value
+      )
+      when 'deal_id' then format(' and e.deal_id = %1$L and e.correlation_id = %1$L', f.value)
+      when 'from_time' then format(' and e.created_at >= %L', f.value)
+      when 'to_time' then format(' and e.created_at < %L', f.value)
+      else format(' and e.%I = %L', f.key, f.value)
+    end,
+    ''
+  )
+  from (
+    select e.key, e.value as document, e.value #>> '{}' as value
+    from jsonb_each(export_conditions.filters) as e
+  ) as f
+$$;
+
+comment on function ledger.export_conditions(jsonb) is
+  'Part of export_events(): the filters of an export as SQL conditions.';
+
+-- from sql/export/redaction.sql
+-- What must not leave: which payloads hold a field that any version of their type marks (an older
+-- version's events may have it in clear), as SQL over an event e. Only types with marks pay.
+create or replace function ledger.redaction(
+  redacted boolean,
+  out is_marked text,
+  out marked_paths text
+)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with marks as (
+    select
+      m.event_type,
+      array_agg(m.pointer order by m.pointer) as pointers,
+      string_agg(
+        format('e.whole @? %L::jsonpath', ledger.pointer_jsonpath(m.pointer)),
+        ' or ' order by m.pointer
+      ) as is_marked
+    from (
+      select s.event_type, p as pointer
+      from ledger.event_schemas as s
+      cross join unnest(
+        s.secret_paths || case when redaction.redacted then s.private_paths end
+      ) as p
+      group by s.event_type, p
+    ) as m
+    group by m.event_type
+  )
+
+  select
+    ledger.choose_by_type(
+      array_agg(m.event_type::text order by m.event_type),
+      array_agg('(' || m.is_marked || ')' order by m.event_type),
+      'false'
+    ),
+    ledger.choose_by_type(
+      array_agg(m.event_type::text order by m.event_type),
+      array_agg(format('%L::text[]', m.pointers) order by m.event_type),
+      'null::text[]'
+    )
+  from marks as m
+$$;
+
+comment on function ledger.redaction(boolean) is
+  'Part of export_events(): SQL that says whether a payload holds marked fields, and which to '
+  'mask.';
+
+-- from sql/export/export_columns.sql
+-- The columns of an export, in their order, and of what kind each is: how a line is written.
+create or replace function ledger.export_columns(with_proof boolean, redacted boolean)
+returns table (n bigint, name text, kind text)
+language sql
+immutable
+parallel safe
+rows 28
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.n, c.name, c.kind
+  from rows from (
+    unnest(
+      '{
+        id, created_at, tenant_id, event_type, schema_version, description, aggregate_type,
+        aggregate_id, sequence, actor_type, actor_id, outcome, payload, private, deal_id,
+        action_id, run_id, trace_id, correlation_id, causation_id, proof, metadata, occurred_at,
+        private_hash, prev_hash, hash, position, inclusion_proof
+      }'::text[],
+      '{
+        plain, time, plain, plain, plain, text, text,
+        text, plain, plain, text, plain, payload, json, plain,
+        plain, plain, plain, plain, plain, json, json, time,
+        hash, hash, hash, plain, hashes
+      }'::text[]
+    )
+  ) with ordinality as c (name, kind, n)
+  where (
+      export_columns.with_proof
+      or c.name <> all('{private_hash,prev_hash,hash,position,inclusion_proof}')
+    )
+    and (not export_columns.redacted or c.name <> 'private')
+$$;
+
+comment on function ledger.export_columns(boolean, boolean) is
+  'The columns of an export''s lines: hashes, position and inclusion_proof only with proof, '
+  'private only unredacted.';
+
+-- from sql/export/json_line.sql
+-- An exported event e as a line of JSON, as SQL: the keys in the order of the columns, and none for
+-- what is NULL, which costs least to write and to keep.
+create or replace function ledger.json_line(with_proof boolean, redacted boolean)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'concat(' || string_agg(
+      format(
+        case
+          when c.name in ('schema_version', 'sequence', 'position')
+            then '%1$L || e.%2$I'
+          when c.name in ('created_at', 'description') then '%1$L, to_json(e.%2$I)'
+          when c.name in (
+            'id', 'tenant_id', 'event_type', 'run_id', 'trace_id', 'correlation_id'
+          ) then $x$%1$L || '"', e.%2$I, '"'$x$
+          when c.kind = 'plain' then $x$%1$L || '"' || e.%2$I || '"'$x$
+          when c.kind = 'payload' then '%1$L, coalesce(e.payload_text, e.payload::text)'
+          when c.kind = 'json' then '%1$L || e.%2$I::text'
+          when c.kind = 'hash' then $x$%1$L || '"' || encode(e.%2$I, 'hex') || '"'$x$
+          when c.kind = 'hashes'
+            then $x$%1$L || case when e.%2$I is not null then
+              to_json(array(select encode(h, 'hex') from unnest(e.%2$I) as h))::text end$x$
+          else '%1$L || to_json(e.%2$I)::text'
+        end,
+        case c.n when 1 then '{' else ',' end || to_json(c.name) || ':',
+        c.name
+      ),
+      ', ' order by c.n
+    ) || $x$, E'}\n')$x$
+  from ledger.export_columns(json_line.with_proof, json_line.redacted) as c
+$$;
+
+comment on function ledger.json_line(boolean, boolean) is
+  'Part of export_lines(): an exported event e as a line of JSON, as SQL.';
+
+-- from sql/export/csv_cell.sql
+-- A text that somebody else chose, as a cell of a CSV file: quoted, and with an apostrophe before
+-- what a spreadsheet would take for a formula (OWASP, CSV injection). Inlined by the planner.
+create or replace function ledger.csv_cell(value text)
+returns text
+language sql
+immutable
+parallel safe
+return '"' || case
+  when value <> '' and strpos(E'=+-@\t\r\n＝＋－＠', left(value, 1)) > 0 then '''' else ''
+end || replace(value, '"', '""') || '"';
+
+comment on function ledger.csv_cell(text) is
+  'Part of export_lines(): a quoted cell; what begins like a formula gets an apostrophe before it.';
+
+-- from sql/export/csv_line.sql
+-- An exported event e as a line of CSV (RFC 4180, but with a line feed), as SQL. NULL is an empty
+-- cell, an empty text "".
+create or replace function ledger.csv_line(with_proof boolean, redacted boolean)
+returns text
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select
+    'concat(' || string_agg(
+      format(
+        case c.kind
+          when 'text' then 'ledger.csv_cell(e.%I)'
+          when 'payload' then
+            $x$'"' || replace(coalesce(e.payload_text, e.payload::text), '"', '""') || '"'$x$
+          when 'json' then $x$'"' || replace(e.%I::text, '"', '""') || '"'$x$
+          when 'time' then $x$btrim(to_json(e.%I)::text, '"')$x$
+          when 'hash' then $x$encode(e.%I, 'hex')$x$
+          when 'hashes' then
+            $x$array_to_string(array(select encode(h, 'hex') from unnest(e.%I) as h), ' ')$x$
+          else 'e.%I'
+        end,
+        c.name
+      ),
+      $x$, ',', $x$ order by c.n
+    ) || $x$, E'\n')$x$
+  from ledger.export_columns(csv_line.with_proof, csv_line.redacted) as c
+$$;
+
+comment on function ledger.csv_line(boolean, boolean) is
+  'Part of export_lines(): an exported event e as a line of CSV, as SQL.';
+
+-- from sql/export/export_private.sql
+-- The private data of events that an unredacted export gives out: for who began it, with the
+-- privilege still.
+create or replace function ledger.export_private(
+  export_id uuid,
+  event_ids uuid[],
+  tenant_id text
+)
+returns table (event_id uuid, private jsonb)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_started ledger.agent_events :=
+    ledger.find_export(export_private.export_id, export_private.tenant_id);
+begin
+  perform ledger.require_tenant(v_started.tenant_id, 'privacy');
+  if (v_started.payload -> 'is_redacted')::boolean then
+    raise exception using
+      errcode = 'LG009', message = format('export %s is redacted', export_private.export_id);
+  end if;
+  return query
+  select p.event_id, p.private
+  from unnest(export_private.event_ids) as wanted (id)
+  join ledger.event_private as p
+    on p.tenant_id = v_started.tenant_id and p.event_id = wanted.id;
+end
+$$;
+
+comment on function ledger.export_private(uuid, uuid[], text) is
+  'Part of export_events(): private data for an unredacted export, which is on record.';
+
+-- from sql/export/export_range.sql
+-- The events of an export after one of them, in time order, as find_events() finds them: the end of
+-- a statement. Within a stream, sequence is time order.
+create or replace function ledger.export_range(export ledger.agent_events, after_id uuid)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  v_filters jsonb := export.payload -> 'filters';
+  v_is_stream boolean := v_filters ?& '{aggregate_type,aggregate_id}';
+  v_after_time timestamptz := ledger.event_time(export_range.after_id);
+  v_after_sequence bigint;
+begin
+  if export_range.after_id is not null and v_after_time is null then
+    raise exception using
+      errcode = 'LG009',
+      message = format('after_id %s is no event id', export_range.after_id),
+      hint = 'after_id is the id of the last event of the previous page.';
+  end if;
+  if v_is_stream then
+    select e.sequence into v_after_sequence
+    from ledger.events as e
+    where e.tenant_id = export.tenant_id
+      and e.created_at = v_after_time
+      and e.id = export_range.after_id
+      and e.aggregate_type = v_filters ->> 'aggregate_type'
+      and e.aggregate_id = v_filters ->> 'aggregate_id';
+  end if;
+  return concat(
+    format(' from ledger.events as e where e.tenant_id = %L', export.tenant_id),
+    ledger.export_conditions(v_filters),
+    case
+      when export_range.after_id is not null then format(
+        ' and e.created_at >= %1$L and (e.created_at, e.id) > (%1$L, %2$L)',
+        v_after_time, export_range.after_id
+      )
+    end,
+    ' and e.sequence > ' || v_after_sequence,
+    ' order by ', case when v_is_stream then 'e.sequence' else 'e.created_at, e.id' end
+  );
+end
+$$;
+
+comment on function ledger.export_range(ledger.agent_events, uuid) is
+  'Part of export_events(): the events of an export after one of them, as the end of a statement.';
+
+-- from sql/export/export_page.sql
+-- The innermost part of an export's statement: a page of events; unredacted with private data put
+-- back.
+create or replace function ledger.export_page(
+  export ledger.agent_events,
+  after_id uuid,
+  page_size int
+)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_range text := ledger.export_range(export, export_page.after_id);
+begin
+  perform ledger.require_page_size(export_page.page_size, 100000);
+  if (export.payload -> 'is_redacted')::boolean then
+    return format(
+      'select e.*, e.payload as whole, e.payload::text as payload_text, null::jsonb as private '
+      '%s limit %s',
+      v_range, export_page.page_size
+    );
+  end if;
+  return format(
+    $page$
+    with page as materialized (select e.*, row_number() over () as n from (
+      select e.* %1$s limit %2$s
+    ) as e)
+    select e.*, e.whole::text as payload_text
+    from (
+      select
+        e.*,
+        nullif(p.private - 'payload', '{}') as private,
+        case
+          when p.private ? 'payload' then ledger.merge_private(e.payload, p.private -> 'payload')
+          else e.payload
+        end as whole
+      from page as e
+      left join ledger.export_private(
+        %3$L, (select array_agg(g.id) from page as g where g.private_hash is not null), %4$L
+      ) as p on p.event_id = e.id
+      order by e.n
+      offset 0
+    ) as e
+    $page$,
+    v_range, export_page.page_size, export.id, export.tenant_id
+  );
+end
+$$;
+
+comment on function ledger.export_page(ledger.agent_events, uuid, int) is
+  'Part of export_query(): the events of a page, as SQL.';
+
+-- from sql/export/export_query.sql
+-- The statement of a page of an export. From the inside out: the page; its payloads as text, once,
+-- for secrets are looked for in it and lines made of it; masks; the description, of what is left;
+-- the columns. "offset 0" keeps the levels apart, so that nothing is computed twice.
+create or replace function ledger.export_query(
+  export ledger.agent_events,
+  page text,  -- noqa: RF04
+  columns text
+)
+returns text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_redaction record;
+  v_descriptions text;
+begin
+  select r.is_marked, r.marked_paths into v_redaction
+  from ledger.redaction((export.payload -> 'is_redacted')::boolean) as r;
+  select ledger.choose_by_type(
+    array_agg(t.event_type::text order by t.event_type),
+    array_agg(ledger.summary_expression(t.summary) order by t.event_type),
+    ledger.summary_expression(null)
+  )
+  into v_descriptions
+  from ledger.event_types as t
+  where t.summary is not null;
+
+  return format(
+    $query$
+    select %1$s
+    from (
+      select e.*, %2$s as description%3$s
+      from (
+        select
+          e.id, e.created_at, e.tenant_id, e.event_type, e.schema_version, e.aggregate_type,
+          e.aggregate_id, e.sequence, e.actor_type, e.actor_id, e.outcome, e.deal_id, e.action_id,
+          e.run_id, e.trace_id, e.correlation_id, e.causation_id, e.occurred_at, e.private,
+          e.private_hash, e.prev_hash, e.hash,
+          case
+            when e.is_masked then ledger.mask(e.whole, %4$s) else e.whole
+          end as payload,
+          case when not e.is_masked then e.payload_text end as payload_text,
+          case when e.is_masked then ledger.mask(e.proof) else e.proof end as proof,
+          case when e.is_masked then ledger.mask(e.metadata) else e.metadata end as metadata
+        from (
+          select e.*, ledger.may_have_secrets(e.lower_text) or %5$s as is_masked
+          from (
+            select
+              e.*,
+              lower(
+                case
+                  when e.proof is null and e.metadata is null then e.payload_text
+                  else concat(e.payload_text, e.proof, e.metadata)
+                end collate "C"
+              ) as lower_text
+            from (%6$s) as e
+            offset 0
+          ) as e
+          offset 0
+        ) as e
+        offset 0
+      ) as e%7$s
+      offset 0
+    ) as e
+    $query$,
+    columns,
+    v_descriptions,
+    case
+      when (export.payload -> 'with_proof')::boolean then format(
+        ', l.position, case when l.position < %s '
+        'then (ledger.inclusion_proof(e.id, %1$s, e.tenant_id)).proof end as inclusion_proof',
+        export.payload ->> 'tree_size'
+      )
+      else ', null::bigint as position, null::bytea[] as inclusion_proof'
+    end,
+    v_redaction.marked_paths,
+    v_redaction.is_marked,
+    page,
+    case
+      when (export.payload -> 'with_proof')::boolean then
+        ' left join lateral (select l.position from ledger.log_entries as l '
+        'where l.tenant_id = e.tenant_id and l.event_id = e.id limit 1) as l on true'
+    end
+  );
+end
+$$;
+
+comment on function ledger.export_query(ledger.agent_events, text, text) is
+  'Part of export_events() and export_lines(): the statement of a page.';
+
+-- from sql/export/export_events.sql
+-- The next page of an export, in time order: the events that its ledger.export_started says, and
+-- nothing else, whatever the caller would like. Row-level security applies on top.
+create or replace function ledger.export_events(
+  export_id uuid,
+  after_id uuid default null,
+  page_size int default 20000,
+  tenant_id text default null
+)
+returns setof ledger.exported_event
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set work_mem = '64MB'
+set jit = off
+as $$
+declare
+  v_tenant_id text := coalesce(export_events.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_export ledger.agent_events;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  v_export := ledger.find_export(export_events.export_id, v_tenant_id);
+  return query execute ledger.export_query(
+    v_export,
+    ledger.export_page(v_export, export_events.after_id, export_events.page_size),
+    (
+      select string_agg(
+        case c.name when 'event_type' then 'e.event_type::text' else 'e.' || c.name end,
+        ', ' order by c.n
+      )
+      from ledger.export_columns(true, false) as c
+    )
+  );
+end
+$$;
+
+comment on function ledger.export_events(uuid, uuid, int, text) is
+  'The next page (page_size 1 to 100000) of an export that the caller began and committed, oldest '
+  'first; next page: after_id => id of the last. Redacted unless it was begun otherwise: without '
+  'private data, with "***" for what is marked or secret.';
+
+-- from sql/export/export_lines.sql
+-- The next page of an export, each event as a line of its format: what goes into a file as it is.
+-- Lines are made here, because that is where it costs least: the payload becomes text once.
+create or replace function ledger.export_lines(
+  export_id uuid,
+  after_id uuid default null,
+  page_size int default 20000,
+  tenant_id text default null
+)
+returns setof text
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set work_mem = '64MB'
+set jit = off
+set timezone = 'UTC'
+as $$
+declare
+  v_tenant_id text := coalesce(export_lines.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_export ledger.agent_events;
+  v_with_proof boolean;
+  v_redacted boolean;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  v_export := ledger.find_export(export_lines.export_id, v_tenant_id);
+  v_with_proof := (v_export.payload -> 'with_proof')::boolean;
+  v_redacted := (v_export.payload -> 'is_redacted')::boolean;
+  return query execute ledger.export_query(
+    v_export,
+    ledger.export_page(v_export, export_lines.after_id, export_lines.page_size),
+    case v_export.payload ->> 'format'
+      when 'csv' then ledger.csv_line(v_with_proof, v_redacted)
+      else ledger.json_line(v_with_proof, v_redacted)
+    end
+  );
+end
+$$;
+
+comment on function ledger.export_lines(uuid, uuid, int, text) is
+  'The next page of an export as lines with their line feeds, of CSV where that is its format, '
+  'else of JSON; beyond that it is export_events(). The columns: ledger.export_columns().';
+
+-- from sql/export/export_page_end.sql
+-- Where a page of an export ends, by a look at the index alone, so that several connections can
+-- each read a page at the same time.
+create or replace function ledger.export_page_end(
+  export_id uuid,
+  after_id uuid default null,
+  page_size int default 20000,
+  tenant_id text default null
+)
+returns uuid
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  v_tenant_id text := coalesce(export_page_end.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_end uuid;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  perform ledger.require_page_size(export_page_end.page_size, 100000);
+  execute concat(
+    'select e.id ',
+    ledger.export_range(
+      ledger.find_export(export_page_end.export_id, v_tenant_id), export_page_end.after_id
+    ),
+    ' limit 1 offset ', export_page_end.page_size - 1
+  )
+  into v_end;
+  return v_end;
+end
+$$;
+
+comment on function ledger.export_page_end(uuid, uuid, int, text) is
+  'The id of the last event of a full page of an export, which is the after_id of the next; NULL '
+  'for the last page.';
+
+-- from sql/export/finish_export.sql
+-- Says how an export ended, in an event ledger.export_created: how many events, and the digest of
+-- the file, so that a file can be told to be that export later. Locks nothing.
+create or replace function ledger.finish_export(
+  export_id uuid,
+  event_count bigint,
+  file_sha256 bytea default null,
+  tenant_id text default null
+)
+returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(finish_export.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_started ledger.agent_events;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'read');
+  v_started := ledger.find_export(finish_export.export_id, v_tenant_id);
+  return r.id
+  from ledger.emit_event(
+    'ledger.export_created',
+    jsonb_strip_nulls(jsonb_build_object(
+      'export_id', v_started.id,
+      'format', v_started.payload -> 'format',
+      'event_count', finish_export.event_count,
+      'is_redacted', v_started.payload -> 'is_redacted',
+      'filters', v_started.payload -> 'filters',
+      'file_sha256', encode(finish_export.file_sha256, 'hex'),
+      'exported_by', ledger.caller(),
+      'purpose', v_started.payload -> 'purpose'
+    )),
+    tenant_id => v_tenant_id,
+    correlation_id => v_started.correlation_id,
+    causation_id => v_started.id
+  ) as r;
+end
+$$;
+
+comment on function ledger.finish_export(uuid, bigint, bytea, text) is
+  'Ends an export: an event ledger.export_created says how many events it has and which file. An '
+  'export without one was not finished.';
+
+-- from sql/export/record_verification.sql
+-- Says that a log was verified, and what was found, in an event ledger.verified. `agent-events
+-- verify` calls it when it is through; the verdict is the verifier's, who is named. Locks nothing.
+create or replace function ledger.record_verification(
+  tree_size bigint,
+  root bytea,
+  finding_count int,
+  findings jsonb default null,
+  duration_ms numeric default null,
+  tenant_id text default null
+)
+returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text :=
+    coalesce(record_verification.tenant_id, ledger.setting('tenant_id'), 'default');
+begin
+  perform ledger.require_any(v_tenant_id, '{audit,operate}');
+  return r.id
+  from ledger.emit_event(
+    'ledger.verified',
+    jsonb_strip_nulls(jsonb_build_object(
+      'tree_size', record_verification.tree_size,
+      'root', encode(record_verification.root, 'hex'),
+      'finding_count', record_verification.finding_count,
+      'findings', jsonb_path_query_array(record_verification.findings, '$[0 to 19]'),
+      'duration_ms', record_verification.duration_ms,
+      'verified_by', ledger.caller()
+    )),
+    tenant_id => v_tenant_id,
+    outcome => case record_verification.finding_count when 0 then 'success' else 'failure' end
+  ) as r;
+end
+$$;
+
+comment on function ledger.record_verification(bigint, bytea, int, jsonb, numeric, text) is
+  'Records that the log was verified and with which findings (the first 20), in an event '
+  'ledger.verified. For auditors and operators.';
+
+-- from sql/export/export_has_event.sql
+-- Whether an event was among those that an export gave out: it was there when the export began, and
+-- matches its filters. For who may look into the access log, who need not be able to read the event.
+create or replace function ledger.export_has_event(
+  export_id uuid,
+  event_id uuid,
+  tenant_id text default null
+)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  v_tenant_id text := coalesce(export_has_event.tenant_id, ledger.setting('tenant_id'), 'default');
+begin
+  perform ledger.require_any(v_tenant_id, '{audit,operate,privacy}');
+  return exists (
+    select
+    from ledger.events as x
+    join ledger.events as e
+      on e.tenant_id = x.tenant_id
+      and e.created_at = ledger.event_time(export_has_event.event_id)
+      and e.id = export_has_event.event_id
+    where x.tenant_id = v_tenant_id
+      and x.created_at = ledger.event_time(export_has_event.export_id)
+      and x.id = export_has_event.export_id
+      and x.event_type = 'ledger.export_started'
+      and e.created_at <= x.created_at
+      and (
+        select coalesce(bool_and(
+          case f.key
+            when 'event_types' then f.value ? e.event_type
+            when 'action_prefix' then starts_with(e.event_type, f.value #>> '{}')
+            when 'from_time' then e.created_at >= (f.value #>> '{}')::timestamptz
+            when 'to_time' then e.created_at < (f.value #>> '{}')::timestamptz
+            else coalesce(to_jsonb(e) ->> f.key = f.value #>> '{}', false)
+          end
+        ), true)
+        from jsonb_each(x.payload -> 'filters') as f
+      )
+  );
+end
+$$;
+
+comment on function ledger.export_has_event(uuid, uuid, text) is
+  'Whether an export (the id of its ledger.export_started) gave out an event: it was there, and '
+  'matches the filters. For auditors, operators and privacy officers.';
+
+-- from sql/export/access_log.sql
+-- Who looked at what, took it out, verified it, held or erased it: the ledger's own events about
+-- that, in one shape. The view reads as its owner (ledger.events would read as the caller), so
+-- that operators, who may not read events, see these; its condition says who sees which tenants.
+create or replace view ledger.access_log
+with (security_barrier = true) as
+select
+  e.created_at as at,
+  e.tenant_id,
+  coalesce(
+    e.payload ->> 'reader', e.payload ->> 'exported_by', e.payload ->> 'verified_by',
+    e.payload ->> 'placed_by', e.payload ->> 'released_by', e.payload ->> 'erased_by',
+    e.payload ->> 'dropped_by', e.payload ->> 'restored_by'
+  ) as actor,
+  case e.event_type
+    when 'ledger.private_read' then 'private_read'
+    when 'ledger.export_started' then 'export_started'
+    when 'ledger.export_created' then 'exported'
+    when 'ledger.verified' then 'verified'
+    when 'ledger.hold_placed' then 'held'
+    when 'ledger.hold_released' then 'released'
+    when 'ledger.private_erased' then 'erased'
+    else substr(e.event_type, 8)
+  end as action,
+  coalesce(e.payload ->> 'purpose', e.payload ->> 'reason') as purpose,
+  coalesce(e.payload -> 'event_count', e.payload -> 'row_count')::bigint as event_count,
+  e.payload ->> 'subject_hash' as subject_hash,
+  e.payload as details,
+  e.id as event_id
+from (
+  select h.tenant_id, h.id, h.created_at, h.event_type, h.payload from ledger.agent_events as h
+  union all
+  select a.tenant_id, a.id, a.created_at, a.event_type, a.payload
+  from ledger.agent_events_archive as a
+) as e
+where e.event_type in (
+    'ledger.private_read', 'ledger.export_started', 'ledger.export_created', 'ledger.verified',
+    'ledger.hold_placed', 'ledger.hold_released', 'ledger.private_erased',
+    'ledger.partition_exported', 'ledger.partition_dropped', 'ledger.partition_restored'
+  )
+  and (
+    e.tenant_id = any(
+      (select ledger.permitted_tenants('audit'))
+      || (select ledger.permitted_tenants('operate'))
+      || (select ledger.permitted_tenants('privacy'))
+    )
+    or '*' = any(
+      (select ledger.permitted_tenants('audit'))
+      || (select ledger.permitted_tenants('operate'))
+      || (select ledger.permitted_tenants('privacy'))
+    )
+  );
+
+comment on view ledger.access_log is
+  'Who did what with the record: private reads, exports, verifications, holds, erasures, cold '
+  'files. For auditors, operators and privacy officers: select * from ledger.access_log where '
+  'actor = ''support'' order by at desc.';
+comment on column ledger.access_log.actor is 'The database role.';
+comment on column ledger.access_log.purpose is 'What for, as it was said; the reason of a hold.';
+comment on column ledger.access_log.subject_hash is
+  'The person: encode(ledger.subject_hash(subject_id, tenant_id), ''hex'').';
+comment on column ledger.access_log.details is
+  'The event''s payload: the ids of what was read, the filters of an export, the scope of a hold.';
+comment on column ledger.access_log.event_id is 'The event that says so.';
+
 -- from sql/archive/refuse_archiving.sql
 -- Raises 55000 unless a partition may be archived: it is hot, and ended an hour ago at least.
 -- emit_event() takes its time before it waits for the stream's head: without that hour a call that
@@ -15232,6 +16442,8 @@ declare
     'register_event_type', 'refuse_payload',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
+    'begin_export', 'export_private', 'finish_export', 'export_has_event',
+    'record_verification',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
     'record_cold_file', 'permit_drop', 'require_restored', 'sweep_log',
     'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
@@ -15363,6 +16575,24 @@ grant execute on function
   ledger.require_page_size
 to ledger_reader, ledger_auditor;
 
+-- Exports: readers, redacted; with private data, who may read that too. Who did what with the record.
+grant execute on function ledger.describe_event, ledger.summary_expression, ledger.summary_parts to
+  ledger_reader, ledger_auditor;
+grant execute on function
+  ledger.begin_export, ledger.export_events, ledger.export_lines, ledger.export_page_end,
+  ledger.finish_export, ledger.export_range,
+  ledger.find_export, ledger.export_columns, ledger.json_line, ledger.csv_cell, ledger.csv_line,
+  ledger.export_conditions, ledger.redaction, ledger.export_page, ledger.export_query,
+  ledger.choose_by_type, ledger.pointer_jsonpath, ledger.pointer_path, ledger.find_paths,
+  ledger.mask, ledger.mask_keys, ledger.secret_keys, ledger.has_secret_keys,
+  ledger.may_have_secrets
+to ledger_reader, ledger_auditor;
+grant execute on function ledger.export_private to ledger_privacy;
+grant execute on function ledger.record_verification to ledger_auditor, ledger_operator;
+grant select on ledger.access_log to ledger_auditor, ledger_operator, ledger_privacy;
+grant execute on function ledger.export_has_event to
+  ledger_auditor, ledger_operator, ledger_privacy;
+
 -- The log: its readers, and who may seal.
 grant select on
   ledger.log, ledger.log_heads, ledger.log_edges, ledger.log_entries, ledger.log_tiles,
@@ -15474,12 +16704,14 @@ begin
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when someone lets an action go ahead; the approver is the event''s actor.',
+    summary => 'Action {aggregate_id} was approved by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.approved",
   "description": "Emit when someone lets an action go ahead; the approver is the event's actor.",
   "x-event-type": "action.approved",
+  "x-summary": "Action {aggregate_id} was approved by {actor_id}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -15530,12 +16762,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when an action stops until someone decides; pair it with action.approved or action.rejected.',
+    summary => 'Action {aggregate_id} waits for approval',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.awaiting_approval",
   "description": "Emit when an action stops until someone decides; pair it with action.approved or action.rejected.",
   "x-event-type": "action.awaiting_approval",
+  "x-summary": "Action {aggregate_id} waits for approval",
   "type": "object",
   "properties": {
     "old_status": {
@@ -15596,12 +16830,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when an action is called off before it completed.',
+    summary => 'Action {aggregate_id} was cancelled by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.cancelled",
   "description": "Emit when an action is called off before it completed.",
   "x-event-type": "action.cancelled",
+  "x-summary": "Action {aggregate_id} was cancelled by {actor_id}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -15639,12 +16875,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when an action has done what it was for; give proof where there is some.',
+    summary => 'Action {aggregate_id} is completed',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.completed",
   "description": "Emit when an action has done what it was for; give proof where there is some.",
   "x-event-type": "action.completed",
+  "x-summary": "Action {aggregate_id} is completed",
   "type": "object",
   "properties": {
     "old_status": {
@@ -15695,12 +16933,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when an agent or a person proposes an action; give action_id, and aggregate action/<action id>.',
+    summary => 'Action {aggregate_id} ({payload.action_type}) was proposed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.created",
   "description": "Emit when an agent or a person proposes an action; give action_id, and aggregate action/<action id>.",
   "x-event-type": "action.created",
+  "x-summary": "Action {aggregate_id} ({payload.action_type}) was proposed by {actor_id}",
   "type": "object",
   "properties": {
     "action_type": {
@@ -15761,12 +17001,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when an attempt of an action ends without its effect.',
+    summary => 'Action {aggregate_id} failed: {payload.error}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.failed",
   "description": "Emit when an attempt of an action ends without its effect.",
   "x-event-type": "action.failed",
+  "x-summary": "Action {aggregate_id} failed: {payload.error}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -15830,12 +17072,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when someone stops an action before it started; who rejected it is the event''s actor.',
+    summary => 'Action {aggregate_id} was rejected by {actor_id}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.rejected",
   "description": "Emit when someone stops an action before it started; who rejected it is the event's actor.",
   "x-event-type": "action.rejected",
+  "x-summary": "Action {aggregate_id} was rejected by {actor_id}: {payload.reason}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -15881,12 +17125,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a failed action is set to run again.',
+    summary => 'Action {aggregate_id} is tried again, attempt {payload.new_attempt}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.retried",
   "description": "Emit when a failed action is set to run again.",
   "x-event-type": "action.retried",
+  "x-summary": "Action {aggregate_id} is tried again, attempt {payload.new_attempt}",
   "type": "object",
   "properties": {
     "old_attempt": {
@@ -15926,12 +17172,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when the work of an action begins.',
+    summary => 'Action {aggregate_id} began',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.started",
   "description": "Emit when the work of an action begins.",
   "x-event-type": "action.started",
+  "x-summary": "Action {aggregate_id} began",
   "type": "object",
   "properties": {
     "old_status": {
@@ -15976,12 +17224,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a deal leaves the pipeline for good; the stream stays readable.',
+    summary => 'Deal {aggregate_id} was archived by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "deal.archived",
   "description": "Emit when a deal leaves the pipeline for good; the stream stays readable.",
   "x-event-type": "deal.archived",
+  "x-summary": "Deal {aggregate_id} was archived by {actor_id}",
   "type": "object",
   "properties": {
     "old_stage": {
@@ -16024,12 +17274,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a deal enters the pipeline, with aggregate deal/<deal id>: its stream becomes the deal''s history.',
+    summary => 'Deal {aggregate_id} was created: {payload.name}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "deal.created",
   "description": "Emit when a deal enters the pipeline, with aggregate deal/<deal id>: its stream becomes the deal's history.",
   "x-event-type": "deal.created",
+  "x-summary": "Deal {aggregate_id} was created: {payload.name}",
   "type": "object",
   "properties": {
     "name": {
@@ -16096,12 +17348,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a person, a rule or a model gives a deal a score.',
+    summary => 'Deal {aggregate_id} was scored {payload.new_score}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "deal.scored",
   "description": "Emit when a person, a rule or a model gives a deal a score.",
   "x-event-type": "deal.scored",
+  "x-summary": "Deal {aggregate_id} was scored {payload.new_score}",
   "type": "object",
   "properties": {
     "old_score": {
@@ -16163,12 +17417,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a deal moves from one stage of its pipeline to another.',
+    summary => 'Deal {aggregate_id} moved from {payload.old_stage} to {payload.new_stage}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "deal.stage_changed",
   "description": "Emit when a deal moves from one stage of its pipeline to another.",
   "x-event-type": "deal.stage_changed",
+  "x-summary": "Deal {aggregate_id} moved from {payload.old_stage} to {payload.new_stage}",
   "type": "object",
   "properties": {
     "old_stage": {
@@ -16214,12 +17470,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a rule or model says what an email is about.',
+    summary => 'Email {payload.message_id} was classified as {payload.new_category}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "email.classified",
   "description": "Emit when a rule or model says what an email is about.",
   "x-event-type": "email.classified",
+  "x-summary": "Email {payload.message_id} was classified as {payload.new_category}",
   "type": "object",
   "properties": {
     "message_id": {
@@ -16282,12 +17540,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when an email was fetched and stored; addresses and subject are kept erasable.',
+    summary => 'Email {payload.message_id} was ingested',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "email.ingested",
   "description": "Emit when an email was fetched and stored; addresses and subject are kept erasable.",
   "x-event-type": "email.ingested",
+  "x-summary": "Email {payload.message_id} was ingested",
   "type": "object",
   "properties": {
     "message_id": {
@@ -16368,12 +17628,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when everything that an email calls for has been done.',
+    summary => 'Email {payload.message_id} was processed: {payload.result}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "email.processed",
   "description": "Emit when everything that an email calls for has been done.",
   "x-event-type": "email.processed",
+  "x-summary": "Email {payload.message_id} was processed: {payload.result}",
   "type": "object",
   "properties": {
     "message_id": {
@@ -16437,12 +17699,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emitted by ledger.finish_run() when a run reached its end.',
+    summary => 'Run {run_id} is completed',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.completed",
   "description": "Emitted by ledger.finish_run() when a run reached its end.",
   "x-event-type": "run.completed",
+  "x-summary": "Run {run_id} is completed",
   "type": "object",
   "properties": {
     "result": {
@@ -16501,12 +17765,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emitted by ledger.finish_run(outcome => ''failure'') when a run ended without its result.',
+    summary => 'Run {run_id} failed: {payload.error}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.failed",
   "description": "Emitted by ledger.finish_run(outcome => 'failure') when a run ended without its result.",
   "x-event-type": "run.failed",
+  "x-summary": "Run {run_id} failed: {payload.error}",
   "type": "object",
   "properties": {
     "error": {
@@ -16568,12 +17834,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a run stops to wait; run.resumed ends the wait.',
+    summary => 'Run {run_id} paused',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.paused",
   "description": "Emit when a run stops to wait; run.resumed ends the wait.",
   "x-event-type": "run.paused",
+  "x-summary": "Run {run_id} paused",
   "type": "object",
   "properties": {
     "reason": {
@@ -16608,12 +17876,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a paused run goes on.',
+    summary => 'Run {run_id} went on',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.resumed",
   "description": "Emit when a paused run goes on.",
   "x-event-type": "run.resumed",
+  "x-summary": "Run {run_id} went on",
   "type": "object",
   "properties": {
     "reason": {
@@ -16648,12 +17918,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emitted by ledger.start_run() when an agent''s run begins.',
+    summary => 'Run {run_id} of {payload.agent_name} began',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.started",
   "description": "Emitted by ledger.start_run() when an agent's run begins.",
   "x-event-type": "run.started",
+  "x-summary": "Run {run_id} of {payload.agent_name} began",
   "type": "object",
   "properties": {
     "goal": {
@@ -16697,12 +17969,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit before an agent''s run calls a tool; run.tool_completed with the same call_id follows.',
+    summary => 'Tool {payload.tool_name} was called by run {run_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.tool_called",
   "description": "Emit before an agent's run calls a tool; run.tool_completed with the same call_id follows.",
   "x-event-type": "run.tool_called",
+  "x-summary": "Tool {payload.tool_name} was called by run {run_id}",
   "type": "object",
   "properties": {
     "tool_name": {
@@ -16748,12 +18022,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a tool returned or failed; the event''s outcome says which.',
+    summary => 'Tool {payload.tool_name} returned to run {run_id}: {outcome}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.tool_completed",
   "description": "Emit when a tool returned or failed; the event's outcome says which.",
   "x-event-type": "run.tool_completed",
+  "x-summary": "Tool {payload.tool_name} returned to run {run_id}: {outcome}",
   "type": "object",
   "properties": {
     "tool_name": {
@@ -16809,12 +18085,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a job is done.',
+    summary => 'Job {payload.job_id} is done',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "worker.job_completed",
   "description": "Emit when a job is done.",
   "x-event-type": "worker.job_completed",
+  "x-summary": "Job {payload.job_id} is done",
   "type": "object",
   "properties": {
     "job_id": {
@@ -16867,12 +18145,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a job failed and will not be tried again.',
+    summary => 'Job {payload.job_id} failed: {payload.error}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "worker.job_failed",
   "description": "Emit when a job failed and will not be tried again.",
   "x-event-type": "worker.job_failed",
+  "x-summary": "Job {payload.job_id} failed: {payload.error}",
   "type": "object",
   "properties": {
     "job_id": {
@@ -16934,12 +18214,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a background job is put into a queue.',
+    summary => 'Job {payload.job_id} was queued',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "worker.job_queued",
   "description": "Emit when a background job is put into a queue.",
   "x-event-type": "worker.job_queued",
+  "x-summary": "Job {payload.job_id} was queued",
   "type": "object",
   "properties": {
     "job_id": {
@@ -16993,12 +18275,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a job failed and will be tried again.',
+    summary => 'Job {payload.job_id} is tried again, attempt {payload.new_attempt}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "worker.job_retrying",
   "description": "Emit when a job failed and will be tried again.",
   "x-event-type": "worker.job_retrying",
+  "x-summary": "Job {payload.job_id} is tried again, attempt {payload.new_attempt}",
   "type": "object",
   "properties": {
     "job_id": {
@@ -17060,12 +18344,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a worker takes a job.',
+    summary => 'Job {payload.job_id} began',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "worker.job_started",
   "description": "Emit when a worker takes a job.",
   "x-event-type": "worker.job_started",
+  "x-summary": "Job {payload.job_id} began",
   "type": "object",
   "properties": {
     "job_id": {
@@ -17128,12 +18414,14 @@ begin
     catalog => 'audit',
     publish => true,
     description => 'Emit when a user signs in, with aggregate user/<id> and the user as actor.',
+    summary => 'User {actor_id} signed in',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "auth.login",
   "description": "Emit when a user signs in, with aggregate user/<id> and the user as actor.",
   "x-event-type": "auth.login",
+  "x-summary": "User {actor_id} signed in",
   "type": "object",
   "properties": {
     "method": {
@@ -17187,12 +18475,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when someone could not sign in; never put what they typed into the payload.',
+    summary => 'A sign-in as user {aggregate_id} failed: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "auth.login_failed",
   "description": "Emit when someone could not sign in; never put what they typed into the payload.",
   "x-event-type": "auth.login_failed",
+  "x-summary": "A sign-in as user {aggregate_id} failed: {payload.reason}",
   "type": "object",
   "properties": {
     "method": {
@@ -17270,12 +18560,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a session ends.',
+    summary => 'A session of user {aggregate_id} ended',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "auth.logout",
   "description": "Emit when a session ends.",
   "x-event-type": "auth.logout",
+  "x-summary": "A session of user {aggregate_id} ended",
   "type": "object",
   "properties": {
     "reason": {
@@ -17321,12 +18613,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a second factor is added to an account or removed from it.',
+    summary => 'The second factors of user {aggregate_id} were changed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "auth.multi_factor_changed",
   "description": "Emit when a second factor is added to an account or removed from it.",
   "x-event-type": "auth.multi_factor_changed",
+  "x-summary": "The second factors of user {aggregate_id} were changed by {actor_id}",
   "type": "object",
   "properties": {
     "old_methods": {
@@ -17372,12 +18666,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a password changes; never put the password into the payload.',
+    summary => 'The password of user {aggregate_id} was changed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "auth.password_changed",
   "description": "Emit when a password changes; never put the password into the payload.",
   "x-event-type": "auth.password_changed",
+  "x-summary": "The password of user {aggregate_id} was changed by {actor_id}",
   "type": "object",
   "properties": {
     "reason": {
@@ -17427,12 +18723,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when somebody else ends a user''s session.',
+    summary => 'Session {payload.session_id} was ended by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "auth.session_revoked",
   "description": "Emit when somebody else ends a user's session.",
   "x-event-type": "auth.session_revoked",
+  "x-summary": "Session {payload.session_id} was ended by {actor_id}",
   "type": "object",
   "properties": {
     "session_id": {
@@ -17464,12 +18762,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a reviewer accepts content; the reviewer is the event''s actor.',
+    summary => '{aggregate_type}/{aggregate_id} was approved by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.approve",
   "description": "Emit when a reviewer accepts content; the reviewer is the event's actor.",
   "x-event-type": "content.approve",
+  "x-summary": "{aggregate_type}/{aggregate_id} was approved by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -17514,12 +18814,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a piece of content is made, with the content as aggregate, such as post/<id>.',
+    summary => '{aggregate_type}/{aggregate_id} was created by {actor_id}: {payload.title}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.create",
   "description": "Emit when a piece of content is made, with the content as aggregate, such as post/<id>.",
   "x-event-type": "content.create",
+  "x-summary": "{aggregate_type}/{aggregate_id} was created by {actor_id}: {payload.title}",
   "type": "object",
   "properties": {
     "title": {
@@ -17561,12 +18863,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a piece of content is removed.',
+    summary => '{aggregate_type}/{aggregate_id} was deleted by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.delete",
   "description": "Emit when a piece of content is removed.",
   "x-event-type": "content.delete",
+  "x-summary": "{aggregate_type}/{aggregate_id} was deleted by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -17610,12 +18914,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when content becomes visible to its audience.',
+    summary => '{aggregate_type}/{aggregate_id} was published by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.publish",
   "description": "Emit when content becomes visible to its audience.",
   "x-event-type": "content.publish",
+  "x-summary": "{aggregate_type}/{aggregate_id} was published by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -17674,12 +18980,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a reviewer sends content back; the reviewer is the event''s actor.',
+    summary => '{aggregate_type}/{aggregate_id} was rejected by {actor_id}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.reject",
   "description": "Emit when a reviewer sends content back; the reviewer is the event's actor.",
   "x-event-type": "content.reject",
+  "x-summary": "{aggregate_type}/{aggregate_id} was rejected by {actor_id}: {payload.reason}",
   "type": "object",
   "properties": {
     "title": {
@@ -17727,12 +19035,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when deleted content, or an older version of it, is brought back.',
+    summary => '{aggregate_type}/{aggregate_id} was restored by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.restore",
   "description": "Emit when deleted content, or an older version of it, is brought back.",
   "x-event-type": "content.restore",
+  "x-summary": "{aggregate_type}/{aggregate_id} was restored by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -17782,12 +19092,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when content is set to be published later.',
+    summary => '{aggregate_type}/{aggregate_id} was scheduled for {payload.new_publish_at}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.schedule",
   "description": "Emit when content is set to be published later.",
   "x-event-type": "content.schedule",
+  "x-summary": "{aggregate_type}/{aggregate_id} was scheduled for {payload.new_publish_at}",
   "type": "object",
   "properties": {
     "title": {
@@ -17846,12 +19158,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when content is handed in for review; content.approve or content.reject follows.',
+    summary => '{aggregate_type}/{aggregate_id} was submitted by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.submit",
   "description": "Emit when content is handed in for review; content.approve or content.reject follows.",
   "x-event-type": "content.submit",
+  "x-summary": "{aggregate_type}/{aggregate_id} was submitted by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -17903,12 +19217,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when published content is taken offline.',
+    summary => '{aggregate_type}/{aggregate_id} was unpublished by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.unpublish",
   "description": "Emit when published content is taken offline.",
   "x-event-type": "content.unpublish",
+  "x-summary": "{aggregate_type}/{aggregate_id} was unpublished by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -17954,12 +19270,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when fields of a piece of content change; give the changed fields only.',
+    summary => '{aggregate_type}/{aggregate_id} was changed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.update",
   "description": "Emit when fields of a piece of content change; give the changed fields only.",
   "x-event-type": "content.update",
+  "x-summary": "{aggregate_type}/{aggregate_id} was changed by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -18004,12 +19322,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when an API key or other machine credential is made; give its id, never its value.',
+    summary => 'Credential {payload.credential_id} was created by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "credential.create",
   "description": "Emit when an API key or other machine credential is made; give its id, never its value.",
   "x-event-type": "credential.create",
+  "x-summary": "Credential {payload.credential_id} was created by {actor_id}",
   "type": "object",
   "properties": {
     "credential_id": {
@@ -18060,12 +19380,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a machine credential stops being accepted.',
+    summary => 'Credential {payload.credential_id} was revoked by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "credential.revoke",
   "description": "Emit when a machine credential stops being accepted.",
   "x-event-type": "credential.revoke",
+  "x-summary": "Credential {payload.credential_id} was revoked by {actor_id}",
   "type": "object",
   "properties": {
     "credential_id": {
@@ -18102,12 +19424,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when data leaves the system as a file or a feed.',
+    summary => '{payload.export_type} was exported by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "export.create",
   "description": "Emit when data leaves the system as a file or a feed.",
   "x-event-type": "export.create",
+  "x-summary": "{payload.export_type} was exported by {actor_id}",
   "type": "object",
   "properties": {
     "export_type": {
@@ -18172,12 +19496,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a file is removed.',
+    summary => 'File {payload.file_name} was deleted by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "file.delete",
   "description": "Emit when a file is removed.",
   "x-event-type": "file.delete",
+  "x-summary": "File {payload.file_name} was deleted by {actor_id}",
   "type": "object",
   "properties": {
     "file_name": {
@@ -18228,12 +19554,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when somebody fetches a file that is worth watching.',
+    summary => 'File {payload.file_name} was downloaded by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "file.download",
   "description": "Emit when somebody fetches a file that is worth watching.",
   "x-event-type": "file.download",
+  "x-summary": "File {payload.file_name} was downloaded by {actor_id}",
   "type": "object",
   "properties": {
     "file_name": {
@@ -18280,12 +19608,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a file is stored.',
+    summary => 'File {payload.file_name} was uploaded by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "file.upload",
   "description": "Emit when a file is stored.",
   "x-event-type": "file.upload",
+  "x-summary": "File {payload.file_name} was uploaded by {actor_id}",
   "type": "object",
   "properties": {
     "file_name": {
@@ -18330,12 +19660,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when data is brought in from outside.',
+    summary => '{payload.import_type} was imported by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "import.create",
   "description": "Emit when data is brought in from outside.",
   "x-event-type": "import.create",
+  "x-summary": "{payload.import_type} was imported by {actor_id}",
   "type": "object",
   "properties": {
     "import_type": {
@@ -18386,12 +19718,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when another system is connected; never put credentials into the payload.',
+    summary => '{payload.integration} was connected by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "integration.connect",
   "description": "Emit when another system is connected; never put credentials into the payload.",
   "x-event-type": "integration.connect",
+  "x-summary": "{payload.integration} was connected by {actor_id}",
   "type": "object",
   "properties": {
     "integration": {
@@ -18435,12 +19769,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when another system is cut off.',
+    summary => '{payload.integration} was disconnected by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "integration.disconnect",
   "description": "Emit when another system is cut off.",
   "x-event-type": "integration.disconnect",
+  "x-summary": "{payload.integration} was disconnected by {actor_id}",
   "type": "object",
   "properties": {
     "integration": {
@@ -18478,12 +19814,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when somebody is allowed more than before.',
+    summary => '{payload.subject_type} {payload.subject_id} was granted {payload.permission} by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "permission.grant",
   "description": "Emit when somebody is allowed more than before.",
   "x-event-type": "permission.grant",
+  "x-summary": "{payload.subject_type} {payload.subject_id} was granted {payload.permission} by {actor_id}",
   "type": "object",
   "properties": {
     "subject_type": {
@@ -18544,12 +19882,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when somebody loses a permission.',
+    summary => '{payload.subject_type} {payload.subject_id} lost {payload.permission} by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "permission.revoke",
   "description": "Emit when somebody loses a permission.",
   "x-event-type": "permission.revoke",
+  "x-summary": "{payload.subject_type} {payload.subject_id} lost {payload.permission} by {actor_id}",
   "type": "object",
   "properties": {
     "subject_type": {
@@ -18604,12 +19944,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when what a role allows changes.',
+    summary => 'Role {payload.role} was changed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "role.update",
   "description": "Emit when what a role allows changes.",
   "x-event-type": "role.update",
+  "x-summary": "Role {payload.role} was changed by {actor_id}",
   "type": "object",
   "properties": {
     "role": {
@@ -18661,12 +20003,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a setting changes; never put credentials into the values.',
+    summary => 'Setting {payload.setting} was changed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "settings.update",
   "description": "Emit when a setting changes; never put credentials into the values.",
   "x-event-type": "settings.update",
+  "x-summary": "Setting {payload.setting} was changed by {actor_id}",
   "type": "object",
   "properties": {
     "setting": {
@@ -18713,12 +20057,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when an account is made, with aggregate user/<id>.',
+    summary => 'User {aggregate_id} was created by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "user.create",
   "description": "Emit when an account is made, with aggregate user/<id>.",
   "x-event-type": "user.create",
+  "x-summary": "User {aggregate_id} was created by {actor_id}",
   "type": "object",
   "properties": {
     "email": {
@@ -18773,12 +20119,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when an account is removed; erase its private data by ledger.erase_private().',
+    summary => 'User {aggregate_id} was deleted by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "user.delete",
   "description": "Emit when an account is removed; erase its private data by ledger.erase_private().",
   "x-event-type": "user.delete",
+  "x-summary": "User {aggregate_id} was deleted by {actor_id}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -18813,12 +20161,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when somebody is asked to join.',
+    summary => 'User {aggregate_id} was invited by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "user.invite",
   "description": "Emit when somebody is asked to join.",
   "x-event-type": "user.invite",
+  "x-summary": "User {aggregate_id} was invited by {actor_id}",
   "type": "object",
   "properties": {
     "email": {
@@ -18866,12 +20216,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a suspended account may sign in again.',
+    summary => 'User {aggregate_id} was reactivated by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "user.reactivate",
   "description": "Emit when a suspended account may sign in again.",
   "x-event-type": "user.reactivate",
+  "x-summary": "User {aggregate_id} was reactivated by {actor_id}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -18911,12 +20263,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when an account may no longer sign in.',
+    summary => 'User {aggregate_id} was suspended by {actor_id}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "user.suspend",
   "description": "Emit when an account may no longer sign in.",
   "x-event-type": "user.suspend",
+  "x-summary": "User {aggregate_id} was suspended by {actor_id}: {payload.reason}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -18965,12 +20319,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when fields of an account change; personal values belong into emit_event''s private.',
+    summary => 'User {aggregate_id} was changed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "user.update",
   "description": "Emit when fields of an account change; personal values belong into emit_event's private.",
   "x-event-type": "user.update",
+  "x-summary": "User {aggregate_id} was changed by {actor_id}",
   "type": "object",
   "properties": {
     "old_values": {
@@ -19017,12 +20373,14 @@ begin
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when a database role may do more for a tenant than before.',
+    summary => 'Role {payload.role_name} was granted {payload.new_privileges} for {payload.granted_tenant_id} by {payload.granted_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.access_granted",
   "description": "Reserved, not emitted yet: when a database role may do more for a tenant than before.",
   "x-event-type": "ledger.access_granted",
+  "x-summary": "Role {payload.role_name} was granted {payload.new_privileges} for {payload.granted_tenant_id} by {payload.granted_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -19107,12 +20465,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when a database role may do less for a tenant than before.',
+    summary => 'Role {payload.role_name} lost privileges for {payload.revoked_tenant_id} by {payload.revoked_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.access_revoked",
   "description": "Reserved, not emitted yet: when a database role may do less for a tenant than before.",
   "x-event-type": "ledger.access_revoked",
+  "x-summary": "Role {payload.role_name} lost privileges for {payload.revoked_tenant_id} by {payload.revoked_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -19199,12 +20559,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when the tenant''s log gets a signed checkpoint.',
+    summary => 'A checkpoint of {payload.tree_size} events was signed with {payload.key_name}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.checkpoint_signed",
   "description": "Reserved, not emitted yet: when the tenant's log gets a signed checkpoint.",
   "x-event-type": "ledger.checkpoint_signed",
+  "x-summary": "A checkpoint of {payload.tree_size} events was signed with {payload.key_name}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -19253,12 +20615,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when an event type gets a new schema version.',
+    summary => 'Event type {payload.registered_type} version {payload.new_version} was registered by {payload.registered_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.event_type_registered",
   "description": "Reserved, not emitted yet: when an event type gets a new schema version.",
   "x-event-type": "ledger.event_type_registered",
+  "x-summary": "Event type {payload.registered_type} version {payload.new_version} was registered by {payload.registered_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -19316,16 +20680,24 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when events are exported.',
+    description => 'An export of events is finished.',
+    summary => '{payload.event_count} events were exported as {payload.format} by {payload.exported_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.export_created",
-  "description": "Reserved, not emitted yet: when events are exported.",
+  "description": "An export of events is finished.",
   "x-event-type": "ledger.export_created",
+  "x-summary": "{payload.event_count} events were exported as {payload.format} by {payload.exported_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
+    "export_id": {
+      "type": "string",
+      "format": "uuid",
+      "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+      "description": "Id of the event ledger.export_started that began it."
+    },
     "format": {
       "type": "string",
       "minLength": 1,
@@ -19342,7 +20714,7 @@ $json$
     },
     "filters": {
       "type": "object",
-      "description": "What was selected."
+      "description": "What was selected: the filters that were given."
     },
     "file_sha256": {
       "type": "string",
@@ -19356,10 +20728,11 @@ $json$
     },
     "purpose": {
       "type": "string",
-      "description": "What for."
+      "description": "What for, as the exporter said."
     }
   },
   "required": [
+    "export_id",
     "format",
     "event_count",
     "is_redacted",
@@ -19367,6 +20740,7 @@ $json$
   ],
   "examples": [
     {
+      "export_id": "01981d2f-4a6e-7c31-9b1e-2f6f0e1c7a55",
       "format": "jsonl",
       "event_count": 5210,
       "is_redacted": true,
@@ -19381,17 +20755,98 @@ $json$
   );
 
   perform ledger.register_event_type(
+    event_type => 'ledger.export_started',
+    schema_version => 1,
+    catalog => 'ledger',
+    publish => false,
+    description => 'An export of events begins; its id is this event''s. Nothing is read before this is committed.',
+    summary => 'An export as {payload.format} was begun by {payload.exported_by}',
+    schema => $json$
+{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "ledger.export_started",
+  "description": "An export of events begins; its id is this event's. Nothing is read before this is committed.",
+  "x-event-type": "ledger.export_started",
+  "x-summary": "An export as {payload.format} was begun by {payload.exported_by}",
+  "x-publish": false,
+  "type": "object",
+  "properties": {
+    "format": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Format of the export."
+    },
+    "filters": {
+      "type": "object",
+      "description": "What was selected: the filters that were given."
+    },
+    "with_proof": {
+      "type": "boolean",
+      "description": "Whether each event comes with its inclusion proof."
+    },
+    "is_redacted": {
+      "type": "boolean",
+      "description": "Whether private data was left out."
+    },
+    "exported_by": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Role that exported."
+    },
+    "purpose": {
+      "type": "string",
+      "description": "What for, as the exporter said."
+    },
+    "tree_size": {
+      "type": "integer",
+      "minimum": 0,
+      "description": "Events in the log at that time: the tree that the proofs are for."
+    },
+    "root": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "Merkle root of that tree (SHA-256, 64 hex digits)."
+    }
+  },
+  "required": [
+    "format",
+    "filters",
+    "with_proof",
+    "is_redacted",
+    "exported_by",
+    "tree_size"
+  ],
+  "examples": [
+    {
+      "format": "jsonl",
+      "filters": {
+        "aggregate_type": "deal"
+      },
+      "with_proof": false,
+      "is_redacted": true,
+      "exported_by": "auditor",
+      "tree_size": 120512,
+      "root": "5df6e0e2761359d30a8275058e299fcc0381534545f55cf43e41983f5d4c9456"
+    }
+  ]
+}
+$json$
+  );
+
+  perform ledger.register_event_type(
     event_type => 'ledger.guards_repaired',
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when repair_guards() put guards back.',
+    summary => 'Guards were repaired by {payload.repaired_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.guards_repaired",
   "description": "Reserved, not emitted yet: when repair_guards() put guards back.",
   "x-event-type": "ledger.guards_repaired",
+  "x-summary": "Guards were repaired by {payload.repaired_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -19432,12 +20887,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'A legal hold forbids erasing and dropping what it covers.',
+    summary => 'Legal hold {payload.hold_id} was placed by {payload.placed_by}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.hold_placed",
   "description": "A legal hold forbids erasing and dropping what it covers.",
   "x-event-type": "ledger.hold_placed",
+  "x-summary": "Legal hold {payload.hold_id} was placed by {payload.placed_by}: {payload.reason}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -19493,12 +20950,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'A legal hold ends.',
+    summary => 'Legal hold {payload.hold_id} was released by {payload.released_by}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.hold_released",
   "description": "A legal hold ends.",
   "x-event-type": "ledger.hold_released",
+  "x-summary": "Legal hold {payload.hold_id} was released by {payload.released_by}: {payload.reason}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -19548,12 +21007,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when an older audit trail was imported.',
+    summary => '{payload.imported_count} events were imported from {payload.source}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.import_completed",
   "description": "Reserved, not emitted yet: when an older audit trail was imported.",
   "x-event-type": "ledger.import_completed",
+  "x-summary": "{payload.imported_count} events were imported from {payload.source}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -19614,12 +21075,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'The log begins a new epoch, after a restore into another cluster or a move.',
+    summary => 'The log began epoch {payload.new_epoch} by {payload.rebased_by}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.log_rebased",
   "description": "The log begins a new epoch, after a restore into another cluster or a move.",
   "x-event-type": "ledger.log_rebased",
+  "x-summary": "The log began epoch {payload.new_epoch} by {payload.rebased_by}: {payload.reason}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -19675,12 +21138,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'When a partition of the outbox was dropped, after every relay had delivered it.',
+    summary => 'Outbox partition {payload.partition_name} was purged by {payload.purged_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.outbox_purged",
   "description": "When a partition of the outbox was dropped, after every relay had delivered it.",
   "x-event-type": "ledger.outbox_purged",
+  "x-summary": "Outbox partition {payload.partition_name} was purged by {payload.purged_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -19772,12 +21237,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'A partition moved from agent_events to agent_events_archive.',
+    summary => 'Partition {payload.partition_name} was archived by {payload.archived_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_archived",
   "description": "A partition moved from agent_events to agent_events_archive.",
   "x-event-type": "ledger.partition_archived",
+  "x-summary": "Partition {payload.partition_name} was archived by {payload.archived_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -19868,12 +21335,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'When a partition was dropped from the database after it was exported, and when its file expired.',
+    summary => 'Partition {payload.partition_name} was dropped by {payload.dropped_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_dropped",
   "description": "When a partition was dropped from the database after it was exported, and when its file expired.",
   "x-event-type": "ledger.partition_dropped",
+  "x-summary": "Partition {payload.partition_name} was dropped by {payload.dropped_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -19988,12 +21457,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'When a partition was written to a file and read back.',
+    summary => 'Partition {payload.partition_name} was written to {payload.file_name}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_exported",
   "description": "When a partition was written to a file and read back.",
   "x-event-type": "ledger.partition_exported",
+  "x-summary": "Partition {payload.partition_name} was written to {payload.file_name}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -20109,12 +21580,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'A partition came back: from the archive to agent_events, or from its file to the archive.',
+    summary => 'Partition {payload.partition_name} was restored by {payload.restored_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_restored",
   "description": "A partition came back: from the archive to agent_events, or from its file to the archive.",
   "x-event-type": "ledger.partition_restored",
+  "x-summary": "Partition {payload.partition_name} was restored by {payload.restored_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -20222,12 +21695,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Private data is erased; the events and their hashes stay.',
+    summary => 'Private data of {payload.event_count} events was erased by {payload.erased_by}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.private_erased",
   "description": "Private data is erased; the events and their hashes stay.",
   "x-event-type": "ledger.private_erased",
+  "x-summary": "Private data of {payload.event_count} events was erased by {payload.erased_by}: {payload.reason}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -20285,12 +21760,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Private data of events is read.',
+    summary => 'Private data of {payload.event_count} events was read by {payload.reader}: {payload.purpose}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.private_read",
   "description": "Private data of events is read.",
   "x-event-type": "ledger.private_read",
+  "x-summary": "Private data of {payload.event_count} events was read by {payload.reader}: {payload.purpose}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -20348,12 +21825,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when a tenant''s policy changes.',
+    summary => 'Policy {payload.setting} was set to {payload.new_value} by {payload.changed_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.tenant_policy_changed",
   "description": "Reserved, not emitted yet: when a tenant's policy changes.",
   "x-event-type": "ledger.tenant_policy_changed",
+  "x-summary": "Policy {payload.setting} was set to {payload.new_value} by {payload.changed_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -20397,13 +21876,15 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when the log was verified; outcome failure means that findings were made.',
+    description => 'The log was verified; outcome failure means that findings were made.',
+    summary => '{payload.tree_size} events were verified by {payload.verified_by}, {payload.finding_count} findings',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.verified",
-  "description": "Reserved, not emitted yet: when the log was verified; outcome failure means that findings were made.",
+  "description": "The log was verified; outcome failure means that findings were made.",
   "x-event-type": "ledger.verified",
+  "x-summary": "{payload.tree_size} events were verified by {payload.verified_by}, {payload.finding_count} findings",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -20437,7 +21918,7 @@ $json$
     "verified_by": {
       "type": "string",
       "minLength": 1,
-      "description": "Role or program that verified."
+      "description": "Role that verified."
     }
   },
   "required": [
@@ -20469,12 +21950,14 @@ begin
     catalog => 'llm',
     publish => true,
     description => 'Emit after every call of a language model; prompt and raw output are kept erasable, the rest stays searchable.',
+    summary => '{payload.agent_name} called {payload.model_name} of {payload.provider_name}: {outcome}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "agent.call_completed",
   "description": "Emit after every call of a language model; prompt and raw output are kept erasable, the rest stays searchable.",
   "x-event-type": "agent.call_completed",
+  "x-summary": "{payload.agent_name} called {payload.model_name} of {payload.provider_name}: {outcome}",
   "type": "object",
   "properties": {
     "timestamp_start": {
@@ -20717,12 +22200,14 @@ begin
     catalog => 'trading',
     publish => true,
     description => 'Emit when the balance of an account or wallet changes, with the account as aggregate.',
+    summary => 'Balance of {payload.account_id} went from {payload.old_balance} to {payload.new_balance} {payload.asset}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.balance_changed",
   "description": "Emit when the balance of an account or wallet changes, with the account as aggregate.",
   "x-event-type": "trading.balance_changed",
+  "x-summary": "Balance of {payload.account_id} went from {payload.old_balance} to {payload.new_balance} {payload.asset}",
   "type": "object",
   "properties": {
     "account_id": {
@@ -20790,12 +22275,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when what is left of an order is withdrawn.',
+    summary => 'Order {payload.order_id} ({payload.symbol}) was cancelled: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.order_cancelled",
   "description": "Emit when what is left of an order is withdrawn.",
   "x-event-type": "trading.order_cancelled",
+  "x-summary": "Order {payload.order_id} ({payload.symbol}) was cancelled: {payload.reason}",
   "type": "object",
   "properties": {
     "order_id": {
@@ -20863,12 +22350,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit for every fill of an order, partial or full.',
+    summary => 'Order {payload.order_id}: {payload.side} {payload.quantity} {payload.symbol} at {payload.price} filled',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.order_filled",
   "description": "Emit for every fill of an order, partial or full.",
   "x-event-type": "trading.order_filled",
+  "x-summary": "Order {payload.order_id}: {payload.side} {payload.quantity} {payload.symbol} at {payload.price} filled",
   "type": "object",
   "properties": {
     "order_id": {
@@ -20967,12 +22456,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when an order is sent to a venue, with aggregate order/<order id>.',
+    summary => 'Order {payload.order_id} was placed: {payload.side} {payload.quantity} {payload.symbol}, {payload.order_type}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.order_placed",
   "description": "Emit when an order is sent to a venue, with aggregate order/<order id>.",
   "x-event-type": "trading.order_placed",
+  "x-summary": "Order {payload.order_id} was placed: {payload.side} {payload.quantity} {payload.symbol}, {payload.order_type}",
   "type": "object",
   "properties": {
     "order_id": {
@@ -21073,12 +22564,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when a position is closed, in whole or in part.',
+    summary => 'Position {payload.position_id} ({payload.symbol}) was closed at {payload.exit_price}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.position_closed",
   "description": "Emit when a position is closed, in whole or in part.",
   "x-event-type": "trading.position_closed",
+  "x-summary": "Position {payload.position_id} ({payload.symbol}) was closed at {payload.exit_price}",
   "type": "object",
   "properties": {
     "position_id": {
@@ -21175,12 +22668,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when a position is opened, with aggregate position/<position id>.',
+    summary => 'Position {payload.position_id} was opened: {payload.direction} {payload.quantity} {payload.symbol} at {payload.entry_price}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.position_opened",
   "description": "Emit when a position is opened, with aggregate position/<position id>.",
   "x-event-type": "trading.position_opened",
+  "x-summary": "Position {payload.position_id} was opened: {payload.direction} {payload.quantity} {payload.symbol} at {payload.entry_price}",
   "type": "object",
   "properties": {
     "position_id": {
@@ -21254,12 +22749,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when a limit, a strategy''s parameter or another trading setting changes.',
+    summary => 'Setting {payload.setting} went from {payload.old_value} to {payload.new_value}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.setting_changed",
   "description": "Emit when a limit, a strategy's parameter or another trading setting changes.",
   "x-event-type": "trading.setting_changed",
+  "x-summary": "Setting {payload.setting} went from {payload.old_value} to {payload.new_value}",
   "type": "object",
   "properties": {
     "setting": {
@@ -21306,12 +22803,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when a trade is settled, with both of its legs.',
+    summary => 'Trade {payload.trade_id}: {payload.side} {payload.quantity} {payload.symbol} at {payload.price}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.trade_executed",
   "description": "Emit when a trade is settled, with both of its legs.",
   "x-event-type": "trading.trade_executed",
+  "x-summary": "Trade {payload.trade_id}: {payload.side} {payload.quantity} {payload.symbol} at {payload.price}",
   "type": "object",
   "properties": {
     "trade_id": {
@@ -21407,12 +22906,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when a wallet is connected; never put its keys into the payload.',
+    summary => 'Wallet {payload.wallet_address} on {payload.chain} was connected',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.wallet_connected",
   "description": "Emit when a wallet is connected; never put its keys into the payload.",
   "x-event-type": "trading.wallet_connected",
+  "x-summary": "Wallet {payload.wallet_address} on {payload.chain} was connected",
   "type": "object",
   "properties": {
     "wallet_address": {
@@ -21464,12 +22965,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when a wallet is disconnected.',
+    summary => 'Wallet {payload.wallet_address} on {payload.chain} was disconnected',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.wallet_disconnected",
   "description": "Emit when a wallet is disconnected.",
   "x-event-type": "trading.wallet_disconnected",
+  "x-summary": "Wallet {payload.wallet_address} on {payload.chain} was disconnected",
   "type": "object",
   "properties": {
     "wallet_address": {

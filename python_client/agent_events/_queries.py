@@ -18,6 +18,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from agent_events.models import (
+    AccessEntry,
     DeadMessage,
     ErasureCertificate,
     Event,
@@ -44,7 +45,17 @@ from agent_events.models import (
 EMIT_OPTIONS = frozenset(EventOptions.__annotations__)
 FIND_OPTIONS = frozenset(EventFilter.__annotations__)
 JSON_PARAMETERS = frozenset(
-    {"payload", "proof", "metadata", "private", "headers", "schema", "events", "message"}
+    {
+        "payload",
+        "proof",
+        "metadata",
+        "private",
+        "headers",
+        "schema",
+        "events",
+        "message",
+        "findings",
+    }
 )
 
 _RECEIPT = ", ".join(field.name for field in fields(Receipt))
@@ -76,6 +87,9 @@ _COLUMNS = {
     "verify": ", ".join(field.name for field in fields(LogFinding)),
     "read_private": _PRIVATE_EVENT,
     "subject_report": _PRIVATE_EVENT,
+    "begin_export": "begin_export",
+    "finish_export": "finish_export",
+    "record_verification": "record_verification",
     "erase_private": ", ".join(field.name for field in fields(ErasureCertificate)),
     "place_hold": "place_hold",
     "release_hold": "release_hold",
@@ -124,6 +138,35 @@ LOG_SIZE = """
 """
 
 
+DESCRIPTION = """
+    select ledger.describe_event(e) from ledger.get_event(id => %s, tenant_id => %s) as e
+"""
+ACCESS_LOG = f"""
+    select {", ".join(field.name for field in fields(AccessEntry))}
+    from ledger.access_log
+    where (%(tenant_id)s::text is null or tenant_id = %(tenant_id)s)
+      and (%(actor)s::text is null or actor = %(actor)s)
+      and (%(actions)s::text[] is null or action = any(%(actions)s))
+      and (
+        %(subject_id)s::text is null
+        or subject_hash = encode(ledger.subject_hash(%(subject_id)s, tenant_id), 'hex')
+      )
+      and (
+        %(event_id)s::uuid is null
+        or details -> 'event_ids' ? %(event_id)s::text
+        or case action
+          when 'export_started' then ledger.export_has_event(event_id, %(event_id)s, tenant_id)
+          when 'exported'
+            then ledger.export_has_event(
+              (details ->> 'export_id')::uuid, %(event_id)s, tenant_id
+            )
+        end
+      )
+      and (%(from_time)s::timestamptz is null or at >= %(from_time)s)
+      and (%(to_time)s::timestamptz is null or at < %(to_time)s)
+    order by at desc, event_id desc
+    limit %(page_size)s
+"""
 RELAYS = f"""
     select {", ".join(field.name for field in fields(RelayStatus))}
     from ledger.relay_status

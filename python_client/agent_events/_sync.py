@@ -16,7 +16,9 @@ from psycopg.rows import tuple_row
 
 from agent_events import errors
 from agent_events._queries import (
+    ACCESS_LOG,
     DEAD,
+    DESCRIPTION,
     EMIT_OPTIONS,
     FIND_OPTIONS,
     INBOX_STATUS,
@@ -26,6 +28,7 @@ from agent_events._queries import (
     check_options,
 )
 from agent_events.models import (
+    AccessEntry,
     ActorType,
     DeadMessage,
     ErasureCertificate,
@@ -195,6 +198,13 @@ class Ledger:
         """Return the event, hot or archived, or None if there is none that the caller may see."""
         rows = self._rows("get_event", {"id": id, "tenant_id": tenant_id})
         return Event(*rows[0]) if rows else None
+
+    def describe_event(self, id: Id, *, tenant_id: str | None = None) -> str | None:
+        """Return the event in a sentence, as its type's summary puts it; None if there is none."""
+        with self._cursor() as cursor:
+            cursor.execute(DESCRIPTION, [id, tenant_id])
+            row = cursor.fetchone()
+        return row[0] if row else None
 
     def find_events(
         self,
@@ -674,6 +684,125 @@ class Ledger:
         rows = self._rows("subject_report", {"subject_id": subject_id, "tenant_id": tenant_id})
         return [PrivateEvent(*row) for row in rows]
 
+    def begin_export(
+        self,
+        format: str,
+        *,
+        with_proof: bool = False,
+        redacted: bool = True,
+        purpose: str | None = None,
+        tenant_id: str | None = None,
+        **filters: Unpack[EventFilter],
+    ) -> UUID:
+        """Begin an export of the events that match all of `EventFilter`; returns its id.
+
+        An event ledger.export_started keeps who, what and what for. Once it is committed,
+        `agent_events.exporting` and the functions ledger.export_events() and ledger.export_lines()
+        give the events. `redacted=False` takes private data along; it needs the privilege privacy
+        and a `purpose`.
+        """
+        check_options(filters, FIND_OPTIONS)
+        rows = self._rows(
+            "begin_export",
+            {
+                "format": format,
+                "with_proof": with_proof,
+                "redacted": redacted,
+                "purpose": purpose,
+                "tenant_id": tenant_id,
+                **filters,
+            },
+        )
+        export_id: UUID = rows[0][0]
+        return export_id
+
+    def finish_export(
+        self,
+        export_id: Id,
+        event_count: int,
+        *,
+        file_sha256: bytes | None = None,
+        tenant_id: str | None = None,
+    ) -> UUID:
+        """End an export that the caller began; returns the id of the event ledger.export_created.
+
+        `file_sha256` is the digest of the file, 32 bytes.
+        """
+        rows = self._rows(
+            "finish_export",
+            {
+                "export_id": export_id,
+                "event_count": event_count,
+                "file_sha256": file_sha256,
+                "tenant_id": tenant_id,
+            },
+        )
+        event_id: UUID = rows[0][0]
+        return event_id
+
+    def record_verification(
+        self,
+        tree_size: int,
+        root: bytes,
+        finding_count: int,
+        *,
+        findings: Sequence[Json] | None = None,
+        duration_ms: float | None = None,
+        tenant_id: str | None = None,
+    ) -> UUID:
+        """Record that the log was verified, as an event ledger.verified; returns its id.
+
+        For auditors and operators. `root` is the one that was computed, 32 bytes; of the findings
+        the first 20 are kept.
+        """
+        rows = self._rows(
+            "record_verification",
+            {
+                "tree_size": tree_size,
+                "root": root,
+                "finding_count": finding_count,
+                "findings": findings,
+                "duration_ms": duration_ms,
+                "tenant_id": tenant_id,
+            },
+        )
+        event_id: UUID = rows[0][0]
+        return event_id
+
+    def access_log(
+        self,
+        *,
+        actor: str | None = None,
+        actions: Sequence[str] | None = None,
+        subject_id: str | None = None,
+        event_id: Id | None = None,
+        from_time: datetime | None = None,
+        to_time: datetime | None = None,
+        page_size: int = 100,
+        tenant_id: str | None = None,
+    ) -> list[AccessEntry]:
+        """Return who did what with the record, the newest first.
+
+        For auditors, operators and privacy officers. All that is given must hold: the role `actor`,
+        any of these `actions`, the person whose private data it was, the event whose private data
+        it was or that was exported, and the time.
+        """
+        with self._cursor() as cursor:
+            cursor.execute(
+                ACCESS_LOG,
+                {
+                    "tenant_id": tenant_id,
+                    "actor": actor,
+                    "actions": None if actions is None else list(actions),
+                    "subject_id": subject_id,
+                    "event_id": None if event_id is None else str(event_id),
+                    "from_time": from_time,
+                    "to_time": to_time,
+                    "page_size": page_size,
+                },
+            )
+            return [AccessEntry(*row) for row in cursor.fetchall()]
+
     def erase_private(
         self,
         reason: str,
@@ -748,11 +877,14 @@ class Ledger:
         description: str | None = None,
         publish: bool | None = None,
         compatibility: str | None = None,
+        summary: str | None = None,
     ) -> int:
         """Register the next version of an event type (JSON Schema 2020-12) and return its number.
 
         An identical schema again is no new version. `compatibility` is 'backward' (the default) or
         'none'; a change that is not backward compatible raises `errors.IncompatibleSchema`.
+        `summary` is an event of the type in a sentence, with placeholders such as {aggregate_id}
+        and {payload.name}.
         """
         rows = self._rows(
             "register_event_type",
@@ -764,6 +896,7 @@ class Ledger:
                 "description": description,
                 "publish": publish,
                 "compatibility": compatibility,
+                "summary": summary,
             },
         )
         version: int = rows[0][0]

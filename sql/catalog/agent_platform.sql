@@ -8,12 +8,14 @@ begin
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when someone lets an action go ahead; the approver is the event''s actor.',
+    summary => 'Action {aggregate_id} was approved by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.approved",
   "description": "Emit when someone lets an action go ahead; the approver is the event's actor.",
   "x-event-type": "action.approved",
+  "x-summary": "Action {aggregate_id} was approved by {actor_id}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -64,12 +66,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when an action stops until someone decides; pair it with action.approved or action.rejected.',
+    summary => 'Action {aggregate_id} waits for approval',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.awaiting_approval",
   "description": "Emit when an action stops until someone decides; pair it with action.approved or action.rejected.",
   "x-event-type": "action.awaiting_approval",
+  "x-summary": "Action {aggregate_id} waits for approval",
   "type": "object",
   "properties": {
     "old_status": {
@@ -130,12 +134,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when an action is called off before it completed.',
+    summary => 'Action {aggregate_id} was cancelled by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.cancelled",
   "description": "Emit when an action is called off before it completed.",
   "x-event-type": "action.cancelled",
+  "x-summary": "Action {aggregate_id} was cancelled by {actor_id}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -173,12 +179,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when an action has done what it was for; give proof where there is some.',
+    summary => 'Action {aggregate_id} is completed',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.completed",
   "description": "Emit when an action has done what it was for; give proof where there is some.",
   "x-event-type": "action.completed",
+  "x-summary": "Action {aggregate_id} is completed",
   "type": "object",
   "properties": {
     "old_status": {
@@ -229,12 +237,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when an agent or a person proposes an action; give action_id, and aggregate action/<action id>.',
+    summary => 'Action {aggregate_id} ({payload.action_type}) was proposed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.created",
   "description": "Emit when an agent or a person proposes an action; give action_id, and aggregate action/<action id>.",
   "x-event-type": "action.created",
+  "x-summary": "Action {aggregate_id} ({payload.action_type}) was proposed by {actor_id}",
   "type": "object",
   "properties": {
     "action_type": {
@@ -295,12 +305,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when an attempt of an action ends without its effect.',
+    summary => 'Action {aggregate_id} failed: {payload.error}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.failed",
   "description": "Emit when an attempt of an action ends without its effect.",
   "x-event-type": "action.failed",
+  "x-summary": "Action {aggregate_id} failed: {payload.error}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -364,12 +376,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when someone stops an action before it started; who rejected it is the event''s actor.',
+    summary => 'Action {aggregate_id} was rejected by {actor_id}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.rejected",
   "description": "Emit when someone stops an action before it started; who rejected it is the event's actor.",
   "x-event-type": "action.rejected",
+  "x-summary": "Action {aggregate_id} was rejected by {actor_id}: {payload.reason}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -415,12 +429,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a failed action is set to run again.',
+    summary => 'Action {aggregate_id} is tried again, attempt {payload.new_attempt}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.retried",
   "description": "Emit when a failed action is set to run again.",
   "x-event-type": "action.retried",
+  "x-summary": "Action {aggregate_id} is tried again, attempt {payload.new_attempt}",
   "type": "object",
   "properties": {
     "old_attempt": {
@@ -460,12 +476,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when the work of an action begins.',
+    summary => 'Action {aggregate_id} began',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "action.started",
   "description": "Emit when the work of an action begins.",
   "x-event-type": "action.started",
+  "x-summary": "Action {aggregate_id} began",
   "type": "object",
   "properties": {
     "old_status": {
@@ -510,12 +528,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a deal leaves the pipeline for good; the stream stays readable.',
+    summary => 'Deal {aggregate_id} was archived by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "deal.archived",
   "description": "Emit when a deal leaves the pipeline for good; the stream stays readable.",
   "x-event-type": "deal.archived",
+  "x-summary": "Deal {aggregate_id} was archived by {actor_id}",
   "type": "object",
   "properties": {
     "old_stage": {
@@ -558,12 +578,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a deal enters the pipeline, with aggregate deal/<deal id>: its stream becomes the deal''s history.',
+    summary => 'Deal {aggregate_id} was created: {payload.name}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "deal.created",
   "description": "Emit when a deal enters the pipeline, with aggregate deal/<deal id>: its stream becomes the deal's history.",
   "x-event-type": "deal.created",
+  "x-summary": "Deal {aggregate_id} was created: {payload.name}",
   "type": "object",
   "properties": {
     "name": {
@@ -630,12 +652,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a person, a rule or a model gives a deal a score.',
+    summary => 'Deal {aggregate_id} was scored {payload.new_score}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "deal.scored",
   "description": "Emit when a person, a rule or a model gives a deal a score.",
   "x-event-type": "deal.scored",
+  "x-summary": "Deal {aggregate_id} was scored {payload.new_score}",
   "type": "object",
   "properties": {
     "old_score": {
@@ -697,12 +721,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a deal moves from one stage of its pipeline to another.',
+    summary => 'Deal {aggregate_id} moved from {payload.old_stage} to {payload.new_stage}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "deal.stage_changed",
   "description": "Emit when a deal moves from one stage of its pipeline to another.",
   "x-event-type": "deal.stage_changed",
+  "x-summary": "Deal {aggregate_id} moved from {payload.old_stage} to {payload.new_stage}",
   "type": "object",
   "properties": {
     "old_stage": {
@@ -748,12 +774,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a rule or model says what an email is about.',
+    summary => 'Email {payload.message_id} was classified as {payload.new_category}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "email.classified",
   "description": "Emit when a rule or model says what an email is about.",
   "x-event-type": "email.classified",
+  "x-summary": "Email {payload.message_id} was classified as {payload.new_category}",
   "type": "object",
   "properties": {
     "message_id": {
@@ -816,12 +844,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when an email was fetched and stored; addresses and subject are kept erasable.',
+    summary => 'Email {payload.message_id} was ingested',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "email.ingested",
   "description": "Emit when an email was fetched and stored; addresses and subject are kept erasable.",
   "x-event-type": "email.ingested",
+  "x-summary": "Email {payload.message_id} was ingested",
   "type": "object",
   "properties": {
     "message_id": {
@@ -902,12 +932,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when everything that an email calls for has been done.',
+    summary => 'Email {payload.message_id} was processed: {payload.result}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "email.processed",
   "description": "Emit when everything that an email calls for has been done.",
   "x-event-type": "email.processed",
+  "x-summary": "Email {payload.message_id} was processed: {payload.result}",
   "type": "object",
   "properties": {
     "message_id": {
@@ -971,12 +1003,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emitted by ledger.finish_run() when a run reached its end.',
+    summary => 'Run {run_id} is completed',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.completed",
   "description": "Emitted by ledger.finish_run() when a run reached its end.",
   "x-event-type": "run.completed",
+  "x-summary": "Run {run_id} is completed",
   "type": "object",
   "properties": {
     "result": {
@@ -1035,12 +1069,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emitted by ledger.finish_run(outcome => ''failure'') when a run ended without its result.',
+    summary => 'Run {run_id} failed: {payload.error}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.failed",
   "description": "Emitted by ledger.finish_run(outcome => 'failure') when a run ended without its result.",
   "x-event-type": "run.failed",
+  "x-summary": "Run {run_id} failed: {payload.error}",
   "type": "object",
   "properties": {
     "error": {
@@ -1102,12 +1138,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a run stops to wait; run.resumed ends the wait.',
+    summary => 'Run {run_id} paused',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.paused",
   "description": "Emit when a run stops to wait; run.resumed ends the wait.",
   "x-event-type": "run.paused",
+  "x-summary": "Run {run_id} paused",
   "type": "object",
   "properties": {
     "reason": {
@@ -1142,12 +1180,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a paused run goes on.',
+    summary => 'Run {run_id} went on',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.resumed",
   "description": "Emit when a paused run goes on.",
   "x-event-type": "run.resumed",
+  "x-summary": "Run {run_id} went on",
   "type": "object",
   "properties": {
     "reason": {
@@ -1182,12 +1222,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emitted by ledger.start_run() when an agent''s run begins.',
+    summary => 'Run {run_id} of {payload.agent_name} began',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.started",
   "description": "Emitted by ledger.start_run() when an agent's run begins.",
   "x-event-type": "run.started",
+  "x-summary": "Run {run_id} of {payload.agent_name} began",
   "type": "object",
   "properties": {
     "goal": {
@@ -1231,12 +1273,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit before an agent''s run calls a tool; run.tool_completed with the same call_id follows.',
+    summary => 'Tool {payload.tool_name} was called by run {run_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.tool_called",
   "description": "Emit before an agent's run calls a tool; run.tool_completed with the same call_id follows.",
   "x-event-type": "run.tool_called",
+  "x-summary": "Tool {payload.tool_name} was called by run {run_id}",
   "type": "object",
   "properties": {
     "tool_name": {
@@ -1282,12 +1326,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a tool returned or failed; the event''s outcome says which.',
+    summary => 'Tool {payload.tool_name} returned to run {run_id}: {outcome}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "run.tool_completed",
   "description": "Emit when a tool returned or failed; the event's outcome says which.",
   "x-event-type": "run.tool_completed",
+  "x-summary": "Tool {payload.tool_name} returned to run {run_id}: {outcome}",
   "type": "object",
   "properties": {
     "tool_name": {
@@ -1343,12 +1389,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a job is done.',
+    summary => 'Job {payload.job_id} is done',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "worker.job_completed",
   "description": "Emit when a job is done.",
   "x-event-type": "worker.job_completed",
+  "x-summary": "Job {payload.job_id} is done",
   "type": "object",
   "properties": {
     "job_id": {
@@ -1401,12 +1449,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a job failed and will not be tried again.',
+    summary => 'Job {payload.job_id} failed: {payload.error}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "worker.job_failed",
   "description": "Emit when a job failed and will not be tried again.",
   "x-event-type": "worker.job_failed",
+  "x-summary": "Job {payload.job_id} failed: {payload.error}",
   "type": "object",
   "properties": {
     "job_id": {
@@ -1468,12 +1518,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a background job is put into a queue.',
+    summary => 'Job {payload.job_id} was queued',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "worker.job_queued",
   "description": "Emit when a background job is put into a queue.",
   "x-event-type": "worker.job_queued",
+  "x-summary": "Job {payload.job_id} was queued",
   "type": "object",
   "properties": {
     "job_id": {
@@ -1527,12 +1579,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a job failed and will be tried again.',
+    summary => 'Job {payload.job_id} is tried again, attempt {payload.new_attempt}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "worker.job_retrying",
   "description": "Emit when a job failed and will be tried again.",
   "x-event-type": "worker.job_retrying",
+  "x-summary": "Job {payload.job_id} is tried again, attempt {payload.new_attempt}",
   "type": "object",
   "properties": {
     "job_id": {
@@ -1594,12 +1648,14 @@ $json$
     catalog => 'agent_platform',
     publish => true,
     description => 'Emit when a worker takes a job.',
+    summary => 'Job {payload.job_id} began',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "worker.job_started",
   "description": "Emit when a worker takes a job.",
   "x-event-type": "worker.job_started",
+  "x-summary": "Job {payload.job_id} began",
   "type": "object",
   "properties": {
     "job_id": {

@@ -8,12 +8,14 @@ begin
     catalog => 'audit',
     publish => true,
     description => 'Emit when a user signs in, with aggregate user/<id> and the user as actor.',
+    summary => 'User {actor_id} signed in',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "auth.login",
   "description": "Emit when a user signs in, with aggregate user/<id> and the user as actor.",
   "x-event-type": "auth.login",
+  "x-summary": "User {actor_id} signed in",
   "type": "object",
   "properties": {
     "method": {
@@ -67,12 +69,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when someone could not sign in; never put what they typed into the payload.',
+    summary => 'A sign-in as user {aggregate_id} failed: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "auth.login_failed",
   "description": "Emit when someone could not sign in; never put what they typed into the payload.",
   "x-event-type": "auth.login_failed",
+  "x-summary": "A sign-in as user {aggregate_id} failed: {payload.reason}",
   "type": "object",
   "properties": {
     "method": {
@@ -150,12 +154,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a session ends.',
+    summary => 'A session of user {aggregate_id} ended',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "auth.logout",
   "description": "Emit when a session ends.",
   "x-event-type": "auth.logout",
+  "x-summary": "A session of user {aggregate_id} ended",
   "type": "object",
   "properties": {
     "reason": {
@@ -201,12 +207,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a second factor is added to an account or removed from it.',
+    summary => 'The second factors of user {aggregate_id} were changed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "auth.multi_factor_changed",
   "description": "Emit when a second factor is added to an account or removed from it.",
   "x-event-type": "auth.multi_factor_changed",
+  "x-summary": "The second factors of user {aggregate_id} were changed by {actor_id}",
   "type": "object",
   "properties": {
     "old_methods": {
@@ -252,12 +260,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a password changes; never put the password into the payload.',
+    summary => 'The password of user {aggregate_id} was changed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "auth.password_changed",
   "description": "Emit when a password changes; never put the password into the payload.",
   "x-event-type": "auth.password_changed",
+  "x-summary": "The password of user {aggregate_id} was changed by {actor_id}",
   "type": "object",
   "properties": {
     "reason": {
@@ -307,12 +317,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when somebody else ends a user''s session.',
+    summary => 'Session {payload.session_id} was ended by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "auth.session_revoked",
   "description": "Emit when somebody else ends a user's session.",
   "x-event-type": "auth.session_revoked",
+  "x-summary": "Session {payload.session_id} was ended by {actor_id}",
   "type": "object",
   "properties": {
     "session_id": {
@@ -344,12 +356,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a reviewer accepts content; the reviewer is the event''s actor.',
+    summary => '{aggregate_type}/{aggregate_id} was approved by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.approve",
   "description": "Emit when a reviewer accepts content; the reviewer is the event's actor.",
   "x-event-type": "content.approve",
+  "x-summary": "{aggregate_type}/{aggregate_id} was approved by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -394,12 +408,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a piece of content is made, with the content as aggregate, such as post/<id>.',
+    summary => '{aggregate_type}/{aggregate_id} was created by {actor_id}: {payload.title}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.create",
   "description": "Emit when a piece of content is made, with the content as aggregate, such as post/<id>.",
   "x-event-type": "content.create",
+  "x-summary": "{aggregate_type}/{aggregate_id} was created by {actor_id}: {payload.title}",
   "type": "object",
   "properties": {
     "title": {
@@ -441,12 +457,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a piece of content is removed.',
+    summary => '{aggregate_type}/{aggregate_id} was deleted by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.delete",
   "description": "Emit when a piece of content is removed.",
   "x-event-type": "content.delete",
+  "x-summary": "{aggregate_type}/{aggregate_id} was deleted by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -490,12 +508,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when content becomes visible to its audience.',
+    summary => '{aggregate_type}/{aggregate_id} was published by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.publish",
   "description": "Emit when content becomes visible to its audience.",
   "x-event-type": "content.publish",
+  "x-summary": "{aggregate_type}/{aggregate_id} was published by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -554,12 +574,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a reviewer sends content back; the reviewer is the event''s actor.',
+    summary => '{aggregate_type}/{aggregate_id} was rejected by {actor_id}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.reject",
   "description": "Emit when a reviewer sends content back; the reviewer is the event's actor.",
   "x-event-type": "content.reject",
+  "x-summary": "{aggregate_type}/{aggregate_id} was rejected by {actor_id}: {payload.reason}",
   "type": "object",
   "properties": {
     "title": {
@@ -607,12 +629,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when deleted content, or an older version of it, is brought back.',
+    summary => '{aggregate_type}/{aggregate_id} was restored by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.restore",
   "description": "Emit when deleted content, or an older version of it, is brought back.",
   "x-event-type": "content.restore",
+  "x-summary": "{aggregate_type}/{aggregate_id} was restored by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -662,12 +686,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when content is set to be published later.',
+    summary => '{aggregate_type}/{aggregate_id} was scheduled for {payload.new_publish_at}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.schedule",
   "description": "Emit when content is set to be published later.",
   "x-event-type": "content.schedule",
+  "x-summary": "{aggregate_type}/{aggregate_id} was scheduled for {payload.new_publish_at}",
   "type": "object",
   "properties": {
     "title": {
@@ -726,12 +752,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when content is handed in for review; content.approve or content.reject follows.',
+    summary => '{aggregate_type}/{aggregate_id} was submitted by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.submit",
   "description": "Emit when content is handed in for review; content.approve or content.reject follows.",
   "x-event-type": "content.submit",
+  "x-summary": "{aggregate_type}/{aggregate_id} was submitted by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -783,12 +811,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when published content is taken offline.',
+    summary => '{aggregate_type}/{aggregate_id} was unpublished by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.unpublish",
   "description": "Emit when published content is taken offline.",
   "x-event-type": "content.unpublish",
+  "x-summary": "{aggregate_type}/{aggregate_id} was unpublished by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -834,12 +864,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when fields of a piece of content change; give the changed fields only.',
+    summary => '{aggregate_type}/{aggregate_id} was changed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "content.update",
   "description": "Emit when fields of a piece of content change; give the changed fields only.",
   "x-event-type": "content.update",
+  "x-summary": "{aggregate_type}/{aggregate_id} was changed by {actor_id}",
   "type": "object",
   "properties": {
     "title": {
@@ -884,12 +916,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when an API key or other machine credential is made; give its id, never its value.',
+    summary => 'Credential {payload.credential_id} was created by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "credential.create",
   "description": "Emit when an API key or other machine credential is made; give its id, never its value.",
   "x-event-type": "credential.create",
+  "x-summary": "Credential {payload.credential_id} was created by {actor_id}",
   "type": "object",
   "properties": {
     "credential_id": {
@@ -940,12 +974,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a machine credential stops being accepted.',
+    summary => 'Credential {payload.credential_id} was revoked by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "credential.revoke",
   "description": "Emit when a machine credential stops being accepted.",
   "x-event-type": "credential.revoke",
+  "x-summary": "Credential {payload.credential_id} was revoked by {actor_id}",
   "type": "object",
   "properties": {
     "credential_id": {
@@ -982,12 +1018,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when data leaves the system as a file or a feed.',
+    summary => '{payload.export_type} was exported by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "export.create",
   "description": "Emit when data leaves the system as a file or a feed.",
   "x-event-type": "export.create",
+  "x-summary": "{payload.export_type} was exported by {actor_id}",
   "type": "object",
   "properties": {
     "export_type": {
@@ -1052,12 +1090,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a file is removed.',
+    summary => 'File {payload.file_name} was deleted by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "file.delete",
   "description": "Emit when a file is removed.",
   "x-event-type": "file.delete",
+  "x-summary": "File {payload.file_name} was deleted by {actor_id}",
   "type": "object",
   "properties": {
     "file_name": {
@@ -1108,12 +1148,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when somebody fetches a file that is worth watching.',
+    summary => 'File {payload.file_name} was downloaded by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "file.download",
   "description": "Emit when somebody fetches a file that is worth watching.",
   "x-event-type": "file.download",
+  "x-summary": "File {payload.file_name} was downloaded by {actor_id}",
   "type": "object",
   "properties": {
     "file_name": {
@@ -1160,12 +1202,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a file is stored.',
+    summary => 'File {payload.file_name} was uploaded by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "file.upload",
   "description": "Emit when a file is stored.",
   "x-event-type": "file.upload",
+  "x-summary": "File {payload.file_name} was uploaded by {actor_id}",
   "type": "object",
   "properties": {
     "file_name": {
@@ -1210,12 +1254,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when data is brought in from outside.',
+    summary => '{payload.import_type} was imported by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "import.create",
   "description": "Emit when data is brought in from outside.",
   "x-event-type": "import.create",
+  "x-summary": "{payload.import_type} was imported by {actor_id}",
   "type": "object",
   "properties": {
     "import_type": {
@@ -1266,12 +1312,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when another system is connected; never put credentials into the payload.',
+    summary => '{payload.integration} was connected by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "integration.connect",
   "description": "Emit when another system is connected; never put credentials into the payload.",
   "x-event-type": "integration.connect",
+  "x-summary": "{payload.integration} was connected by {actor_id}",
   "type": "object",
   "properties": {
     "integration": {
@@ -1315,12 +1363,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when another system is cut off.',
+    summary => '{payload.integration} was disconnected by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "integration.disconnect",
   "description": "Emit when another system is cut off.",
   "x-event-type": "integration.disconnect",
+  "x-summary": "{payload.integration} was disconnected by {actor_id}",
   "type": "object",
   "properties": {
     "integration": {
@@ -1358,12 +1408,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when somebody is allowed more than before.',
+    summary => '{payload.subject_type} {payload.subject_id} was granted {payload.permission} by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "permission.grant",
   "description": "Emit when somebody is allowed more than before.",
   "x-event-type": "permission.grant",
+  "x-summary": "{payload.subject_type} {payload.subject_id} was granted {payload.permission} by {actor_id}",
   "type": "object",
   "properties": {
     "subject_type": {
@@ -1424,12 +1476,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when somebody loses a permission.',
+    summary => '{payload.subject_type} {payload.subject_id} lost {payload.permission} by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "permission.revoke",
   "description": "Emit when somebody loses a permission.",
   "x-event-type": "permission.revoke",
+  "x-summary": "{payload.subject_type} {payload.subject_id} lost {payload.permission} by {actor_id}",
   "type": "object",
   "properties": {
     "subject_type": {
@@ -1484,12 +1538,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when what a role allows changes.',
+    summary => 'Role {payload.role} was changed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "role.update",
   "description": "Emit when what a role allows changes.",
   "x-event-type": "role.update",
+  "x-summary": "Role {payload.role} was changed by {actor_id}",
   "type": "object",
   "properties": {
     "role": {
@@ -1541,12 +1597,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a setting changes; never put credentials into the values.',
+    summary => 'Setting {payload.setting} was changed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "settings.update",
   "description": "Emit when a setting changes; never put credentials into the values.",
   "x-event-type": "settings.update",
+  "x-summary": "Setting {payload.setting} was changed by {actor_id}",
   "type": "object",
   "properties": {
     "setting": {
@@ -1593,12 +1651,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when an account is made, with aggregate user/<id>.',
+    summary => 'User {aggregate_id} was created by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "user.create",
   "description": "Emit when an account is made, with aggregate user/<id>.",
   "x-event-type": "user.create",
+  "x-summary": "User {aggregate_id} was created by {actor_id}",
   "type": "object",
   "properties": {
     "email": {
@@ -1653,12 +1713,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when an account is removed; erase its private data by ledger.erase_private().',
+    summary => 'User {aggregate_id} was deleted by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "user.delete",
   "description": "Emit when an account is removed; erase its private data by ledger.erase_private().",
   "x-event-type": "user.delete",
+  "x-summary": "User {aggregate_id} was deleted by {actor_id}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -1693,12 +1755,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when somebody is asked to join.',
+    summary => 'User {aggregate_id} was invited by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "user.invite",
   "description": "Emit when somebody is asked to join.",
   "x-event-type": "user.invite",
+  "x-summary": "User {aggregate_id} was invited by {actor_id}",
   "type": "object",
   "properties": {
     "email": {
@@ -1746,12 +1810,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when a suspended account may sign in again.',
+    summary => 'User {aggregate_id} was reactivated by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "user.reactivate",
   "description": "Emit when a suspended account may sign in again.",
   "x-event-type": "user.reactivate",
+  "x-summary": "User {aggregate_id} was reactivated by {actor_id}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -1791,12 +1857,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when an account may no longer sign in.',
+    summary => 'User {aggregate_id} was suspended by {actor_id}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "user.suspend",
   "description": "Emit when an account may no longer sign in.",
   "x-event-type": "user.suspend",
+  "x-summary": "User {aggregate_id} was suspended by {actor_id}: {payload.reason}",
   "type": "object",
   "properties": {
     "old_status": {
@@ -1845,12 +1913,14 @@ $json$
     catalog => 'audit',
     publish => true,
     description => 'Emit when fields of an account change; personal values belong into emit_event''s private.',
+    summary => 'User {aggregate_id} was changed by {actor_id}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "user.update",
   "description": "Emit when fields of an account change; personal values belong into emit_event's private.",
   "x-event-type": "user.update",
+  "x-summary": "User {aggregate_id} was changed by {actor_id}",
   "type": "object",
   "properties": {
     "old_values": {

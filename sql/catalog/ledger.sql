@@ -8,12 +8,14 @@ begin
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when a database role may do more for a tenant than before.',
+    summary => 'Role {payload.role_name} was granted {payload.new_privileges} for {payload.granted_tenant_id} by {payload.granted_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.access_granted",
   "description": "Reserved, not emitted yet: when a database role may do more for a tenant than before.",
   "x-event-type": "ledger.access_granted",
+  "x-summary": "Role {payload.role_name} was granted {payload.new_privileges} for {payload.granted_tenant_id} by {payload.granted_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -98,12 +100,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when a database role may do less for a tenant than before.',
+    summary => 'Role {payload.role_name} lost privileges for {payload.revoked_tenant_id} by {payload.revoked_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.access_revoked",
   "description": "Reserved, not emitted yet: when a database role may do less for a tenant than before.",
   "x-event-type": "ledger.access_revoked",
+  "x-summary": "Role {payload.role_name} lost privileges for {payload.revoked_tenant_id} by {payload.revoked_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -190,12 +194,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when the tenant''s log gets a signed checkpoint.',
+    summary => 'A checkpoint of {payload.tree_size} events was signed with {payload.key_name}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.checkpoint_signed",
   "description": "Reserved, not emitted yet: when the tenant's log gets a signed checkpoint.",
   "x-event-type": "ledger.checkpoint_signed",
+  "x-summary": "A checkpoint of {payload.tree_size} events was signed with {payload.key_name}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -244,12 +250,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when an event type gets a new schema version.',
+    summary => 'Event type {payload.registered_type} version {payload.new_version} was registered by {payload.registered_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.event_type_registered",
   "description": "Reserved, not emitted yet: when an event type gets a new schema version.",
   "x-event-type": "ledger.event_type_registered",
+  "x-summary": "Event type {payload.registered_type} version {payload.new_version} was registered by {payload.registered_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -307,16 +315,24 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when events are exported.',
+    description => 'An export of events is finished.',
+    summary => '{payload.event_count} events were exported as {payload.format} by {payload.exported_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.export_created",
-  "description": "Reserved, not emitted yet: when events are exported.",
+  "description": "An export of events is finished.",
   "x-event-type": "ledger.export_created",
+  "x-summary": "{payload.event_count} events were exported as {payload.format} by {payload.exported_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
+    "export_id": {
+      "type": "string",
+      "format": "uuid",
+      "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+      "description": "Id of the event ledger.export_started that began it."
+    },
     "format": {
       "type": "string",
       "minLength": 1,
@@ -333,7 +349,7 @@ $json$
     },
     "filters": {
       "type": "object",
-      "description": "What was selected."
+      "description": "What was selected: the filters that were given."
     },
     "file_sha256": {
       "type": "string",
@@ -347,10 +363,11 @@ $json$
     },
     "purpose": {
       "type": "string",
-      "description": "What for."
+      "description": "What for, as the exporter said."
     }
   },
   "required": [
+    "export_id",
     "format",
     "event_count",
     "is_redacted",
@@ -358,6 +375,7 @@ $json$
   ],
   "examples": [
     {
+      "export_id": "01981d2f-4a6e-7c31-9b1e-2f6f0e1c7a55",
       "format": "jsonl",
       "event_count": 5210,
       "is_redacted": true,
@@ -372,17 +390,98 @@ $json$
   );
 
   perform ledger.register_event_type(
+    event_type => 'ledger.export_started',
+    schema_version => 1,
+    catalog => 'ledger',
+    publish => false,
+    description => 'An export of events begins; its id is this event''s. Nothing is read before this is committed.',
+    summary => 'An export as {payload.format} was begun by {payload.exported_by}',
+    schema => $json$
+{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "ledger.export_started",
+  "description": "An export of events begins; its id is this event's. Nothing is read before this is committed.",
+  "x-event-type": "ledger.export_started",
+  "x-summary": "An export as {payload.format} was begun by {payload.exported_by}",
+  "x-publish": false,
+  "type": "object",
+  "properties": {
+    "format": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Format of the export."
+    },
+    "filters": {
+      "type": "object",
+      "description": "What was selected: the filters that were given."
+    },
+    "with_proof": {
+      "type": "boolean",
+      "description": "Whether each event comes with its inclusion proof."
+    },
+    "is_redacted": {
+      "type": "boolean",
+      "description": "Whether private data was left out."
+    },
+    "exported_by": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Role that exported."
+    },
+    "purpose": {
+      "type": "string",
+      "description": "What for, as the exporter said."
+    },
+    "tree_size": {
+      "type": "integer",
+      "minimum": 0,
+      "description": "Events in the log at that time: the tree that the proofs are for."
+    },
+    "root": {
+      "type": "string",
+      "pattern": "^[0-9a-f]{64}$",
+      "description": "Merkle root of that tree (SHA-256, 64 hex digits)."
+    }
+  },
+  "required": [
+    "format",
+    "filters",
+    "with_proof",
+    "is_redacted",
+    "exported_by",
+    "tree_size"
+  ],
+  "examples": [
+    {
+      "format": "jsonl",
+      "filters": {
+        "aggregate_type": "deal"
+      },
+      "with_proof": false,
+      "is_redacted": true,
+      "exported_by": "auditor",
+      "tree_size": 120512,
+      "root": "5df6e0e2761359d30a8275058e299fcc0381534545f55cf43e41983f5d4c9456"
+    }
+  ]
+}
+$json$
+  );
+
+  perform ledger.register_event_type(
     event_type => 'ledger.guards_repaired',
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when repair_guards() put guards back.',
+    summary => 'Guards were repaired by {payload.repaired_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.guards_repaired",
   "description": "Reserved, not emitted yet: when repair_guards() put guards back.",
   "x-event-type": "ledger.guards_repaired",
+  "x-summary": "Guards were repaired by {payload.repaired_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -423,12 +522,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'A legal hold forbids erasing and dropping what it covers.',
+    summary => 'Legal hold {payload.hold_id} was placed by {payload.placed_by}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.hold_placed",
   "description": "A legal hold forbids erasing and dropping what it covers.",
   "x-event-type": "ledger.hold_placed",
+  "x-summary": "Legal hold {payload.hold_id} was placed by {payload.placed_by}: {payload.reason}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -484,12 +585,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'A legal hold ends.',
+    summary => 'Legal hold {payload.hold_id} was released by {payload.released_by}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.hold_released",
   "description": "A legal hold ends.",
   "x-event-type": "ledger.hold_released",
+  "x-summary": "Legal hold {payload.hold_id} was released by {payload.released_by}: {payload.reason}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -539,12 +642,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when an older audit trail was imported.',
+    summary => '{payload.imported_count} events were imported from {payload.source}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.import_completed",
   "description": "Reserved, not emitted yet: when an older audit trail was imported.",
   "x-event-type": "ledger.import_completed",
+  "x-summary": "{payload.imported_count} events were imported from {payload.source}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -605,12 +710,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'The log begins a new epoch, after a restore into another cluster or a move.',
+    summary => 'The log began epoch {payload.new_epoch} by {payload.rebased_by}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.log_rebased",
   "description": "The log begins a new epoch, after a restore into another cluster or a move.",
   "x-event-type": "ledger.log_rebased",
+  "x-summary": "The log began epoch {payload.new_epoch} by {payload.rebased_by}: {payload.reason}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -666,12 +773,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'When a partition of the outbox was dropped, after every relay had delivered it.',
+    summary => 'Outbox partition {payload.partition_name} was purged by {payload.purged_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.outbox_purged",
   "description": "When a partition of the outbox was dropped, after every relay had delivered it.",
   "x-event-type": "ledger.outbox_purged",
+  "x-summary": "Outbox partition {payload.partition_name} was purged by {payload.purged_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -763,12 +872,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'A partition moved from agent_events to agent_events_archive.',
+    summary => 'Partition {payload.partition_name} was archived by {payload.archived_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_archived",
   "description": "A partition moved from agent_events to agent_events_archive.",
   "x-event-type": "ledger.partition_archived",
+  "x-summary": "Partition {payload.partition_name} was archived by {payload.archived_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -859,12 +970,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'When a partition was dropped from the database after it was exported, and when its file expired.',
+    summary => 'Partition {payload.partition_name} was dropped by {payload.dropped_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_dropped",
   "description": "When a partition was dropped from the database after it was exported, and when its file expired.",
   "x-event-type": "ledger.partition_dropped",
+  "x-summary": "Partition {payload.partition_name} was dropped by {payload.dropped_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -979,12 +1092,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'When a partition was written to a file and read back.',
+    summary => 'Partition {payload.partition_name} was written to {payload.file_name}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_exported",
   "description": "When a partition was written to a file and read back.",
   "x-event-type": "ledger.partition_exported",
+  "x-summary": "Partition {payload.partition_name} was written to {payload.file_name}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -1100,12 +1215,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'A partition came back: from the archive to agent_events, or from its file to the archive.',
+    summary => 'Partition {payload.partition_name} was restored by {payload.restored_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.partition_restored",
   "description": "A partition came back: from the archive to agent_events, or from its file to the archive.",
   "x-event-type": "ledger.partition_restored",
+  "x-summary": "Partition {payload.partition_name} was restored by {payload.restored_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -1213,12 +1330,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Private data is erased; the events and their hashes stay.',
+    summary => 'Private data of {payload.event_count} events was erased by {payload.erased_by}: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.private_erased",
   "description": "Private data is erased; the events and their hashes stay.",
   "x-event-type": "ledger.private_erased",
+  "x-summary": "Private data of {payload.event_count} events was erased by {payload.erased_by}: {payload.reason}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -1276,12 +1395,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Private data of events is read.',
+    summary => 'Private data of {payload.event_count} events was read by {payload.reader}: {payload.purpose}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.private_read",
   "description": "Private data of events is read.",
   "x-event-type": "ledger.private_read",
+  "x-summary": "Private data of {payload.event_count} events was read by {payload.reader}: {payload.purpose}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -1339,12 +1460,14 @@ $json$
     catalog => 'ledger',
     publish => false,
     description => 'Reserved, not emitted yet: when a tenant''s policy changes.',
+    summary => 'Policy {payload.setting} was set to {payload.new_value} by {payload.changed_by}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.tenant_policy_changed",
   "description": "Reserved, not emitted yet: when a tenant's policy changes.",
   "x-event-type": "ledger.tenant_policy_changed",
+  "x-summary": "Policy {payload.setting} was set to {payload.new_value} by {payload.changed_by}",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -1388,13 +1511,15 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when the log was verified; outcome failure means that findings were made.',
+    description => 'The log was verified; outcome failure means that findings were made.',
+    summary => '{payload.tree_size} events were verified by {payload.verified_by}, {payload.finding_count} findings',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.verified",
-  "description": "Reserved, not emitted yet: when the log was verified; outcome failure means that findings were made.",
+  "description": "The log was verified; outcome failure means that findings were made.",
   "x-event-type": "ledger.verified",
+  "x-summary": "{payload.tree_size} events were verified by {payload.verified_by}, {payload.finding_count} findings",
   "x-publish": false,
   "type": "object",
   "properties": {
@@ -1428,7 +1553,7 @@ $json$
     "verified_by": {
       "type": "string",
       "minLength": 1,
-      "description": "Role or program that verified."
+      "description": "Role that verified."
     }
   },
   "required": [

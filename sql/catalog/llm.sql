@@ -8,12 +8,14 @@ begin
     catalog => 'llm',
     publish => true,
     description => 'Emit after every call of a language model; prompt and raw output are kept erasable, the rest stays searchable.',
+    summary => '{payload.agent_name} called {payload.model_name} of {payload.provider_name}: {outcome}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "agent.call_completed",
   "description": "Emit after every call of a language model; prompt and raw output are kept erasable, the rest stays searchable.",
   "x-event-type": "agent.call_completed",
+  "x-summary": "{payload.agent_name} called {payload.model_name} of {payload.provider_name}: {outcome}",
   "type": "object",
   "properties": {
     "timestamp_start": {

@@ -8,12 +8,14 @@ begin
     catalog => 'trading',
     publish => true,
     description => 'Emit when the balance of an account or wallet changes, with the account as aggregate.',
+    summary => 'Balance of {payload.account_id} went from {payload.old_balance} to {payload.new_balance} {payload.asset}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.balance_changed",
   "description": "Emit when the balance of an account or wallet changes, with the account as aggregate.",
   "x-event-type": "trading.balance_changed",
+  "x-summary": "Balance of {payload.account_id} went from {payload.old_balance} to {payload.new_balance} {payload.asset}",
   "type": "object",
   "properties": {
     "account_id": {
@@ -81,12 +83,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when what is left of an order is withdrawn.',
+    summary => 'Order {payload.order_id} ({payload.symbol}) was cancelled: {payload.reason}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.order_cancelled",
   "description": "Emit when what is left of an order is withdrawn.",
   "x-event-type": "trading.order_cancelled",
+  "x-summary": "Order {payload.order_id} ({payload.symbol}) was cancelled: {payload.reason}",
   "type": "object",
   "properties": {
     "order_id": {
@@ -154,12 +158,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit for every fill of an order, partial or full.',
+    summary => 'Order {payload.order_id}: {payload.side} {payload.quantity} {payload.symbol} at {payload.price} filled',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.order_filled",
   "description": "Emit for every fill of an order, partial or full.",
   "x-event-type": "trading.order_filled",
+  "x-summary": "Order {payload.order_id}: {payload.side} {payload.quantity} {payload.symbol} at {payload.price} filled",
   "type": "object",
   "properties": {
     "order_id": {
@@ -258,12 +264,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when an order is sent to a venue, with aggregate order/<order id>.',
+    summary => 'Order {payload.order_id} was placed: {payload.side} {payload.quantity} {payload.symbol}, {payload.order_type}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.order_placed",
   "description": "Emit when an order is sent to a venue, with aggregate order/<order id>.",
   "x-event-type": "trading.order_placed",
+  "x-summary": "Order {payload.order_id} was placed: {payload.side} {payload.quantity} {payload.symbol}, {payload.order_type}",
   "type": "object",
   "properties": {
     "order_id": {
@@ -364,12 +372,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when a position is closed, in whole or in part.',
+    summary => 'Position {payload.position_id} ({payload.symbol}) was closed at {payload.exit_price}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.position_closed",
   "description": "Emit when a position is closed, in whole or in part.",
   "x-event-type": "trading.position_closed",
+  "x-summary": "Position {payload.position_id} ({payload.symbol}) was closed at {payload.exit_price}",
   "type": "object",
   "properties": {
     "position_id": {
@@ -466,12 +476,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when a position is opened, with aggregate position/<position id>.',
+    summary => 'Position {payload.position_id} was opened: {payload.direction} {payload.quantity} {payload.symbol} at {payload.entry_price}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.position_opened",
   "description": "Emit when a position is opened, with aggregate position/<position id>.",
   "x-event-type": "trading.position_opened",
+  "x-summary": "Position {payload.position_id} was opened: {payload.direction} {payload.quantity} {payload.symbol} at {payload.entry_price}",
   "type": "object",
   "properties": {
     "position_id": {
@@ -545,12 +557,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when a limit, a strategy''s parameter or another trading setting changes.',
+    summary => 'Setting {payload.setting} went from {payload.old_value} to {payload.new_value}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.setting_changed",
   "description": "Emit when a limit, a strategy's parameter or another trading setting changes.",
   "x-event-type": "trading.setting_changed",
+  "x-summary": "Setting {payload.setting} went from {payload.old_value} to {payload.new_value}",
   "type": "object",
   "properties": {
     "setting": {
@@ -597,12 +611,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when a trade is settled, with both of its legs.',
+    summary => 'Trade {payload.trade_id}: {payload.side} {payload.quantity} {payload.symbol} at {payload.price}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.trade_executed",
   "description": "Emit when a trade is settled, with both of its legs.",
   "x-event-type": "trading.trade_executed",
+  "x-summary": "Trade {payload.trade_id}: {payload.side} {payload.quantity} {payload.symbol} at {payload.price}",
   "type": "object",
   "properties": {
     "trade_id": {
@@ -698,12 +714,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when a wallet is connected; never put its keys into the payload.',
+    summary => 'Wallet {payload.wallet_address} on {payload.chain} was connected',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.wallet_connected",
   "description": "Emit when a wallet is connected; never put its keys into the payload.",
   "x-event-type": "trading.wallet_connected",
+  "x-summary": "Wallet {payload.wallet_address} on {payload.chain} was connected",
   "type": "object",
   "properties": {
     "wallet_address": {
@@ -755,12 +773,14 @@ $json$
     catalog => 'trading',
     publish => true,
     description => 'Emit when a wallet is disconnected.',
+    summary => 'Wallet {payload.wallet_address} on {payload.chain} was disconnected',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "trading.wallet_disconnected",
   "description": "Emit when a wallet is disconnected.",
   "x-event-type": "trading.wallet_disconnected",
+  "x-summary": "Wallet {payload.wallet_address} on {payload.chain} was disconnected",
   "type": "object",
   "properties": {
     "wallet_address": {

@@ -1,7 +1,6 @@
 -- What a plain event does not need: says what is wrong with an event, makes a new tenant's ambient
 -- run, finds an older schema version, masks secrets and takes private data out of the payload. The
--- ledger's own types always come here: what happened to the ledger, only those can say who operate
--- or audit it.
+-- ledger's own types always come here.
 create or replace function ledger.prepare_event(
   event_type text,
   tenant_id text,
@@ -24,7 +23,7 @@ declare
   v_private_fields jsonb;
 begin
   if event_type like 'ledger.%' then
-    perform ledger.require_any(tenant_id, '{operate,audit,privacy}');
+    perform ledger.require_own_type(event_type, payload, tenant_id);
   end if;
   select * into v_type from ledger.find_event_type(event_type, schema_version, tenant_id);
   if not coalesce(payload @@ v_type.predicate, v_type.predicate is null) then

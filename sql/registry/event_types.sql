@@ -6,6 +6,7 @@ create table ledger.event_types (
   check (event_type ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'),
   catalog text not null default 'custom',
   description text,
+  summary text,
   publish boolean not null default true,
   current_version int not null check (current_version > 0),
   predicate jsonpath,
@@ -16,6 +17,9 @@ create table ledger.event_types (
 
 comment on table ledger.event_types is
   'Registered event types, with the rules of their current schema version.';
+comment on column ledger.event_types.summary is
+  'An event of this type in a sentence, with placeholders: ''Deal {aggregate_id} moved to '
+  '{payload.new_stage}''. ledger.describe_event() and exports fill it in.';
 comment on column ledger.event_types.publish is
   'Whether events of this type also get an outbox row; emit_event(publish => ...) overrides it '
   'per call.';

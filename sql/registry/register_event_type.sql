@@ -8,7 +8,8 @@ create or replace function ledger.register_event_type(
   catalog text default null,
   description text default null,
   publish boolean default null,
-  compatibility text default 'backward'
+  compatibility text default 'backward',
+  summary text default null
 )
 returns int
 language plpgsql
@@ -20,6 +21,7 @@ declare
   v_version int;
 begin
   perform ledger.check_registration(event_type, schema, schema_version, catalog, compatibility);
+  perform ledger.check_summary(summary);
 
   insert into ledger.event_types (event_type, current_version)
   values (register_event_type.event_type, 1)
@@ -40,6 +42,7 @@ begin
     secret_paths = s.secret_paths,
     catalog = coalesce(register_event_type.catalog, t.catalog),
     description = coalesce(register_event_type.description, t.description),
+    summary = coalesce(register_event_type.summary, t.summary),
     publish = coalesce(register_event_type.publish, t.publish)
   from ledger.event_schemas as s
   where t.event_type = register_event_type.event_type
@@ -53,6 +56,9 @@ begin
 end
 $$;
 
-comment on function ledger.register_event_type(text, jsonb, int, text, text, boolean, text) is
+comment on function ledger.register_event_type(
+  text, jsonb, int, text, text, boolean, text, text
+) is
   'Registers an event type or its next version, with its JSON Schema, and returns the version. '
-  'Idempotent for an identical schema.';
+  'Idempotent for an identical schema. summary is an event of the type in a sentence, with '
+  'placeholders such as {aggregate_id} and {payload.name}.';

@@ -23,7 +23,16 @@ Connection = psycopg.Connection[Any]
 
 FILES = sorted((sql_dir() / "catalog").glob("*/*.json"))
 SCHEMAS = {path.name.removesuffix(".v1.json"): json.loads(path.read_text()) for path in FILES}
-FIRST_KEYS = ["$schema", "title", "description", "x-event-type", "x-publish", "type", "properties"]
+FIRST_KEYS = [
+    "$schema",
+    "title",
+    "description",
+    "x-event-type",
+    "x-summary",
+    "x-publish",
+    "type",
+    "properties",
+]
 
 every_type = pytest.mark.parametrize("event_type", SCHEMAS)
 

@@ -281,5 +281,5 @@ def test_without_the_extra(package: str, command: list[str], tmp_path: Path) -> 
         check=False,
     )
     assert done.returncode == 2, done.stderr
-    assert f"error: cold files need the package {package}\n" in done.stderr
+    assert f"error: this needs the package {package}\n" in done.stderr
     assert "hint: pip install 'agent-events[cold]'" in done.stderr

@@ -33,7 +33,7 @@ class Outside:
         return self.run("checkpoint", *where, "--seal", "--dsn", dsn)
 
     def findings(self, dsn: str) -> set[str]:
-        trusted = ["--anchor", self.anchor, "--vkey", f"{self.key}.vkey"]
+        trusted = ["--anchor", self.anchor, "--vkey", f"{self.key}.vkey", "--no-record"]
         lines = self.run("verify", *trusted, "--workers", "1", "--json", "--dsn", dsn).stdout
         rows = map(json.loads, lines.splitlines())
         return {row["kind"] for row in rows if row["type"] == "finding"}
@@ -62,6 +62,10 @@ def test_failover(server_folder: Path, server_version: int, tmp_path: Path) -> N
         assert outside.findings(standby) == set()
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             ledger.seal()
+        unrecorded = outside.run("verify", "--dsn", standby)
+        assert (unrecorded.exit_code, "this is a replica" in unrecorded.stderr) == (0, True)
+        export = outside.run("export", "--format", "jsonl", "--dsn", standby)
+        assert (export.exit_code, "Export from the primary" in export.stderr) == (1, True)
 
         # It takes over; the old primary goes on for a while, and what it wrote is lost.
         connection.execute("select pg_promote()")

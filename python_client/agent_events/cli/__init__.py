@@ -10,6 +10,7 @@ import agent_events
 from agent_events.cli._common import ReportingGroup
 
 COMMANDS = (
+    "access-log",
     "anchors",
     "bundle",
     "checkpoint",
@@ -19,6 +20,7 @@ COMMANDS = (
     "doctor",
     "emit",
     "events",
+    "export",
     "import-audit",
     "keygen",
     "maintain",

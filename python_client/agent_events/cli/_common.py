@@ -14,6 +14,7 @@ from uuid import UUID
 import click
 import psycopg
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from agent_events import dsn as dsn_module
@@ -74,9 +75,10 @@ def connect(dsn: str | None, *, autocommit: bool = False) -> Iterator[psycopg.Co
         yield connection
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, *, to_stderr: bool = False) -> None:
     """Print a dataclass or a dict as one line of JSON."""
-    click.echo(json.dumps(asdict(value) if is_dataclass(value) else value, default=plain))  # type: ignore[arg-type]
+    document = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
+    click.echo(json.dumps(document, default=plain), err=to_stderr)
 
 
 def print_table(table: Table) -> None:
@@ -93,6 +95,24 @@ def plain(value: object) -> str:
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+@contextmanager
+def event_progress(text: str, times: int = 1) -> Iterator[Callable[[int], object]]:
+    """Show how many events went by, where stderr is a terminal."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("events"),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )
+    with progress:
+        task = progress.add_task(text, total=None)
+        yield lambda rows: progress.advance(task, rows / times)
 
 
 class ReportingGroup(click.Group):

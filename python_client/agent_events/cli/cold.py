@@ -12,7 +12,6 @@ from uuid import UUID
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from agent_events import dsn as dsn_module
@@ -23,6 +22,7 @@ from agent_events.cli._common import (
     EXIT_USAGE,
     dsn_option,
     err,
+    event_progress,
     json_option,
     out,
     print_json,
@@ -61,7 +61,7 @@ def cold_errors(function: F) -> F:
             if package not in EXTRA:
                 raise
             hint = "pip install 'agent-events[cold]'"
-            report(None, f"cold files need the package {package}", None, hint)
+            report(None, f"this needs the package {package}", None, hint)
             click.get_current_context().exit(EXIT_USAGE)
 
     return cast(F, guarded)
@@ -111,7 +111,7 @@ def export(
     conninfo = dsn_module.resolve(dsn)
     names = _due(conninfo) if is_due else partitions
     for name in names:
-        with _progress(f"exporting {name}") as advance:
+        with event_progress(f"exporting {name}") as advance:
             done = export_partition(conninfo, name, folder, advance)
         manifest = done.manifest
         if as_json:
@@ -204,7 +204,7 @@ def drop(
     from agent_events.cold.drop import drop_partition
 
     anchored = load([open_store(url) for url in urls], keys)
-    with _progress(f"verifying {partition}") as advance:
+    with event_progress(f"verifying {partition}") as advance:
         checked = drop_partition(dsn_module.resolve(dsn), partition, folder, anchored, advance)
     _conclude(ctx, partition, checked, as_json, "dropped", "It was not dropped.")
 
@@ -222,7 +222,7 @@ def restore(
     """Bring a partition back from its file into the archive, verified here and in the database."""
     from agent_events.cold.restore import restore_partition
 
-    with _progress(f"restoring {partition}", times=2) as advance:
+    with event_progress(f"restoring {partition}", times=2) as advance:
         checked = restore_partition(dsn_module.resolve(dsn), partition, folder, advance)
     _conclude(ctx, partition, checked, as_json, "restored", "It was not restored.")
 
@@ -342,26 +342,8 @@ def _witnesses(
 def _check(folder: Path, name: str, witnesses: Sequence[Witness]) -> Checked:
     from agent_events.cold.check import check_file
 
-    with _progress(f"verifying {name}") as advance:
+    with event_progress(f"verifying {name}") as advance:
         return check_file(folder, name, witnesses, advance)
-
-
-@contextmanager
-def _progress(text: str, times: int = 1) -> Iterator[Callable[[int], object]]:
-    """Show how many events went by, where stderr is a terminal."""
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("events"),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-        disable=not err.is_terminal,
-    )
-    with progress:
-        task = progress.add_task(text, total=None)
-        yield lambda rows: progress.advance(task, rows / times)
 
 
 def _conclude(

@@ -124,6 +124,7 @@ def show(
     with connect(dsn) as connection:
         ledger = Ledger(connection)
         event = ledger.get_event(event_id, tenant_id=tenant_id)
+        description = ledger.describe_event(event_id, tenant_id=tenant_id) if event else None
         position = None if event else ledger.position_of(event_id, tenant_id=tenant_id)
     if event is None:
         err.print(f"no event {event_id} that you may see", style="red", markup=False)
@@ -136,7 +137,7 @@ def show(
     if as_json:
         print_json(event)
         return
-    for name, value in asdict(event).items():
+    for name, value in {"description": description, **asdict(event)}.items():
         if value is not None:
             out.print(Text.assemble((f"{name:<15}", "bold"), _readable(value)))
 

@@ -41,7 +41,8 @@ TYPES = """
 TYPE = """
     select
       s.event_type, s.schema_version, t.current_version, t.catalog, t.publish, t.description,
-      s.compatibility, s.private_paths, s.secret_paths, s.registered_at, s.registered_by, s.schema
+      t.summary, s.compatibility, s.private_paths, s.secret_paths, s.registered_at,
+      s.registered_by, s.schema
     from ledger.event_schemas as s
     join ledger.event_types as t using (event_type)
     where s.event_type = %(event_type)s
@@ -108,9 +109,10 @@ def apply(
     """Register the JSON Schemas in PATHS: files, or folders with their subfolders.
 
     A file is named <event type>.v<version>.json; without .v<version> it is the next version, unless
-    it is the current one already. "x-publish": false keeps the type's events out of the outbox.
-    What is registered already stays as it is, so applying twice does nothing. Exits with 1 if a
-    file was refused; the others are registered all the same.
+    it is the current one already. "x-publish": false keeps the type's events out of the outbox;
+    "x-summary" is an event of the type in a sentence. What is registered already stays as it is, so
+    applying twice does nothing. Exits with 1 if a file was refused; the others are registered all
+    the same.
     """
     refused = False
     with connect(dsn) as connection:
@@ -192,7 +194,11 @@ def _folder_name(path: Path) -> str | None:
 def _annotations(schema: Any) -> dict[str, Any]:
     if not isinstance(schema, dict):
         return {}
-    return {"description": schema.get("description"), "publish": schema.get("x-publish")}
+    return {
+        "description": schema.get("description"),
+        "publish": schema.get("x-publish"),
+        "summary": schema.get("x-summary"),
+    }
 
 
 def _report(result: dict[str, Any], as_json: bool) -> None:

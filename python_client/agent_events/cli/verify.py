@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from time import perf_counter
 from types import TracebackType
 
 import click
+import psycopg
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,11 +18,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from agent_events import Ledger, LedgerError
 from agent_events import dsn as dsn_module
 from agent_events.anchors import open_store
 from agent_events.anchors.store import FORMS
 from agent_events.cli._common import (
     EXIT_REFUSED,
+    connect,
     dsn_option,
     err,
     json_option,
@@ -74,6 +78,7 @@ from agent_events.verifying import (
     metavar="SECONDS",
     help="How long an event may wait for its position.",
 )
+@click.option("--no-record", is_flag=True, help="Leave no event ledger.verified.")
 @dsn_option
 @json_option
 @click.pass_context
@@ -87,17 +92,20 @@ def command(
     to_position: int | None,
     workers: int,
     max_age: float,
+    no_record: bool,
     dsn: str | None,
     as_json: bool,
 ) -> None:
     """Recompute every hash and root outside the database, and compare with signed checkpoints.
 
-    Calls no function of the ledger and writes nothing. With --from or --to only these events are
-    read; the tree over all of them is verified in any case.
+    Calls no function of the ledger meanwhile, and writes nothing. With --from or --to only these
+    events are read; the tree over all of them is verified in any case. Then an event
+    ledger.verified says what was found, where the role audits or operates; not on a replica.
     """
     if bool(urls) != bool(keys):
         raise click.UsageError("--anchor and --vkey go together: what is signed, and by whom")
     anchored = load([open_store(url) for url in urls], keys)
+    start = perf_counter()
     with _Listener(as_json) as listener:
         try:
             result = verify(
@@ -112,6 +120,8 @@ def command(
             report(None, str(error), None, "Access is given by ledger.grant_access().")
             ctx.exit(EXIT_REFUSED)
     _conclude(result, anchored, as_json)
+    if not no_record:
+        _record(result, dsn_module.resolve(dsn), 1000 * (perf_counter() - start))
     if result.findings:
         ctx.exit(EXIT_REFUSED)
 
@@ -160,6 +170,34 @@ class _Listener:
                 print_json({"type": "finding", **finding.as_dict()})
             else:
                 _print_finding(finding)
+
+
+def _record(result: Report, dsn: str, duration_ms: float) -> None:
+    """Leave an event ledger.verified in each tenant's log, or say why there is none.
+
+    What was found was said already; that it cannot be recorded does not change it.
+    """
+    reasons = set()
+    with connect(dsn, autocommit=True) as connection:
+        for tenant in result.tenants:
+            found = [f for f in result.findings if f.tenant_id in (None, tenant.tenant_id)]
+            try:
+                Ledger(connection).record_verification(
+                    tenant.tree_size,
+                    tenant.root,
+                    len(found),
+                    findings=[f.as_dict() for f in found[:20]],
+                    duration_ms=round(duration_ms),
+                    tenant_id=tenant.tenant_id,
+                )
+            except psycopg.errors.ReadOnlySqlTransaction:
+                reasons.add("this is a replica, or read-only")
+            except LedgerError as error:
+                reasons.add(error.message)
+            except psycopg.Error as error:
+                reasons.add(error.diag.message_primary or str(error))
+    for reason in sorted(reasons):
+        err.print(f"Not recorded as an event: {reason}", markup=False)
 
 
 def _print_finding(finding: Finding) -> None:

@@ -19,6 +19,7 @@ from agent_events.cold import findings as kinds
 from agent_events.cold.chains import Chains
 from agent_events.cold.encode import leaf_hashes
 from agent_events.cold.errors import MalformedManifest, UnreadableFile
+from agent_events.cold.files import digest_of
 from agent_events.cold.manifest import (
     DATA_SUFFIX,
     SUFFIX,
@@ -31,7 +32,6 @@ from agent_events.cold.manifest import (
 from agent_events.cold.ranges import described, without
 from agent_events.cold.reading import ColdFile, open_file
 from agent_events.cold.tally import OutOfOrder, Tallies, runs
-from agent_events.cold.writer import digest_of
 from agent_events.verifying.findings import CHANGED_EVENT, Finding, Findings
 
 Progress = Callable[[int], object]

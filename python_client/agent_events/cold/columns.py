@@ -95,13 +95,16 @@ def conform(batch: pa.RecordBatch) -> pa.RecordBatch:
         pyarrow.ArrowInvalid: a hash does not have 32 bytes.
     """
     columns = [
-        _as(field.type, column) for field, column in zip(WRITTEN, batch.columns, strict=True)
+        as_type(field.type, column) for field, column in zip(WRITTEN, batch.columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=WRITTEN)
 
 
-def _as(kind: pa.DataType, column: pa.Array) -> pa.Array:
-    """Older drivers send UUIDs as bytes, and all send hashes as bytes of any length."""
+def as_type(kind: pa.DataType, column: pa.Array) -> pa.Array:
+    """Give a column its type.
+
+    Older drivers send UUIDs as bytes, and all send hashes as bytes of any length.
+    """
     if column.type == kind:
         return column
     plain = column.storage if isinstance(column, pa.ExtensionArray) else column

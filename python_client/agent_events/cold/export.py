@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 import agent_events
 from agent_events.cold.columns import COLUMNS, JSON, conform
 from agent_events.cold.errors import ColdError, UnreadableFile
+from agent_events.cold.files import digest_of, new_file, write_bytes
 from agent_events.cold.manifest import Manifest, data_path, manifest_path, read_manifest
 from agent_events.cold.partitions import (
     Partition,
@@ -31,7 +32,7 @@ from agent_events.cold.partitions import (
     require_access,
 )
 from agent_events.cold.tally import OutOfOrder, Tallies, runs
-from agent_events.cold.writer import digest_of, new_file, write_bytes, write_rows
+from agent_events.cold.writer import write_rows
 from agent_events.verifying.session import Session, open_session
 
 Progress = Callable[[int], object]

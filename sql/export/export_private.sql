@@ -1,0 +1,34 @@
+-- The private data of events that an unredacted export gives out: for who began it, with the
+-- privilege still.
+create or replace function ledger.export_private(
+  export_id uuid,
+  event_ids uuid[],
+  tenant_id text
+)
+returns table (event_id uuid, private jsonb)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_started ledger.agent_events :=
+    ledger.find_export(export_private.export_id, export_private.tenant_id);
+begin
+  perform ledger.require_tenant(v_started.tenant_id, 'privacy');
+  if (v_started.payload -> 'is_redacted')::boolean then
+    raise exception using
+      errcode = 'LG009', message = format('export %s is redacted', export_private.export_id);
+  end if;
+  return query
+  select p.event_id, p.private
+  from unnest(export_private.event_ids) as wanted (id)
+  join ledger.event_private as p
+    on p.tenant_id = v_started.tenant_id and p.event_id = wanted.id;
+end
+$$;
+
+comment on function ledger.export_private(uuid, uuid[], text) is
+  'Part of export_events(): private data for an unredacted export, which is on record.';
