@@ -15,6 +15,7 @@ import click
 from archive import ArchivePlan, Spread, measure_archive, spread_table
 from cold import ColdPlan, measure_cold
 from emit import CLIENTS, Plan, measure
+from export import ExportPlan, measure_export
 from log import Figure, LogPlan, figure_table, measure_log
 from partitions import PartitionPlan, measure_partitions
 from profiling import profile
@@ -224,6 +225,43 @@ def cold(
 
 @main.command()
 @server_options
+@click.option("--quick", is_flag=True, help="100,000 events: about a minute.")
+@click.option("--events", type=click.IntRange(10_000), help="Default: 1,000,000, quick 100,000.")
+@click.option(
+    "--rounds", type=click.IntRange(1), help="Rounds per comparison. Default: 5, quick 3."
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write results here.")
+def export(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    quick: bool,
+    events: int | None,
+    rounds: int | None,
+    json_file: Path | None,
+) -> None:
+    """Exporting events against COPY of the same columns to a file; memory.
+
+    COPY writes the columns of an export that are columns of events, in the same order, as CSV, from
+    a cursor of psycopg to a file. The export also describes and redacts every event, computes the
+    digest of the file, brings it to disk and leaves two events in the ledger.
+    """
+    plan = ExportPlan(
+        events=events or (100_000 if quick else 1_000_000), rounds=rounds or (3 if quick else 5)
+    )
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            figures = measure_export(bench, plan, status.update)
+    console.print(figure_table(figures))
+    console.print("Medians; COPY and exports in turn, each in a process of its own.")
+    if json_file:
+        json_file.write_text(log_as_json(bench, plan, figures))
+
+
+@main.command()
+@server_options
 @click.option("--events", type=click.IntRange(10_000), default=100_000, show_default=True)
 @click.option(
     "--count", "counts", multiple=True, type=int, help="Partitions. Default: 12, 120 and 500."
@@ -346,7 +384,7 @@ def find_programs(version: int) -> None:
 
 def log_as_json(
     bench: Bench,
-    plan: LogPlan | ColdPlan | BrokerPlan,
+    plan: LogPlan | ColdPlan | ExportPlan | BrokerPlan,
     figures: Sequence[Figure | Ratio],
 ) -> str:
     document = {

@@ -65,11 +65,7 @@ def figures(
     bench: Bench, plan: ColdPlan, folder: Path, keys: list[str], say: Callable[[str], None]
 ) -> Iterator[Figure]:
     def child(mode: str, *arguments: str) -> Run:
-        command = [sys.executable, CHILD, mode, bench.dsn, PARTITION, folder, *arguments]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{mode} failed:\n{done.stderr}")
-        return Run(**json.loads(done.stdout))
+        return run_child(CHILD, mode, bench.dsn, PARTITION, folder, *arguments)
 
     bare, export = [], []
     for number in range(plan.rounds + 1):
@@ -101,6 +97,15 @@ def figures(
     restored = child("restore")
     yield rate("cold restore, with verifying", [restored], plan.events)
     yield Figure("cold restore, peak memory", restored.peak, "MB")
+
+
+def run_child(child: Path, mode: str, *arguments: str | Path) -> Run:
+    """Have a measurement made in a process of its own."""
+    command = [sys.executable, child, mode, *arguments]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{mode} failed:\n{done.stderr}")
+    return Run(**json.loads(done.stdout))
 
 
 def rate(what: str, runs: list[Run], events: int) -> Figure:

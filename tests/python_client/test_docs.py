@@ -57,6 +57,7 @@ def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> No
         "README.md",
         "docs/quickstart.md",
         "docs/event-types.md",
+        "docs/exporting.md",
         "docs/privacy.md",
         "docs/operating.md",
         "docs/relay.md",
