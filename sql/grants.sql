@@ -257,14 +257,14 @@ grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors t
 -- State: whoever reads events folds them, as ledger_sandbox. Snapshots and their policy for
 -- operators.
 grant execute on function
-  ledger.merge_patch, ledger.merge_event, ledger.require_reducer, ledger.reducer_problem,
+  ledger.merge_patch, ledger.merge_event, ledger.require_reducer, ledger.check_pure_function,
   ledger.impure_part, ledger.find_function,
   ledger.refuse_reducer, ledger.refuse_fold
 to ledger_sandbox;
 grant execute on function
   ledger.state_of, ledger.replay, ledger.replay_log, ledger.verify_snapshots, ledger.merge_patch,
   ledger.merge_event, ledger.upcast_event, ledger.upcast_fingerprint, ledger.find_reducer,
-  ledger.reducer_fingerprint, ledger.require_reducer, ledger.reducer_problem,
+  ledger.reducer_fingerprint, ledger.require_reducer, ledger.check_pure_function,
   ledger.impure_part, ledger.find_function,
   ledger.refuse_reducer, ledger.fold_events, ledger.fold_page, ledger.next_events,
   ledger.refuse_gap, ledger.last_state, ledger.advance_state, ledger.find_snapshot,

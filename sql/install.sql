@@ -92,6 +92,7 @@ set local client_min_messages = warning;
 -- ledger_sandbox, which may do nothing.
 \ir registry/find_function.sql
 \ir registry/function_fingerprint.sql
+\ir registry/impure_part.sql
 \ir registry/check_pure_function.sql
 \ir registry/run_upcaster.sql
 \ir registry/upcast_payload.sql
@@ -369,8 +370,6 @@ set local client_min_messages = warning;
 \ir state/aggregate_state.sql
 \ir state/merge_patch.sql
 \ir state/merge_event.sql
-\ir state/impure_part.sql
-\ir state/reducer_problem.sql
 \ir state/refuse_reducer.sql
 \ir state/require_reducer.sql
 \ir state/reducer_fingerprint.sql

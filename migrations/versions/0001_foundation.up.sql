@@ -2476,6 +2476,49 @@ return encode(
 comment on function ledger.function_fingerprint(oid) is
   'SHA-256 (hex) of a function''s definition; NULL for NULL.';
 
+-- from sql/registry/impure_part.sql
+-- What a function written begin atomic or return uses that makes its result depend on more than its
+-- arguments: a table, a function of a user's that is not IMMUTABLE, one of PostgreSQL's that is
+-- VOLATILE or tells the time. Many of PostgreSQL's are STABLE only because output formats are
+-- settings, such as jsonb_build_object(): they pass. Of a body that is a string, as in PL/pgSQL,
+-- the catalog knows nothing: there the role that runs it is what keeps it from reading and writing.
+create or replace function ledger.impure_part(function_id oid)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select min(u.used)
+  from pg_proc as p
+  cross join lateral (
+    select pg_describe_object(d.refclassid, d.refobjid, 0) as used
+    from pg_depend as d
+    left join pg_operator as o
+      on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
+    left join pg_proc as f
+      on (d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid) or f.oid = o.oprcode
+    left join pg_class as c
+      on d.refclassid = 'pg_class'::regclass and c.oid = d.refobjid and c.relkind <> 'c'
+    where d.classid = 'pg_proc'::regclass
+      and d.objid = p.oid
+      and d.refobjid <> 'ledger.events'::regclass
+      and (f.provolatile <> 'i' or c.oid is not null)
+    union all
+    select f.oid::regprocedure::text
+    from regexp_matches(p.prosqlbody::text, ':(?:funcid|opfuncid) (\d+)', 'g') as m (parts)
+    join pg_proc as f on f.oid = m.parts[1]::oid
+    where f.provolatile = 'v'
+      or f.proname in ('now', 'transaction_timestamp', 'statement_timestamp', 'current_setting')
+    union all
+    select 'CURRENT_TIMESTAMP, CURRENT_USER or the like'
+    where p.prosqlbody::text like '%{SQLVALUEFUNCTION %'
+  ) as u
+  where p.oid = impure_part.function_id and p.prosqlbody is not null
+$$;
+
+comment on function ledger.impure_part(oid) is
+  'Part of check_pure_function(): what a function in SQL uses that is not pure, NULL for nothing.';
+
 -- from sql/registry/check_pure_function.sql
 -- Whether a user's function may be registered to be run by the ledger: it can only compute, as it is
 -- IMMUTABLE and runs as ledger_sandbox. Returns how to call it, for to_regprocedure().
@@ -2493,20 +2536,19 @@ declare
   v_oid oid := ledger.find_function(function_name, argument_types);
   v_arguments text := array_to_string(argument_types, ', ');
   v_function pg_proc;
-  v_schema name;
+  v_schema text;
   v_signature text;
   v_problem text;
 begin
   select p.* into v_function from pg_proc as p where p.oid = v_oid;
-  v_schema := (select n.nspname from pg_namespace as n where n.oid = v_function.pronamespace);
-  v_signature := format(
-    '%s.%s(%s)', quote_ident(v_schema), quote_ident(v_function.proname), v_arguments
-  );
+  v_schema := coalesce(v_function.pronamespace::regnamespace::text, 'app');
+  v_signature := case
+    when v_oid is null then format('%s(%s)', split_part(function_name, '(', 1), v_arguments)
+    else format('%s.%I(%s)', v_schema, v_function.proname, v_arguments)
+  end;
   v_problem := case
     when v_oid is null
-      then format(
-        'there is no function %s(%s)', split_part(function_name, '(', 1), v_arguments
-      )
+      then format('there is no function %s', v_signature)
     when v_function.prokind <> 'f' or v_function.proretset
       then format('%s is no plain function', v_signature)
     when v_function.prorettype <> result_type
@@ -2520,21 +2562,19 @@ begin
     when not has_schema_privilege('ledger_sandbox', v_function.pronamespace, 'usage')
       or not has_function_privilege('ledger_sandbox', v_oid, 'execute')
       then format('ledger_sandbox, which runs it, may not execute %s', v_signature)
+    when ledger.impure_part(v_oid) is not null
+      then format('%s uses %s', v_signature, ledger.impure_part(v_oid))
   end;
   if v_problem is not null then
     raise exception using
       errcode = 'LG009',
       message = v_problem,
-      hint = case
-        when v_problem like 'ledger_sandbox%'
-          then format(
-            'grant usage on schema %I to ledger_sandbox; '
-            'grant execute on function %s to ledger_sandbox;', v_schema, v_signature
-          )
-        else format(
-          'What is needed: create function …(%s) returns %s immutable …', v_arguments, result_type
-        )
-      end;
+      hint = format(
+        'What is needed: create function %s returns %s immutable ...; '
+        'grant usage on schema %s to ledger_sandbox; '
+        'grant execute on function %s to ledger_sandbox;',
+        v_signature, result_type, v_schema, v_signature
+      );
   end if;
   return v_signature;
 end
@@ -11850,74 +11890,6 @@ return ledger.merge_patch(merge_event.state, (merge_event.event).payload);
 comment on function ledger.merge_event(jsonb, ledger.events) is
   'The default reducer: merges the payload into the state as ledger.merge_patch() does.';
 
--- from sql/state/impure_part.sql
--- What a function written begin atomic or return uses that makes its result depend on more than its
--- arguments: a table, a function of a user's that is not IMMUTABLE, one of PostgreSQL's that is
--- VOLATILE or tells the time. Many of PostgreSQL's are STABLE only because output formats are
--- settings, such as jsonb_build_object(): they pass. Of a body that is a string, as in PL/pgSQL,
--- the catalog knows nothing: there the role that runs it is what keeps it from reading and writing.
-create or replace function ledger.impure_part(function_id oid)
-returns text
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-  select min(u.used)
-  from pg_proc as p
-  cross join lateral (
-    select pg_describe_object(d.refclassid, d.refobjid, 0) as used
-    from pg_depend as d
-    left join pg_operator as o
-      on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
-    left join pg_proc as f
-      on (d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid) or f.oid = o.oprcode
-    left join pg_class as c
-      on d.refclassid = 'pg_class'::regclass and c.oid = d.refobjid and c.relkind <> 'c'
-    where d.classid = 'pg_proc'::regclass
-      and d.objid = p.oid
-      and d.refobjid <> 'ledger.events'::regclass
-      and (f.provolatile <> 'i' or c.oid is not null)
-    union all
-    select f.oid::regprocedure::text
-    from regexp_matches(p.prosqlbody::text, ':(?:funcid|opfuncid) (\d+)', 'g') as m (parts)
-    join pg_proc as f on f.oid = m.parts[1]::oid
-    where f.provolatile = 'v'
-      or f.proname in ('now', 'transaction_timestamp', 'statement_timestamp', 'current_setting')
-    union all
-    select 'CURRENT_TIMESTAMP, CURRENT_USER or the like'
-    where p.prosqlbody::text like '%{SQLVALUEFUNCTION %'
-  ) as u
-  where p.oid = impure_part.function_id and p.prosqlbody is not null
-$$;
-
-comment on function ledger.impure_part(oid) is
-  'Part of reducer_problem(): what a function in SQL uses that is not pure, NULL for nothing.';
-
--- from sql/state/reducer_problem.sql
--- Why a function cannot be a reducer, as far as the catalog tells; NULL when it can.
-create or replace function ledger.reducer_problem(function_id oid)
-returns text
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-  select case
-    when p.prokind <> 'f' or p.proretset or p.prorettype <> 'jsonb'::regtype
-      then 'It is no function that returns jsonb.'
-    when p.provolatile <> 'i' then 'It is not declared IMMUTABLE.'
-    when p.prosecdef then 'It is SECURITY DEFINER.'
-    when not has_schema_privilege('ledger_sandbox', p.pronamespace, 'usage')
-      or not has_function_privilege('ledger_sandbox', p.oid, 'execute')
-      then 'ledger_sandbox, which runs it, may not.'
-    else 'It uses ' || ledger.impure_part(p.oid) || '.'
-  end
-  from pg_proc as p
-  where p.oid = reducer_problem.function_id
-$$;
-
-comment on function ledger.reducer_problem(oid) is
-  'Part of register_reducer(): why a function cannot be a reducer, NULL when it can.';
-
 -- from sql/state/refuse_reducer.sql
 create or replace function ledger.refuse_reducer(reducer text, problem text)
 returns void
@@ -11930,14 +11902,12 @@ begin
     errcode = 'LG009',
     message = format('%s cannot be a reducer', coalesce(refuse_reducer.reducer, 'NULL')),
     detail = refuse_reducer.problem,
-    hint = 'create function app.fold(state jsonb, event ledger.events) returns jsonb immutable ...; '
-      'grant usage on schema app to ledger_sandbox; '
-      'grant execute on function app.fold to ledger_sandbox;';
+    hint = 'A reducer computes the next state from its arguments, and does nothing else.';
 end
 $$;
 
 comment on function ledger.refuse_reducer(text, text) is
-  'Part of register_reducer() and fold_events(): raises LG009.';
+  'Part of register_reducer(): raises LG009 for a function that is not pure when it is tried.';
 
 -- from sql/state/require_reducer.sql
 -- The name of a function that can be a reducer, as it can stand in a statement; LG009 for another.
@@ -11945,27 +11915,12 @@ comment on function ledger.refuse_reducer(text, text) is
 -- looked at again.
 create or replace function ledger.require_reducer(reducer text)
 returns text
-language plpgsql
+language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_oid oid := ledger.find_function(reducer, '{jsonb,ledger.events}');
-  v_problem text := case
-    when v_oid is null then 'There is no such function (state jsonb, event ledger.events).'
-    else ledger.reducer_problem(v_oid)
-  end;
-begin
-  if v_problem is not null then
-    perform ledger.refuse_reducer(reducer, v_problem);
-  end if;
-  return (
-    select format('%I.%I', n.nspname, p.proname)
-    from pg_proc as p
-    join pg_namespace as n on n.oid = p.pronamespace
-    where p.oid = v_oid
-  );
-end
+  select left(f.signature, -length('(jsonb, ledger.events)'))
+  from ledger.check_pure_function(reducer, '{jsonb,ledger.events}', 'jsonb') as f (signature)
 $$;
 
 comment on function ledger.require_reducer(text) is
@@ -22200,14 +22155,14 @@ grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors t
 -- State: whoever reads events folds them, as ledger_sandbox. Snapshots and their policy for
 -- operators.
 grant execute on function
-  ledger.merge_patch, ledger.merge_event, ledger.require_reducer, ledger.reducer_problem,
+  ledger.merge_patch, ledger.merge_event, ledger.require_reducer, ledger.check_pure_function,
   ledger.impure_part, ledger.find_function,
   ledger.refuse_reducer, ledger.refuse_fold
 to ledger_sandbox;
 grant execute on function
   ledger.state_of, ledger.replay, ledger.replay_log, ledger.verify_snapshots, ledger.merge_patch,
   ledger.merge_event, ledger.upcast_event, ledger.upcast_fingerprint, ledger.find_reducer,
-  ledger.reducer_fingerprint, ledger.require_reducer, ledger.reducer_problem,
+  ledger.reducer_fingerprint, ledger.require_reducer, ledger.check_pure_function,
   ledger.impure_part, ledger.find_function,
   ledger.refuse_reducer, ledger.fold_events, ledger.fold_page, ledger.next_events,
   ledger.refuse_gap, ledger.last_state, ledger.advance_state, ledger.find_snapshot,

@@ -14,20 +14,19 @@ declare
   v_oid oid := ledger.find_function(function_name, argument_types);
   v_arguments text := array_to_string(argument_types, ', ');
   v_function pg_proc;
-  v_schema name;
+  v_schema text;
   v_signature text;
   v_problem text;
 begin
   select p.* into v_function from pg_proc as p where p.oid = v_oid;
-  v_schema := (select n.nspname from pg_namespace as n where n.oid = v_function.pronamespace);
-  v_signature := format(
-    '%s.%s(%s)', quote_ident(v_schema), quote_ident(v_function.proname), v_arguments
-  );
+  v_schema := coalesce(v_function.pronamespace::regnamespace::text, 'app');
+  v_signature := case
+    when v_oid is null then format('%s(%s)', split_part(function_name, '(', 1), v_arguments)
+    else format('%s.%I(%s)', v_schema, v_function.proname, v_arguments)
+  end;
   v_problem := case
     when v_oid is null
-      then format(
-        'there is no function %s(%s)', split_part(function_name, '(', 1), v_arguments
-      )
+      then format('there is no function %s', v_signature)
     when v_function.prokind <> 'f' or v_function.proretset
       then format('%s is no plain function', v_signature)
     when v_function.prorettype <> result_type
@@ -41,21 +40,19 @@ begin
     when not has_schema_privilege('ledger_sandbox', v_function.pronamespace, 'usage')
       or not has_function_privilege('ledger_sandbox', v_oid, 'execute')
       then format('ledger_sandbox, which runs it, may not execute %s', v_signature)
+    when ledger.impure_part(v_oid) is not null
+      then format('%s uses %s', v_signature, ledger.impure_part(v_oid))
   end;
   if v_problem is not null then
     raise exception using
       errcode = 'LG009',
       message = v_problem,
-      hint = case
-        when v_problem like 'ledger_sandbox%'
-          then format(
-            'grant usage on schema %I to ledger_sandbox; '
-            'grant execute on function %s to ledger_sandbox;', v_schema, v_signature
-          )
-        else format(
-          'What is needed: create function …(%s) returns %s immutable …', v_arguments, result_type
-        )
-      end;
+      hint = format(
+        'What is needed: create function %s returns %s immutable ...; '
+        'grant usage on schema %s to ledger_sandbox; '
+        'grant execute on function %s to ledger_sandbox;',
+        v_signature, result_type, v_schema, v_signature
+      );
   end if;
   return v_signature;
 end

@@ -9,11 +9,9 @@ begin
     errcode = 'LG009',
     message = format('%s cannot be a reducer', coalesce(refuse_reducer.reducer, 'NULL')),
     detail = refuse_reducer.problem,
-    hint = 'create function app.fold(state jsonb, event ledger.events) returns jsonb immutable ...; '
-      'grant usage on schema app to ledger_sandbox; '
-      'grant execute on function app.fold to ledger_sandbox;';
+    hint = 'A reducer computes the next state from its arguments, and does nothing else.';
 end
 $$;
 
 comment on function ledger.refuse_reducer(text, text) is
-  'Part of register_reducer() and fold_events(): raises LG009.';
+  'Part of register_reducer(): raises LG009 for a function that is not pure when it is tried.';

@@ -3,27 +3,12 @@
 -- looked at again.
 create or replace function ledger.require_reducer(reducer text)
 returns text
-language plpgsql
+language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_oid oid := ledger.find_function(reducer, '{jsonb,ledger.events}');
-  v_problem text := case
-    when v_oid is null then 'There is no such function (state jsonb, event ledger.events).'
-    else ledger.reducer_problem(v_oid)
-  end;
-begin
-  if v_problem is not null then
-    perform ledger.refuse_reducer(reducer, v_problem);
-  end if;
-  return (
-    select format('%I.%I', n.nspname, p.proname)
-    from pg_proc as p
-    join pg_namespace as n on n.oid = p.pronamespace
-    where p.oid = v_oid
-  );
-end
+  select left(f.signature, -length('(jsonb, ledger.events)'))
+  from ledger.check_pure_function(reducer, '{jsonb,ledger.events}', 'jsonb') as f (signature)
 $$;
 
 comment on function ledger.require_reducer(text) is

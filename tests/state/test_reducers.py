@@ -65,10 +65,10 @@ def test_the_reducer_of_every_type(app: AnyConnection) -> None:
     [
         (f"create function app.f{SIGNATURE} stable return state", "not declared IMMUTABLE"),
         (f"create function app.f{SIGNATURE} immutable security definer return state", "DEFINER"),
-        ("create function app.f(jsonb, jsonb) returns jsonb immutable return $1", "no such"),
+        ("create function app.f(jsonb, jsonb) returns jsonb immutable return $1", "no function"),
         (
             "create function app.f(jsonb, ledger.events) returns text immutable return '1'",
-            "returns jsonb",
+            "and not jsonb",
         ),
         (PURE % "to_jsonb(now())", "now()"),
         (PURE % "to_jsonb(random())", "random()"),
@@ -96,8 +96,7 @@ def test_what_is_not_pure_is_refused(
     app.execute("grant all on app.open to public")
     app.execute(function)  # type: ignore[arg-type]
     error = refused(app, "LG009", REGISTER, ["deal", "app.f", Jsonb({})])
-    assert problem in str(error.diag.message_detail)
-    assert "grant execute" in str(error.diag.message_hint)
+    assert problem in f"{error.diag.message_primary} {error.diag.message_detail}"
 
 
 def test_it_reads_and_writes_nothing_later_either(app: AnyConnection, refused: Refused) -> None:

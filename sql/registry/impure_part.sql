@@ -38,4 +38,4 @@ as $$
 $$;
 
 comment on function ledger.impure_part(oid) is
-  'Part of reducer_problem(): what a function in SQL uses that is not pure, NULL for nothing.';
+  'Part of check_pure_function(): what a function in SQL uses that is not pure, NULL for nothing.';
