@@ -4,6 +4,7 @@ from agent_events import errors
 from agent_events._async import AsyncLedger
 from agent_events._sync import Ledger
 from agent_events.consuming import InboxEvent, consumer
+from agent_events.emitting import AsyncAuditEmitter, AuditEmitter
 from agent_events.errors import LedgerError
 from agent_events.models import (
     DeadMessage,
@@ -27,6 +28,7 @@ from agent_events.models import (
     RelayStatus,
     RetentionPolicy,
     SealReceipt,
+    Spooled,
     TraceNode,
 )
 from agent_events.pool import open_async_pool, open_pool
@@ -35,8 +37,10 @@ from agent_events.subscribing import AsyncSubscription, Subscription
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncAuditEmitter",
     "AsyncLedger",
     "AsyncSubscription",
+    "AuditEmitter",
     "DeadMessage",
     "ErasureCertificate",
     "Event",
@@ -61,6 +65,7 @@ __all__ = [
     "RelayStatus",
     "RetentionPolicy",
     "SealReceipt",
+    "Spooled",
     "Subscription",
     "TraceNode",
     "consumer",

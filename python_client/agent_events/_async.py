@@ -25,6 +25,7 @@ from agent_events._queries import (
     bind,
     check_options,
 )
+from agent_events.context import ambient, fill
 from agent_events.models import (
     ActorType,
     DeadMessage,
@@ -70,7 +71,7 @@ class AsyncLedger:
 
     What the ledger refuses is raised as `errors.LedgerError`; like any error of PostgreSQL it
     aborts the transaction (use `connection.transaction()` as a savepoint to go on). Other errors
-    are psycopg's.
+    are psycopg's. What an emit leaves out comes from `agent_events.context` first.
     """
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
@@ -90,21 +91,17 @@ class AsyncLedger:
         options are those of `EventOptions`.
         """
         check_options(options, EMIT_OPTIONS)
-        rows = await self._rows(
-            "emit_event",
-            {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options},
-        )
-        return Receipt(*rows[0])
+        event = {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options}
+        return await self._append(fill(event, ambient()))
 
     async def emit_events(
         self, events: Iterable[EventInput], *, tenant_id: str | None = None
     ) -> list[Receipt]:
         """Append many events in one statement, all or none. Receipts come in input order."""
-        batch = [
-            {name: value for name, value in event.items() if value is not None} for event in events
-        ]
-        rows = await self._rows("emit_events", {"events": batch, "tenant_id": tenant_id})
-        return [Receipt(*row) for row in rows]
+        defaults = ambient()
+        tenant = defaults.pop("tenant_id", None)
+        batch = [fill(dict(event), defaults) for event in events]
+        return await self._append_all(batch, tenant if tenant_id is None else tenant_id)
 
     async def set_context(
         self,
@@ -1035,6 +1032,20 @@ class AsyncLedger:
         async with self._cursor() as cursor:
             await cursor.execute(DEAD, {"relay": relay, "tenant_id": tenant_id})
             return [DeadMessage(*row) for row in await cursor.fetchall()]
+
+    async def _append(self, event: Mapping[str, Any]) -> Receipt:
+        """Append what is complete: nothing is filled in from the context."""
+        rows = await self._rows("emit_event", event)
+        return Receipt(*rows[0])
+
+    async def _append_all(
+        self, events: Iterable[Mapping[str, Any]], tenant_id: str | None
+    ) -> list[Receipt]:
+        batch = [
+            {name: value for name, value in event.items() if value is not None} for event in events
+        ]
+        rows = await self._rows("emit_events", {"events": batch, "tenant_id": tenant_id})
+        return [Receipt(*row) for row in rows]
 
     async def _rows(self, function: str, arguments: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         async with self._cursor() as cursor:

@@ -22,9 +22,12 @@ other error of PostgreSQL or of the connection stays the `psycopg.Error` that it
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import psycopg
+
+from agent_events.models import EventArguments
 
 
 class LedgerError(Exception):
@@ -159,6 +162,14 @@ class UnversionedLedger(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\nDETAIL: {self.detail}\nHINT: {self.hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedEvent:
+    """An event that an emitter could not store, as it was given, and why."""
+
+    event: EventArguments
+    error: Exception
 
 
 BY_SQLSTATE: dict[str, type[LedgerError]] = {
