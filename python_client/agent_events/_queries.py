@@ -117,6 +117,8 @@ LISTEN = f"listen {CHANNEL}"
 LOOK_AROUND = """
     select coalesce(current_setting('ledger.notify', true), '') = 'on', pg_is_in_recovery()
 """
+TRANSACTION_ID = "select pg_current_xact_id()::text"
+TRANSACTION_STATUS = "select pg_xact_status(%s::xid8)"
 LOG_SIZE = """
     select h.tree_size
     from ledger.log_heads as h

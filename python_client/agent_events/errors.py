@@ -22,8 +22,9 @@ other error of PostgreSQL or of the connection stays the `psycopg.Error` that it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import psycopg
 
@@ -170,6 +171,30 @@ class FailedEvent:
 
     event: EventArguments
     error: Exception
+
+
+class EventsNotStored(ExceptionGroup[Exception]):
+    """Events that an emitter took and could not store: `failed` has each of them and why.
+
+    A group of their errors, so that `except*` works.
+    """
+
+    failed: tuple[FailedEvent, ...] = ()
+
+    @classmethod
+    def of(cls, failed: Sequence[FailedEvent]) -> Self:
+        """Make one of at least one event."""
+        types = ", ".join(sorted({each.event["event_type"] for each in failed}))
+        group = cls(f"events that were not stored, of {types}", [each.error for each in failed])
+        group.failed = tuple(failed)
+        return group
+
+
+class BufferFull(Exception):
+    """The buffer of an emitter holds as many events as it may: this one was not taken."""
+
+    def __init__(self, max_buffered: int) -> None:
+        super().__init__(f"{max_buffered} events are buffered: this one was not taken")
 
 
 BY_SQLSTATE: dict[str, type[LedgerError]] = {

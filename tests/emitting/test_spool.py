@@ -90,7 +90,8 @@ def test_spooled_event_that_the_ledger_refuses_is_set_aside(
     with outage():
         for text in ("1", 2, "3"):
             emitter.emit(noted, {"text": text})
-    emitter.flush()
+    with pytest.raises(errors.EventsNotStored):
+        emitter.flush()
     assert texts() == ["1", "3"]
     [(event, reason)] = journal.refused
     assert event["payload"] == {"text": 2}

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, overload
-
-import psycopg
 
 from agent_events import errors
 from agent_events._queries import EMIT_OPTIONS, check_options
 from agent_events.context import ambient, fill
-from agent_events.emitting._tasks import append, drain
+from agent_events.emitting._tasks import close_at_exit, keep, release
+from agent_events.emitting.buffering._async import AsyncBuffer
+from agent_events.emitting.buffering.settings import BufferSettings
 from agent_events.emitting.connections._async import AsyncConnections, AsyncSource
+from agent_events.emitting.failures import Failures
 from agent_events.emitting.journal import Journal, open_journal
 from agent_events.emitting.keys import keyed
 from agent_events.emitting.options import EmitterOptions, Observer, OnUnavailable
+from agent_events.emitting.sending._async import AsyncSender
 from agent_events.emitting.storing._async import AsyncStore
-from agent_events.emitting.unavailable import is_unavailable
 from agent_events.models import EventArguments, EventOptions, Json, Receipt, Spooled
 
 if TYPE_CHECKING:
@@ -75,10 +77,18 @@ class AsyncAuditEmitter(Generic[R]):
         **options: Unpack[EmitterOptions],
     ) -> None:
         check_options(options, frozenset(EmitterOptions.__annotations__))
+        self._options = {"on_unavailable": on_unavailable, **options}
         self._logger = logger or logging.getLogger("agent_events")
         self._journal = _journal(on_unavailable, options)
         self._own = None if _is_pool(database) else _connections(database, options)
+        settings = _buffer_settings(self._journal, options)
+        self._failures = Failures(
+            self._logger, options.get("on_error"), self._journal, settings.max_buffered
+        )
         self._store = AsyncStore(self._own or cast(AsyncSource, database), self._logger)
+        self._sender = AsyncSender(self._store, self._journal, self._failures, self._logger)
+        self._buffer = AsyncBuffer(self._sender, self._failures, settings, self._logger)
+        close_at_exit(self)
 
     @property
     def observers(self) -> list[Observer]:
@@ -101,22 +111,53 @@ class AsyncAuditEmitter(Generic[R]):
         When the connection breaks in the middle, nobody knows whether it was stored: emit it again
         with the same `idempotency_key`, or spool.
         """
-        check_options(options, EMIT_OPTIONS)
-        given = {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options}
-        event = cast(EventArguments, fill(given, ambient()))
-        if self._journal is None:
-            return cast(R, await self._store.store(event))
-        return cast(R, await self._store_or_spool(keyed(event), self._journal))
+        result = await self._sender.send(self._complete(event_type, payload, tenant_id, options))
+        if isinstance(result, Spooled):
+            keep(self)
+            await self._buffer.wake()
+        return cast(R, result)
+
+    async def buffer(
+        self,
+        event_type: str,
+        payload: Json | None = None,
+        *,
+        tenant_id: str | None = None,
+        **options: Unpack[EventOptions],
+    ) -> None:
+        """Take an event that is stored soon, in a batch; the parameters are those of `emit`.
+
+        It is in memory until then, with the context and the time of this call: do not change the
+        payload afterwards. Events of one task are stored in their order. What is refused does not
+        take others down; it goes to the logger and `on_error`, and the next `flush` or `close`
+        raises it. While the database is unavailable events are kept and tried again, or spooled.
+        """
+        event = self._complete(event_type, payload, tenant_id, options)
+        if event.get("occurred_at") is None:
+            event["occurred_at"] = datetime.now(UTC)
+        keep(self)
+        await self._buffer.put(event)
 
     async def flush(self) -> None:
-        """Store what waits in the journal; raises what keeps it from that."""
-        if self._journal and not self._journal.is_empty():
-            await drain(self._journal, self._replay)
+        """Store what was buffered before, and what waits in the journal.
+
+        Raises `errors.EventsNotStored` with every event that was refused since the last flush, and
+        `psycopg.Error` when the database is unavailable: then the events are kept.
+        """
+        await self._buffer.flush()
 
     async def close(self) -> None:
-        """Give the connections back. What waits in the journal stays there for the next emitter."""
-        if self._own:
-            await self._own.close()
+        """Store what is buffered, and give the connections back.
+
+        Raises `errors.EventsNotStored` with every event that could not be stored; they are gone
+        then. What waits in the journal stays there, for the next emitter.
+        """
+        try:
+            await self._buffer.close()
+        finally:
+            release(self)
+            if self._own:
+                await self._own.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -124,21 +165,24 @@ class AsyncAuditEmitter(Generic[R]):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _store_or_spool(self, event: EventArguments, journal: Journal) -> Receipt | Spooled:
-        if journal.is_empty():
-            try:
-                return await self._store.store(event)
-            except psycopg.Error as error:
-                if not is_unavailable(error):
-                    raise
-                self._logger.warning("the database is unavailable, events are spooled: %s", error)
-        await append(journal, [event])
-        return Spooled(cast(str, event["idempotency_key"]), cast(Any, event["occurred_at"]))
+    def _complete(
+        self,
+        event_type: str,
+        payload: Json | None,
+        tenant_id: str | None,
+        options: EventOptions,
+    ) -> EventArguments:
+        check_options(options, EMIT_OPTIONS)
+        given = {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options}
+        event = cast(EventArguments, fill(given, ambient()))
+        return keyed(event) if self._journal else event
 
-    async def _replay(self, events: Sequence[EventArguments]) -> None:
-        for failed in await self._store.store_all(events):
-            if self._journal:
-                self._journal.set_aside(failed.event, str(failed.error))
+    def _forget_parent(self) -> None:
+        """Begin anew in a process that was forked."""
+        if self._own:
+            self._own.forget()
+        self._failures.forget()
+        self._buffer.forget()
 
 
 def _journal(on_unavailable: OnUnavailable, options: EmitterOptions) -> Journal | None:
@@ -151,6 +195,18 @@ def _journal(on_unavailable: OnUnavailable, options: EmitterOptions) -> Journal 
             hint="Give spool_dir, a folder on a local disk.",
         )
     return journal or open_journal(Path(cast(str, folder)))
+
+
+def _buffer_settings(journal: Journal | None, options: EmitterOptions) -> BufferSettings:
+    names = ("buffer_size", "flush_interval", "max_buffered", "when_full")
+    given: Mapping[str, Any] = options
+    settings = BufferSettings(**{name: given[name] for name in names if name in given})
+    if settings.when_full == "spool" and journal is None:
+        raise errors.InvalidArgument(
+            "when_full is 'spool', but on_unavailable is 'raise': there is no journal",
+            hint='on_unavailable="spool", with spool_dir.',
+        )
+    return settings
 
 
 def _is_pool(database: str | AsyncSource | None) -> bool:

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
+from agent_events import errors
 from agent_events.emitting._tasks import Semaphore
 
 
@@ -28,10 +29,19 @@ class AsyncConnections:
     """
 
     def __init__(self, dsn: str, *, size: int, pgbouncer: bool = False) -> None:
-        self._dsn = dsn
-        self._free = Semaphore(size)
-        self._idle: list[AsyncConnection[Any]] = []
+        self.conninfo = dsn
+        self._size = size
         self._arguments: dict[str, Any] = {"prepare_threshold": None} if pgbouncer else {}
+        self._inherited: list[list[AsyncConnection[Any]]] = []
+        self._idle: list[AsyncConnection[Any]] = []
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: after a fork the connections are the parent's, and closing would end them."""
+        self._inherited.append(self._idle)
+        self._idle = []
+        self._free = Semaphore(self._size)
+        self._is_closed = False
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
@@ -41,23 +51,27 @@ class AsyncConnections:
             try:
                 yield connection
             finally:
-                if connection.info.transaction_status == TransactionStatus.IDLE:
+                is_idle = connection.info.transaction_status == TransactionStatus.IDLE
+                if is_idle and not self._is_closed:
                     self._idle.append(connection)
                 else:
                     await connection.close()
 
     async def close(self) -> None:
-        """Close what is not lent."""
+        """Close what is not lent now, and the rest when it comes back."""
+        self._is_closed = True
         while self._idle:
             await self._idle.pop().close()
 
     async def _take(self) -> AsyncConnection[Any]:
+        if self._is_closed:
+            raise errors.InvalidArgument("the emitter is closed")
         while self._idle:
             connection = self._idle.pop()
             if is_alive(connection):
                 return connection
             await connection.close()
-        return await AsyncConnection.connect(self._dsn, autocommit=True, **self._arguments)
+        return await AsyncConnection.connect(self.conninfo, autocommit=True, **self._arguments)
 
 
 def is_alive(connection: AsyncConnection[Any]) -> bool:

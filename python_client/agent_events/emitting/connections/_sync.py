@@ -10,6 +10,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
+from agent_events import errors
 from agent_events.emitting._threads import Semaphore
 
 
@@ -28,10 +29,19 @@ class Connections:
     """
 
     def __init__(self, dsn: str, *, size: int, pgbouncer: bool = False) -> None:
-        self._dsn = dsn
-        self._free = Semaphore(size)
-        self._idle: list[Connection[Any]] = []
+        self.conninfo = dsn
+        self._size = size
         self._arguments: dict[str, Any] = {"prepare_threshold": None} if pgbouncer else {}
+        self._inherited: list[list[Connection[Any]]] = []
+        self._idle: list[Connection[Any]] = []
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: after a fork the connections are the parent's, and closing would end them."""
+        self._inherited.append(self._idle)
+        self._idle = []
+        self._free = Semaphore(self._size)
+        self._is_closed = False
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:
@@ -41,23 +51,27 @@ class Connections:
             try:
                 yield connection
             finally:
-                if connection.info.transaction_status == TransactionStatus.IDLE:
+                is_idle = connection.info.transaction_status == TransactionStatus.IDLE
+                if is_idle and not self._is_closed:
                     self._idle.append(connection)
                 else:
                     connection.close()
 
     def close(self) -> None:
-        """Close what is not lent."""
+        """Close what is not lent now, and the rest when it comes back."""
+        self._is_closed = True
         while self._idle:
             self._idle.pop().close()
 
     def _take(self) -> Connection[Any]:
+        if self._is_closed:
+            raise errors.InvalidArgument("the emitter is closed")
         while self._idle:
             connection = self._idle.pop()
             if is_alive(connection):
                 return connection
             connection.close()
-        return Connection.connect(self._dsn, autocommit=True, **self._arguments)
+        return Connection.connect(self.conninfo, autocommit=True, **self._arguments)
 
 
 def is_alive(connection: Connection[Any]) -> bool:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import psycopg
 
 from agent_events._async import AsyncLedger
+from agent_events._queries import TRANSACTION_ID, TRANSACTION_STATUS
+from agent_events.emitting.batch import Batch
 from agent_events.emitting.connections._async import AsyncSource
 from agent_events.emitting.options import Observer
-from agent_events.emitting.unavailable import is_unavailable
+from agent_events.emitting.passing import is_passing
 from agent_events.errors import FailedEvent
 from agent_events.models import EventArguments, Receipt
 
@@ -18,49 +23,61 @@ class AsyncStore:
 
     def __init__(self, source: AsyncSource, logger: logging.Logger) -> None:
         self.observers: list[Observer] = []
-        self._source = source
+        self.source = source
         self._logger = logger
 
     async def store(self, event: EventArguments) -> Receipt:
         """Commit one event."""
-        async with self._source.connection() as connection:
+        async with self.source.connection() as connection:
             receipt = await AsyncLedger(connection)._append(event)
-        self.tell([event], [receipt])
+        self._tell([event], [receipt])
         return receipt
 
-    async def store_all(self, events: Sequence[EventArguments]) -> list[FailedEvent]:
-        """Commit events, a batch per tenant; return those that are refused.
+    async def store_all(self, batches: deque[Batch], report: Callable[[FailedEvent], None]) -> None:
+        """Commit batches from the left; what is done leaves the queue.
 
-        Raises what `is_unavailable`. Then some may be stored, which a key makes harmless.
+        A batch that is refused is halved until it is known which events are at fault; these are
+        reported. What `is_passing` is raised, and the batch stays: the next call finds out what
+        became of it.
         """
-        failed: list[FailedEvent] = []
-        for batch in by_tenant(events):
+        while batches:
+            batch = batches[0]
             try:
-                await self._store_batch(batch)
+                await self._commit(batch)
             except Exception as error:
-                if is_unavailable(error):
+                if is_passing(error):
                     raise
-                failed += await self._store_each(batch)
-        return failed
+                batches.popleft()
+                if len(batch.events) > 1:
+                    batches.extendleft(reversed(batch.halves()))
+                else:
+                    report(FailedEvent(batch.events[0], error))
+            else:
+                batches.popleft()
+                self._tell(batch.events, batch.receipts)
 
-    async def _store_batch(self, batch: Sequence[EventArguments]) -> None:
-        async with self._source.connection() as connection, connection.transaction():
-            tenant_id = batch[0].get("tenant_id")
-            receipts = await AsyncLedger(connection)._append_all(untenanted(batch), tenant_id)
-        self.tell(batch, receipts)
+    async def _commit(self, batch: Batch) -> None:
+        if batch.transaction_id and await self._is_committed(batch.transaction_id):
+            return
+        batch.transaction_id = None
+        async with self.source.connection() as connection, connection.transaction():
+            ledger = AsyncLedger(connection)
+            batch.receipts = await ledger._append_all(batch.untenanted(), batch.tenant_id)
+            cursor = await connection.execute(TRANSACTION_ID)
+            [batch.transaction_id] = await cursor.fetchone()
 
-    async def _store_each(self, batch: Sequence[EventArguments]) -> list[FailedEvent]:
-        failed = []
-        for event in batch:
-            try:
-                await self.store(event)
-            except Exception as error:
-                if is_unavailable(error):
-                    raise
-                failed.append(FailedEvent(event, error))
-        return failed
+    async def _is_committed(self, transaction_id: str) -> bool:
+        try:
+            async with self.source.connection() as connection:
+                cursor = await connection.execute(TRANSACTION_STATUS, [transaction_id])
+                [status] = await cursor.fetchone()
+        except psycopg.errors.InvalidParameterValue:  # another server, which never saw it
+            return False
+        if status == "in progress":
+            raise psycopg.OperationalError("the server has not noticed yet that a client is gone")
+        return bool(status == "committed")
 
-    def tell(self, events: Sequence[EventArguments], receipts: Sequence[Receipt]) -> None:
+    def _tell(self, events: Sequence[EventArguments], receipts: Sequence[Receipt]) -> None:
         """Tell the observers of events that are committed: nothing of theirs can undo that."""
         for observer in self.observers:
             for event, receipt in zip(events, receipts, strict=True):
@@ -68,18 +85,3 @@ class AsyncStore:
                     observer(event, receipt)
                 except Exception:
                     self._logger.exception("an observer failed; event %s is stored", receipt.id)
-
-
-def by_tenant(events: Sequence[EventArguments]) -> list[list[EventArguments]]:
-    """Divide into batches; the events of each tenant keep their order."""
-    batches: dict[str | None, list[EventArguments]] = {}
-    for event in events:
-        batches.setdefault(event.get("tenant_id"), []).append(event)
-    return [*batches.values()]
-
-
-def untenanted(batch: Sequence[EventArguments]) -> list[dict[str, object]]:
-    """Leave out what a batch has once."""
-    return [
-        {name: value for name, value in event.items() if name != "tenant_id"} for event in batch
-    ]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import psycopg
 
-# Connection exceptions, insufficient resources, shutdowns and crashes.
-_CLASSES = ("08", "53", "57P")
+# Connections, transactions that met another, insufficient resources, shutdowns and crashes.
+_CLASSES = ("08", "40", "53", "57P")
 _STATES = ("25006",)  # read only: the primary has become a standby
 
 
-def is_unavailable(error: BaseException) -> bool:
-    """Whether there was no database, or none that could write; the outcome may be unknown.
+def is_passing(error: BaseException) -> bool:
+    """Whether there was no database, or none that could write: the same call may succeed later.
 
-    The same call may succeed later.
+    After such an error nobody knows whether the transaction was committed.
     """
     if not isinstance(error, psycopg.Error):
         return False
