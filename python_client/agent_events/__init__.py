@@ -4,7 +4,14 @@ from agent_events import errors
 from agent_events._async import AsyncLedger
 from agent_events._sync import Ledger
 from agent_events.consuming import InboxEvent, consumer
-from agent_events.emitting import AsyncAuditEmitter, AuditEmitter
+from agent_events.emitting import (
+    AsyncAuditEmitter,
+    AuditEmitter,
+    audit,
+    configure,
+    emit_audit_event,
+    get_emitter,
+)
 from agent_events.errors import LedgerError
 from agent_events.models import (
     DeadMessage,
@@ -68,8 +75,12 @@ __all__ = [
     "Spooled",
     "Subscription",
     "TraceNode",
+    "audit",
+    "configure",
     "consumer",
+    "emit_audit_event",
     "errors",
+    "get_emitter",
     "open_async_pool",
     "open_pool",
 ]

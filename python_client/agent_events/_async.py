@@ -25,6 +25,7 @@ from agent_events._queries import (
     bind,
     check_options,
 )
+from agent_events.building._async import AsyncLedgerAudit
 from agent_events.context import ambient, fill
 from agent_events.models import (
     ActorType,
@@ -102,6 +103,10 @@ class AsyncLedger:
         tenant = defaults.pop("tenant_id", None)
         batch = [fill(dict(event), defaults) for event in events]
         return await self._append_all(batch, tenant if tenant_id is None else tenant_id)
+
+    def audit(self) -> AsyncLedgerAudit:
+        """Begin to describe an audit event of this transaction; see `agent_events.building`."""
+        return AsyncLedgerAudit(ledger=self)
 
     async def set_context(
         self,

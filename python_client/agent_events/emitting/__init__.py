@@ -8,7 +8,18 @@ docs/emitting.md says what happens when the database is down, and when the proce
 
 from agent_events.emitting._async import AsyncAuditEmitter
 from agent_events.emitting._sync import AuditEmitter
+from agent_events.emitting.default import audit, configure, emit_audit_event, get_emitter
 from agent_events.emitting.journal import Journal
 from agent_events.emitting.options import EmitterOptions, Observer
 
-__all__ = ["AsyncAuditEmitter", "AuditEmitter", "EmitterOptions", "Journal", "Observer"]
+__all__ = [
+    "AsyncAuditEmitter",
+    "AuditEmitter",
+    "EmitterOptions",
+    "Journal",
+    "Observer",
+    "audit",
+    "configure",
+    "emit_audit_event",
+    "get_emitter",
+]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, ove
 
 from agent_events import errors
 from agent_events._queries import EMIT_OPTIONS, check_options
+from agent_events.building._sync import EmitterAudit
 from agent_events.context import ambient, fill
 from agent_events.emitting._threads import close_at_exit, keep, release
 from agent_events.emitting.buffering._sync import Buffer
@@ -137,6 +138,10 @@ class AuditEmitter(Generic[R]):
             event["occurred_at"] = datetime.now(UTC)
         keep(self)
         self._buffer.put(event)
+
+    def audit(self) -> EmitterAudit[R]:
+        """Begin to describe an audit event; see `agent_events.building`."""
+        return EmitterAudit(emitter=self)
 
     def flush(self) -> None:
         """Store what was buffered before, and what waits in the journal.

@@ -35,15 +35,26 @@ class Failures:
         return len(self._kept)
 
     def report(self, failed: FailedEvent) -> None:
-        """Say that an event was refused; from any thread."""
+        """Say that an event was refused; from any thread. Raises what the journal raises."""
+        if self._journal:
+            self._journal.set_aside(failed.event, str(failed.error))
+        self._tell(failed)
+        if self._journal is None or len(self._kept) < self._limit:
+            self._keep(failed)
+
+    def give_up(self, failed: FailedEvent) -> None:
+        """Say that an event is neither stored nor spooled, and that nobody will try again."""
+        self._tell(failed)
+        self._keep(failed)
+
+    def _keep(self, failed: FailedEvent) -> None:
+        with self._lock:
+            self._kept.append(failed)
+
+    def _tell(self, failed: FailedEvent) -> None:
         reason = reason_of(failed.error)
         fields = {"event_type": failed.event.get("event_type"), "reason": reason}
         self._logger.error("event not stored: %s", reason, extra=fields)
-        if self._journal:
-            self._journal.set_aside(failed.event, str(failed.error))
-        with self._lock:
-            if self._journal is None or len(self._kept) < self._limit:
-                self._kept.append(failed)
         if self._on_error:
             try:
                 self._on_error(failed)

@@ -82,7 +82,7 @@ class AsyncBuffer:
         except Exception as error:  # noqa: BLE001 - raised with the events
             for batch in self.rest():
                 for event in batch.events:
-                    self._failures.report(FailedEvent(event, error))
+                    self._failures.give_up(FailedEvent(event, error))
         self._failures.raise_kept()
 
     def rest(self) -> list[Batch]:

@@ -47,11 +47,12 @@ class AsyncStore:
             except Exception as error:
                 if is_passing(error):
                     raise
-                batches.popleft()
-                if len(batch.events) > 1:
-                    batches.extendleft(reversed(batch.halves()))
-                else:
+                if len(batch.events) == 1:
                     report(FailedEvent(batch.events[0], error))
+                    batches.popleft()
+                else:
+                    batches.popleft()
+                    batches.extendleft(reversed(batch.halves()))
             else:
                 batches.popleft()
                 self._tell(batch.events, batch.receipts)
