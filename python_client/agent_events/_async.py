@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import astuple
 from datetime import datetime, timedelta
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 from uuid import UUID
 
 import psycopg
@@ -25,7 +25,6 @@ from agent_events._queries import (
     bind,
     check_options,
 )
-from agent_events.building._async import AsyncLedgerAudit
 from agent_events.context import ambient, fill
 from agent_events.models import (
     ActorType,
@@ -59,7 +58,10 @@ from agent_events.models import (
     SealReceipt,
     TraceNode,
 )
-from agent_events.subscribing._async import AsyncSubscription
+
+if TYPE_CHECKING:
+    from agent_events.building._async import AsyncLedgerAudit
+    from agent_events.subscribing._async import AsyncSubscription
 
 
 class AsyncLedger:
@@ -106,6 +108,8 @@ class AsyncLedger:
 
     def audit(self) -> AsyncLedgerAudit:
         """Begin to describe an audit event of this transaction; see `agent_events.building`."""
+        from agent_events.building._async import AsyncLedgerAudit
+
         return AsyncLedgerAudit(ledger=self)
 
     async def set_context(
@@ -399,6 +403,8 @@ class AsyncLedger:
         The privileges: read, and consume for one with a name. On a replica it follows what the
         primary seals, without a name.
         """
+        from agent_events.subscribing._async import AsyncSubscription
+
         return AsyncSubscription(
             self._connection,
             name,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import datetime, timedelta
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 from uuid import UUID
 
 import psycopg
@@ -25,7 +25,6 @@ from agent_events._queries import (
     bind,
     check_options,
 )
-from agent_events.building._sync import LedgerAudit
 from agent_events.context import ambient, fill
 from agent_events.models import (
     ActorType,
@@ -59,7 +58,10 @@ from agent_events.models import (
     SealReceipt,
     TraceNode,
 )
-from agent_events.subscribing._sync import Subscription
+
+if TYPE_CHECKING:
+    from agent_events.building._sync import LedgerAudit
+    from agent_events.subscribing._sync import Subscription
 
 
 class Ledger:
@@ -106,6 +108,8 @@ class Ledger:
 
     def audit(self) -> LedgerAudit:
         """Begin to describe an audit event of this transaction; see `agent_events.building`."""
+        from agent_events.building._sync import LedgerAudit
+
         return LedgerAudit(ledger=self)
 
     def set_context(
@@ -397,6 +401,8 @@ class Ledger:
         The privileges: read, and consume for one with a name. On a replica it follows what the
         primary seals, without a name.
         """
+        from agent_events.subscribing._sync import Subscription
+
         return Subscription(
             self._connection,
             name,
