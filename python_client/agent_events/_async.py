@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import astuple
@@ -25,6 +26,7 @@ from agent_events._queries import (
     bind,
     check_options,
 )
+from agent_events._records import LOGGER, log_receipts
 from agent_events.context import ambient, fill
 from agent_events.models import (
     ActorType,
@@ -75,10 +77,16 @@ class AsyncLedger:
     What the ledger refuses is raised as `errors.LedgerError`; like any error of PostgreSQL it
     aborts the transaction (use `connection.transaction()` as a savepoint to go on). Other errors
     are psycopg's. What an emit leaves out comes from `agent_events.context` first.
+
+    Every emit is a record of `logger`, by default `logging.getLogger("agent_events")`, at INFO:
+    which event, and never what is in it.
     """
 
-    def __init__(self, connection: AsyncConnection[Any]) -> None:
+    def __init__(
+        self, connection: AsyncConnection[Any], *, logger: logging.Logger | None = None
+    ) -> None:
         self._connection = connection
+        self._logger = logger or LOGGER
 
     async def emit_event(
         self,
@@ -94,8 +102,11 @@ class AsyncLedger:
         options are those of `EventOptions`.
         """
         check_options(options, EMIT_OPTIONS)
-        event = {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options}
-        return await self._append(fill(event, ambient()))
+        given = {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options}
+        event = fill(given, ambient())
+        receipt = await self._append(event)
+        log_receipts(self._logger, "emitted", [event], [receipt])
+        return receipt
 
     async def emit_events(
         self, events: Iterable[EventInput], *, tenant_id: str | None = None
@@ -104,7 +115,12 @@ class AsyncLedger:
         defaults = ambient()
         tenant = defaults.pop("tenant_id", None)
         batch = [fill(dict(event), defaults) for event in events]
-        return await self._append_all(batch, tenant if tenant_id is None else tenant_id)
+        chosen = tenant if tenant_id is None else tenant_id
+        receipts = await self._append_all(batch, chosen)
+        log_receipts(
+            self._logger, "emitted", ({**event, "tenant_id": chosen} for event in batch), receipts
+        )
+        return receipts
 
     def audit(self) -> AsyncLedgerAudit:
         """Begin to describe an audit event of this transaction; see `agent_events.building`."""

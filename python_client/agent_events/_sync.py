@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
@@ -25,6 +26,7 @@ from agent_events._queries import (
     bind,
     check_options,
 )
+from agent_events._records import LOGGER, log_receipts
 from agent_events.context import ambient, fill
 from agent_events.models import (
     ActorType,
@@ -75,10 +77,16 @@ class Ledger:
     What the ledger refuses is raised as `errors.LedgerError`; like any error of PostgreSQL it
     aborts the transaction (use `connection.transaction()` as a savepoint to go on). Other errors
     are psycopg's. What an emit leaves out comes from `agent_events.context` first.
+
+    Every emit is a record of `logger`, by default `logging.getLogger("agent_events")`, at INFO:
+    which event, and never what is in it.
     """
 
-    def __init__(self, connection: Connection[Any]) -> None:
+    def __init__(
+        self, connection: Connection[Any], *, logger: logging.Logger | None = None
+    ) -> None:
         self._connection = connection
+        self._logger = logger or LOGGER
 
     def emit_event(
         self,
@@ -94,8 +102,11 @@ class Ledger:
         options are those of `EventOptions`.
         """
         check_options(options, EMIT_OPTIONS)
-        event = {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options}
-        return self._append(fill(event, ambient()))
+        given = {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options}
+        event = fill(given, ambient())
+        receipt = self._append(event)
+        log_receipts(self._logger, "emitted", [event], [receipt])
+        return receipt
 
     def emit_events(
         self, events: Iterable[EventInput], *, tenant_id: str | None = None
@@ -104,7 +115,12 @@ class Ledger:
         defaults = ambient()
         tenant = defaults.pop("tenant_id", None)
         batch = [fill(dict(event), defaults) for event in events]
-        return self._append_all(batch, tenant if tenant_id is None else tenant_id)
+        chosen = tenant if tenant_id is None else tenant_id
+        receipts = self._append_all(batch, chosen)
+        log_receipts(
+            self._logger, "emitted", ({**event, "tenant_id": chosen} for event in batch), receipts
+        )
+        return receipts
 
     def audit(self) -> LedgerAudit:
         """Begin to describe an audit event of this transaction; see `agent_events.building`."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, ove
 
 from agent_events import errors
 from agent_events._queries import EMIT_OPTIONS, check_options
+from agent_events._records import LOGGER
 from agent_events.building._async import AsyncEmitterAudit
 from agent_events.context import ambient, fill
 from agent_events.emitting._tasks import close_at_exit, keep, release
@@ -46,7 +47,9 @@ class AsyncAuditEmitter(Generic[R]):
     anything is in the journal, new events go behind it. So every event is stored once, and those of
     one task in their order. `EmitterOptions` has the rest.
 
-    What is refused, because of the event itself, raises `errors.LedgerError`.
+    What is refused, because of the event itself, raises `errors.LedgerError`. Every event that is
+    stored or spooled is a record of `logger`, by default `logging.getLogger("agent_events")`, at
+    INFO: which event, and never what is in it.
     """
 
     @overload
@@ -79,7 +82,7 @@ class AsyncAuditEmitter(Generic[R]):
     ) -> None:
         check_options(options, frozenset(EmitterOptions.__annotations__))
         self._options = {"on_unavailable": on_unavailable, **options}
-        self._logger = logger or logging.getLogger("agent_events")
+        self._logger = logger or LOGGER
         self._journal = _journal(on_unavailable, options)
         self._own = None if _is_pool(database) else _connections(database, options)
         settings = _buffer_settings(self._journal, options)

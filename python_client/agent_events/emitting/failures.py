@@ -37,7 +37,7 @@ class Failures:
     def report(self, failed: FailedEvent) -> None:
         """Say that an event was refused; from any thread. Raises what the journal raises."""
         if self._journal:
-            self._journal.set_aside(failed.event, str(failed.error))
+            self._journal.set_aside(failed.event, reason_of(failed.error))
         self._tell(failed)
         if self._journal is None or len(self._kept) < self._limit:
             self._keep(failed)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, cast
 
+from agent_events._records import log_spooled
 from agent_events.emitting._tasks import append, drain
 from agent_events.emitting.batch import Batch, batches_of
 from agent_events.emitting.failures import Failures, reason_of
@@ -41,6 +42,7 @@ class AsyncSender:
             except Exception as error:  # noqa: BLE001 - raised if it does not pass
                 self._require_passing(error)
         await append(self._journal, [event])
+        log_spooled(self._logger, [event])
         return Spooled(cast(str, event["idempotency_key"]), cast(Any, event["occurred_at"]))
 
     async def send_all(self, batches: deque[Batch]) -> None:
@@ -60,6 +62,7 @@ class AsyncSender:
         events = [event for batch in batches for event in batch.events]
         if events and self._journal:
             await append(self._journal, events)
+            log_spooled(self._logger, events)
             batches.clear()
 
     def has_spooled(self) -> bool:

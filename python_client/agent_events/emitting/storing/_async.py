@@ -10,6 +10,7 @@ import psycopg
 
 from agent_events._async import AsyncLedger
 from agent_events._queries import TRANSACTION_ID, TRANSACTION_STATUS
+from agent_events._records import log_receipts
 from agent_events.emitting.batch import Batch
 from agent_events.emitting.connections._async import AsyncSource
 from agent_events.emitting.options import Observer
@@ -19,7 +20,7 @@ from agent_events.models import EventArguments, Receipt
 
 
 class AsyncStore:
-    """Commits events, and tells the observers."""
+    """Commits events, and tells the logger and the observers."""
 
     def __init__(self, source: AsyncSource, logger: logging.Logger) -> None:
         self.observers: list[Observer] = []
@@ -79,7 +80,8 @@ class AsyncStore:
         return bool(status == "committed")
 
     def _tell(self, events: Sequence[EventArguments], receipts: Sequence[Receipt]) -> None:
-        """Tell the observers of events that are committed: nothing of theirs can undo that."""
+        """Tell the logger and the observers of what is committed: nothing of theirs can undo it."""
+        log_receipts(self._logger, "stored", events, receipts)
         for observer in self.observers:
             for event, receipt in zip(events, receipts, strict=True):
                 try:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import psycopg
 
 from agent_events._queries import TRANSACTION_ID, TRANSACTION_STATUS
+from agent_events._records import log_receipts
 from agent_events._sync import Ledger
 from agent_events.emitting.batch import Batch
 from agent_events.emitting.connections._sync import Source
@@ -19,7 +20,7 @@ from agent_events.models import EventArguments, Receipt
 
 
 class Store:
-    """Commits events, and tells the observers."""
+    """Commits events, and tells the logger and the observers."""
 
     def __init__(self, source: Source, logger: logging.Logger) -> None:
         self.observers: list[Observer] = []
@@ -79,7 +80,8 @@ class Store:
         return bool(status == "committed")
 
     def _tell(self, events: Sequence[EventArguments], receipts: Sequence[Receipt]) -> None:
-        """Tell the observers of events that are committed: nothing of theirs can undo that."""
+        """Tell the logger and the observers of what is committed: nothing of theirs can undo it."""
+        log_receipts(self._logger, "stored", events, receipts)
         for observer in self.observers:
             for event, receipt in zip(events, receipts, strict=True):
                 try:
