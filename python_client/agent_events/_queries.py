@@ -117,8 +117,11 @@ LISTEN = f"listen {CHANNEL}"
 LOOK_AROUND = """
     select coalesce(current_setting('ledger.notify', true), '') = 'on', pg_is_in_recovery()
 """
-TRANSACTION_ID = "select pg_current_xact_id()::text"
-TRANSACTION_STATUS = "select pg_xact_status(%s::xid8)"
+# Changes when the server's memory is lost, and with it what was not yet on disk: after that a
+# transaction id may be given a second time.
+_INSTANCE = "concat(pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time())"
+TRANSACTION = f"select pg_current_xact_id()::text, {_INSTANCE}"
+TRANSACTION_STATUS = f"select pg_xact_status(%s::xid8), {_INSTANCE}"
 LOG_SIZE = """
     select h.tree_size
     from ledger.log_heads as h

@@ -190,6 +190,19 @@ class EventsNotStored(ExceptionGroup[Exception]):
         return group
 
 
+class OutcomeUnknown(Exception):
+    """The server crashed while it committed a batch: its events may be stored, or not.
+
+    An emitter finds out by reading one of them, which its role may not.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the server crashed while it committed: nobody knows whether the event is stored, "
+            "as the role may not read"
+        )
+
+
 class BufferFull(Exception):
     """The buffer of an emitter holds as many events as it may: this one was not taken."""
 

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from agent_events import Ledger, context, errors
+from agent_events import EventArguments, Ledger, Receipt, context, errors
 from agent_events.emitting import AuditEmitter
 
 Connection = psycopg.Connection[Any]
@@ -295,67 +295,6 @@ def test_threads_buffer_at_once(dsn: str, noted: str, texts: Texts) -> None:
         assert [int(n) for t, n in stored if t == thread] == [*range(200)]
 
 
-@pytest.mark.parametrize("lost", ["before", "after"])
-def test_commit_that_was_not_answered_stores_once(
-    make_emitter: MakeEmitter, noted: str, texts: Texts, lost: str
-) -> None:
-    """The connection is lost before the server has the COMMIT, or after it has committed."""
-    emitter = make_emitter(buffer_size=2, flush_interval=3600)
-    stored = Stored(2)
-    emitter.observers.append(stored)
-    source = emitter._store.source
-    connection_of = source.connection
-
-    def losing() -> Any:
-        source.connection = connection_of
-        return Losing(connection_of(), is_before=lost == "before")
-
-    source.connection = losing
-    emitter.buffer(noted, {"text": "1"})
-    emitter.buffer(noted, {"text": "2"})
-    stored.wait()
-    assert texts() == ["1", "2"]
-
-
-class Losing:
-    """Lends a connection that is closed just before, or just after, its transaction commits."""
-
-    def __init__(self, lent: Any, *, is_before: bool) -> None:
-        self._lent = lent
-        self._is_before = is_before
-
-    def _armed(self, connection: Any) -> Any:
-        execute = connection.execute
-
-        def executed(*args: Any) -> Any:
-            cursor = execute(*args)
-            connection.pgconn.finish()
-            return cursor
-
-        async def executed_async(*args: Any) -> Any:
-            cursor = await execute(*args)
-            connection.pgconn.finish()
-            return cursor
-
-        if self._is_before:
-            connection.execute = executed_async if iscoroutinefunction(execute) else executed
-        return connection
-
-    def __enter__(self) -> Any:
-        return self._armed(self._lent.__enter__())
-
-    def __exit__(self, *_: object) -> None:
-        self._lent.__exit__(None, None, None)
-        raise psycopg.OperationalError("lost")
-
-    async def __aenter__(self) -> Any:
-        return self._armed(await self._lent.__aenter__())
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._lent.__aexit__(None, None, None)
-        raise psycopg.OperationalError("lost")
-
-
 @contextmanager
 def held_up(emitter: Any) -> Iterator[None]:
     """Nothing is sent in the block, as if the server were slow."""
@@ -447,3 +386,27 @@ def test_forked_process_begins_anew(dsn: str, texts: Texts) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     numbers = [f"child {number}" for number in range(10)]
     assert texts() == ["first", "child", *numbers, "last of the child", "parent"]
+
+
+def test_observer_that_flushes_is_refused_and_not_a_deadlock(
+    dsn: str, noted: str, texts: Texts, caplog: pytest.LogCaptureFixture
+) -> None:
+    with AuditEmitter(dsn, **BY_HAND) as emitter:  # type: ignore[arg-type]
+        emitter.observers.append(lambda *_: emitter.flush())
+        emitter.buffer(noted, {"text": "x"})
+        emitter.flush()
+    assert "waits for the sending that it is called by" in caplog.text
+    assert texts() == ["x"]
+
+
+def test_observer_may_emit_and_buffer(dsn: str, noted: str, texts: Texts) -> None:
+    def observe(event: EventArguments, _: Receipt) -> None:
+        if event["payload"] == {"text": "1"}:
+            emitter.emit(noted, {"text": "2"})
+            emitter.buffer(noted, {"text": "3"})
+
+    with AuditEmitter(dsn, **BY_HAND) as emitter:  # type: ignore[arg-type]
+        emitter.observers.append(observe)
+        emitter.buffer(noted, {"text": "1"})
+        emitter.flush()
+    assert texts() == ["1", "2", "3"]

@@ -183,7 +183,7 @@ class AsyncAuditEmitter(Generic[R]):
         check_options(options, EMIT_OPTIONS)
         given = {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options}
         event = cast(EventArguments, fill(given, ambient()))
-        return keyed(event) if self._journal else event
+        return event if self._journal is None else keyed(event)
 
     def _forget_parent(self) -> None:
         """Begin anew in a process that was forked."""
@@ -202,7 +202,7 @@ def _journal(on_unavailable: OnUnavailable, options: EmitterOptions) -> Journal 
             "on_unavailable is 'spool', but there is no place for the journal",
             hint="Give spool_dir, a folder on a local disk.",
         )
-    return journal or open_journal(Path(cast(str, folder)))
+    return open_journal(Path(cast(str, folder))) if journal is None else journal
 
 
 def _buffer_settings(journal: Journal | None, options: EmitterOptions) -> BufferSettings:

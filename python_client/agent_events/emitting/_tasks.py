@@ -27,6 +27,7 @@ __all__ = [
     "close_at_exit",
     "drain",
     "keep",
+    "me",
     "release",
     "start",
     "wait",
@@ -52,6 +53,11 @@ class Worker:
         """Wait for its end."""
         with suppress(asyncio.CancelledError):
             await asyncio.wait([self._task])
+
+
+def me() -> object:
+    """Return what tells one task from another."""
+    return asyncio.current_task()
 
 
 def start(function: Callable[[], Coroutine[Any, Any, None]], name: str) -> Worker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable, Sequence
-from threading import Condition, Lock, Semaphore, Thread
+from threading import Condition, Lock, Semaphore, Thread, get_ident
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -24,6 +24,7 @@ __all__ = [
     "close_at_exit",
     "drain",
     "keep",
+    "me",
     "release",
     "start",
     "wait",
@@ -32,6 +33,11 @@ __all__ = [
 _open: WeakSet[AuditEmitter[Any]] = WeakSet()
 _busy: set[AuditEmitter[Any]] = set()
 Worker = Thread
+
+
+def me() -> object:
+    """Return what tells one thread from another."""
+    return get_ident()
 
 
 def start(function: Callable[[], None], name: str) -> Worker:

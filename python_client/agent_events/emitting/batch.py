@@ -13,14 +13,19 @@ from agent_events.models import EventArguments, Receipt
 class Batch:
     """Events that are committed together.
 
-    transaction_id  of the attempt whose commit was not answered: it says whether they are stored
-    receipts        what that attempt returned
+    transaction  id, and server instance, of the attempt whose commit was not answered
+    receipts     what that attempt returned
     """
 
     tenant_id: str | None
     events: list[EventArguments]
-    transaction_id: str | None = None
+    transaction: tuple[str, str] | None = None
     receipts: list[Receipt] = field(default_factory=list)
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether it may be sent twice."""
+        return all(event.get("idempotency_key") for event in self.events)
 
     def halves(self) -> list[Batch]:
         """Divide it, to find the events that are refused: the rest is stored in few statements."""

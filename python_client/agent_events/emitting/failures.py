@@ -36,7 +36,7 @@ class Failures:
 
     def report(self, failed: FailedEvent) -> None:
         """Say that an event was refused; from any thread. Raises what the journal raises."""
-        if self._journal:
+        if self._journal is not None:
             self._journal.set_aside(failed.event, reason_of(failed.error))
         self._tell(failed)
         if self._journal is None or len(self._kept) < self._limit:
@@ -75,4 +75,6 @@ def reason_of(error: Exception) -> str:
         return f"{error.sqlstate}: {error.message}"
     if isinstance(error, psycopg.Error) and error.sqlstate:
         return f"{error.sqlstate}: {type(error).__name__}"
+    if isinstance(error, psycopg.OperationalError):  # about the connection
+        return " ".join(str(error).split())
     return type(error).__name__

@@ -14,7 +14,10 @@ from agent_events.models import EventArguments, Receipt
 OnUnavailable = Literal["raise", "spool"]
 
 Observer = Callable[[EventArguments, Receipt], None]
-"""Is called with each event and its receipt once it is committed."""
+"""Is called with each event and its receipt once it is committed, in the thread that stored it.
+
+It may emit, but not flush or close the emitter. What it raises is logged.
+"""
 
 
 class EmitterOptions(TypedDict, total=False):

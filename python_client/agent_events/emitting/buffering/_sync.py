@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic
 
 from agent_events import errors
-from agent_events.emitting._threads import Condition, Lock, Worker, start, wait
+from agent_events.emitting._threads import Condition, Lock, Worker, me, start, wait
 from agent_events.emitting.batch import Batch, batches_of
 from agent_events.emitting.buffering.settings import BufferSettings
 from agent_events.emitting.failures import Failures, reason_of
@@ -41,6 +43,7 @@ class Buffer:
         """Begin anew: a process that was forked leaves its parent's events to the parent."""
         self._changed = Condition()
         self._turn = Lock()
+        self._turn_of: object = None
         self._waiting: deque[EventArguments] = deque()
         self._sending: deque[Batch] = deque()
         self._in_flight = self._put = self._taken = 0
@@ -52,6 +55,8 @@ class Buffer:
         """Take an event; what happens when there is no room is `when_full`."""
         with self._changed:
             while not (is_taken := self._take(event)) and self._settings.when_full == "block":
+                if self._turn_of == me():
+                    raise errors.BufferFull(self._settings.max_buffered)
                 self._changed.wait()
         if not is_taken:
             if self._settings.when_full == "raise":
@@ -152,7 +157,7 @@ class Buffer:
 
     def _send(self, target: int) -> None:
         """Send all that were put until so many had been."""
-        with self._turn:
+        with self._own_turn():
             while self._sending or self._advance(target):
                 try:
                     self._sender.send_all(self._sending)
@@ -177,15 +182,29 @@ class Buffer:
 
     def _spill(self) -> None:
         """Make room: everything goes to the journal, in order."""
-        with self._turn:
+        with self._own_turn():
             while self._sending or self._advance(self._put):
                 try:
                     self._sender.spool(self._sending)
                 finally:
                     self._settle()
 
-    def _replay(self) -> None:
+    @contextmanager
+    def _own_turn(self) -> Iterator[None]:
+        if self._turn_of == me():
+            raise errors.InvalidArgument(
+                "an observer, or on_error, waits for the sending that it is called by",
+                hint="Neither may flush or close the emitter, nor fill its buffer.",
+            )
         with self._turn:
+            self._turn_of = me()
+            try:
+                yield
+            finally:
+                self._turn_of = None
+
+    def _replay(self) -> None:
+        with self._own_turn():
             self._sender.replay()
             self._pause = self._retry_at = 0.0
 

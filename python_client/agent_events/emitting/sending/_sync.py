@@ -60,7 +60,7 @@ class Sender:
     def spool(self, batches: deque[Batch]) -> None:
         """Append batches to the journal."""
         events = [event for batch in batches for event in batch.events]
-        if events and self._journal:
+        if events and self._journal is not None:
             append(self._journal, events)
             log_spooled(self._logger, events)
             batches.clear()
@@ -71,7 +71,7 @@ class Sender:
 
     def replay(self) -> None:
         """Store what waits in the journal; raises what keeps it from that."""
-        if self._journal and self.has_spooled():
+        if self._journal is not None and self.has_spooled():
             drain(self._journal, self._store_spooled)
 
     def _store_spooled(self, events: Sequence[EventArguments]) -> None:

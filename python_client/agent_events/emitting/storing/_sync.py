@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import psycopg
+from psycopg import Connection
 
-from agent_events._queries import TRANSACTION_ID, TRANSACTION_STATUS
+from agent_events._queries import TRANSACTION, TRANSACTION_STATUS
 from agent_events._records import log_receipts
 from agent_events._sync import Ledger
 from agent_events.emitting.batch import Batch
 from agent_events.emitting.connections._sync import Source
 from agent_events.emitting.options import Observer
 from agent_events.emitting.passing import is_passing
-from agent_events.errors import FailedEvent
+from agent_events.errors import FailedEvent, OutcomeUnknown
 from agent_events.models import EventArguments, Receipt
 
 
@@ -45,6 +47,10 @@ class Store:
             batch = batches[0]
             try:
                 self._commit(batch)
+            except OutcomeUnknown as error:
+                for event in batch.events:
+                    report(FailedEvent(event, error))
+                batches.popleft()
             except Exception as error:
                 if is_passing(error):
                     raise
@@ -59,25 +65,26 @@ class Store:
                 self._tell(batch.events, batch.receipts)
 
     def _commit(self, batch: Batch) -> None:
-        if batch.transaction_id and self._is_committed(batch.transaction_id):
+        if batch.transaction and not batch.is_keyed and self._is_committed(batch):
             return
-        batch.transaction_id = None
+        batch.transaction = None
         with self.source.connection() as connection, connection.transaction():
             ledger = Ledger(connection)
             batch.receipts = ledger._append_all(batch.untenanted(), batch.tenant_id)
-            cursor = connection.execute(TRANSACTION_ID)
-            [batch.transaction_id] = cursor.fetchone()
+            cursor = connection.execute(TRANSACTION)
+            batch.transaction = cursor.fetchone()
 
-    def _is_committed(self, transaction_id: str) -> bool:
+    def _is_committed(self, batch: Batch) -> bool:
+        """Find out whether the attempt whose commit was not answered is committed."""
         try:
             with self.source.connection() as connection:
-                cursor = connection.execute(TRANSACTION_STATUS, [transaction_id])
-                [status] = cursor.fetchone()
-        except psycopg.errors.InvalidParameterValue:  # another server, which never saw it
+                return is_committed(connection, batch)
+        except psycopg.errors.InvalidParameterValue:  # the server never had that transaction
             return False
-        if status == "in progress":
-            raise psycopg.OperationalError("the server has not noticed yet that a client is gone")
-        return bool(status == "committed")
+        except Exception as error:
+            if is_passing(error):
+                raise
+            raise OutcomeUnknown from error
 
     def _tell(self, events: Sequence[EventArguments], receipts: Sequence[Receipt]) -> None:
         """Tell the logger and the observers of what is committed: nothing of theirs can undo it."""
@@ -88,3 +95,17 @@ class Store:
                     observer(event, receipt)
                 except Exception:
                     self._logger.exception("an observer failed; event %s is stored", receipt.id)
+
+
+def is_committed(connection: Connection[Any], batch: Batch) -> bool:
+    """Ask the server; raises what `is_passing` when it does not know yet."""
+    transaction_id, instance = cast("tuple[str, str]", batch.transaction)
+    cursor = connection.execute(TRANSACTION_STATUS, [transaction_id])
+    [(status, instance_now)] = cursor.fetchall()
+    if status == "in progress":
+        raise psycopg.OperationalError("the server has not noticed yet that a client is gone")
+    if status == "committed" and instance != instance_now:  # that id may be another's now
+        event_id = batch.receipts[0].id
+        found = Ledger(connection).get_event(event_id, tenant_id=batch.tenant_id)
+        return found is not None
+    return bool(status == "committed")
