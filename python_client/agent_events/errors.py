@@ -18,6 +18,8 @@ LedgerError
 
 The database raises them with these SQLSTATEs; the table in sql/README.md is the same list. Every
 other error of PostgreSQL or of the connection stays the `psycopg.Error` that it is.
+
+An emitter that buffers raises EventsNotStored, BufferFull and OutcomeUnknown of its own.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import select
 import signal
 from pathlib import Path
 from threading import Semaphore, Thread
@@ -16,8 +17,8 @@ from agent_events import AuditEmitter, Ledger, embedded, migrate
 
 SETTINGS = {"fsync": "off", "synchronous_commit": "on"}
 THREADS = 4
-EVENTS = 1500
-CRASHES = 4
+EVENTS = 800
+CRASHES = 3
 
 
 def start(data: Path, version: int) -> str:
@@ -30,7 +31,10 @@ def kill(data: Path) -> None:
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
     for pid in (postmaster, *map(int, children)):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            process = os.pidfd_open(pid)
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+            select.select([process], [], [], 60)  # until it is gone
+            os.close(process)
 
 
 def test_every_event_is_stored_once(server_folder: Path, server_version: int) -> None:
@@ -47,7 +51,7 @@ def test_every_event_is_stored_once(server_folder: Path, server_version: int) ->
     for thread in threads:
         thread.start()
     for _ in range(CRASHES):
-        for _ in range(chance.randrange(200, 800)):
+        for _ in range(chance.randrange(200, 600)):
             assert progress.acquire(timeout=60)
         kill(data)
         assert start(data, server_version) == dsn
