@@ -1075,8 +1075,13 @@ class AsyncLedger:
         return [Receipt(*row) for row in rows]
 
     async def _rows(self, function: str, arguments: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return await self._execute(*bind(function, arguments))
+
+    async def _execute(
+        self, query: str, arguments: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
         async with self._cursor() as cursor:
-            await cursor.execute(*bind(function, arguments))
+            await cursor.execute(query, arguments)
             return await cursor.fetchall()
 
     async def _call(self, procedure: str, arguments: Mapping[str, Any]) -> None:

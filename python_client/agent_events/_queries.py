@@ -121,7 +121,7 @@ LOOK_AROUND = """
 # transaction id may be given a second time.
 _INSTANCE = "concat(pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time())"
 TRANSACTION = f"select pg_current_xact_id()::text, {_INSTANCE}"
-TRANSACTION_STATUS = f"select pg_xact_status(%s::xid8), {_INSTANCE}"
+TRANSACTION_STATUS = f"select pg_xact_status(%(id)s::xid8), {_INSTANCE}"
 LOG_SIZE = """
     select h.tree_size
     from ledger.log_heads as h

@@ -1057,8 +1057,13 @@ class Ledger:
         return [Receipt(*row) for row in rows]
 
     def _rows(self, function: str, arguments: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return self._execute(*bind(function, arguments))
+
+    def _execute(
+        self, query: str, arguments: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
         with self._cursor() as cursor:
-            cursor.execute(*bind(function, arguments))
+            cursor.execute(query, arguments)
             return cursor.fetchall()
 
     def _call(self, procedure: str, arguments: Mapping[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import iscoroutinefunction
 from threading import Event
 from typing import Any
 
@@ -18,6 +17,28 @@ MakeEmitter = Callable[..., Any]
 Texts = Callable[[], list[str]]
 
 
+class Cut:
+    """A transaction whose connection is closed before it can commit."""
+
+    def __init__(self, transaction: Any, pgconn: Any) -> None:
+        self._transaction = transaction
+        self._pgconn = pgconn
+
+    def __enter__(self) -> None:
+        self._transaction.__enter__()
+
+    def __exit__(self, *error: Any) -> Any:
+        self._pgconn.finish()
+        return self._transaction.__exit__(*error)
+
+    async def __aenter__(self) -> None:
+        await self._transaction.__aenter__()
+
+    async def __aexit__(self, *error: Any) -> Any:
+        self._pgconn.finish()
+        return await self._transaction.__aexit__(*error)
+
+
 class Losing:
     """Lends a connection that is closed just before, or just after, its transaction commits."""
 
@@ -27,20 +48,9 @@ class Losing:
         self._then = then
 
     def _armed(self, connection: Any) -> Any:
-        execute = connection.execute
-
-        def executed(*args: Any) -> Any:
-            cursor = execute(*args)
-            connection.pgconn.finish()
-            return cursor
-
-        async def executed_async(*args: Any) -> Any:
-            cursor = await execute(*args)
-            connection.pgconn.finish()
-            return cursor
-
         if self._is_before:
-            connection.execute = executed_async if iscoroutinefunction(execute) else executed
+            transaction = connection.transaction
+            connection.transaction = lambda: Cut(transaction(), connection.pgconn)
         return connection
 
     def __enter__(self) -> Any:

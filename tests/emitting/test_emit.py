@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from threading import Thread
 from typing import Any
@@ -9,9 +10,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from agent_events import Ledger, context, errors, open_pool
-from agent_events.emitting import AuditEmitter
+from agent_events import AsyncAuditEmitter, AuditEmitter, Ledger, context, errors
 
 Connection = psycopg.Connection[Any]
 MakeEmitter = Callable[..., Any]
@@ -98,9 +100,29 @@ def test_unavailable_database_is_raised(make_emitter: MakeEmitter, noted: str, o
 
 
 def test_pool_of_the_callers(dsn: str, noted: str, pg: Connection) -> None:
-    with open_pool(dsn, max_size=2) as pool, AuditEmitter(pool) as emitter:
+    """Whatever shape its rows have."""
+    with (
+        ConnectionPool(dsn, min_size=1, kwargs={"row_factory": dict_row}, open=True) as pool,
+        AuditEmitter(pool) as emitter,
+    ):
         receipt = emitter.emit(noted, {"text": "x"})
         assert Ledger(pg).get_event(receipt.id) is not None
+        emitter.buffer(noted, {"text": "y"})
+        emitter.flush()
+    assert len(Ledger(pg).find_events(event_types=[noted])) == 2
+
+
+def test_asynchronous_pool_of_the_callers(dsn: str, noted: str, pg: Connection, loop: Any) -> None:
+    async def scenario() -> None:
+        async with (
+            AsyncConnectionPool(dsn, min_size=1, open=False) as pool,
+            AsyncAuditEmitter(pool) as emitter,
+        ):
+            await emitter.emit(noted, {"text": "x"})
+            await emitter.buffer(noted, {"text": "y"})
+
+    asyncio.run_coroutine_threadsafe(scenario(), loop).result()
+    assert len(Ledger(pg).find_events(event_types=[noted])) == 2
 
 
 def test_dsn_is_resolved(dsn: str, noted: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from agent_events.models import EventArguments, Receipt
 
@@ -19,7 +20,7 @@ class Batch:
 
     tenant_id: str | None
     events: list[EventArguments]
-    transaction: tuple[str, str] | None = None
+    transaction: tuple[Any, ...] | None = None
     receipts: list[Receipt] = field(default_factory=list)
 
     @property

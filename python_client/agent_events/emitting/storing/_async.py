@@ -71,8 +71,7 @@ class AsyncStore:
         async with self.source.connection() as connection, connection.transaction():
             ledger = AsyncLedger(connection)
             batch.receipts = await ledger._append_all(batch.untenanted(), batch.tenant_id)
-            cursor = await connection.execute(TRANSACTION)
-            batch.transaction = await cursor.fetchone()
+            [batch.transaction] = await ledger._execute(TRANSACTION)
 
     async def _is_committed(self, batch: Batch) -> bool:
         """Find out whether the attempt whose commit was not answered is committed."""
@@ -100,12 +99,12 @@ class AsyncStore:
 async def is_committed(connection: AsyncConnection[Any], batch: Batch) -> bool:
     """Ask the server; raises what `is_passing` when it does not know yet."""
     transaction_id, instance = cast("tuple[str, str]", batch.transaction)
-    cursor = await connection.execute(TRANSACTION_STATUS, [transaction_id])
-    [(status, instance_now)] = await cursor.fetchall()
+    ledger = AsyncLedger(connection)
+    [(status, instance_now)] = await ledger._execute(TRANSACTION_STATUS, {"id": transaction_id})
     if status == "in progress":
         raise psycopg.OperationalError("the server has not noticed yet that a client is gone")
     if status == "committed" and instance != instance_now:  # that id may be another's now
         event_id = batch.receipts[0].id
-        found = await AsyncLedger(connection).get_event(event_id, tenant_id=batch.tenant_id)
+        found = await ledger.get_event(event_id, tenant_id=batch.tenant_id)
         return found is not None
     return bool(status == "committed")

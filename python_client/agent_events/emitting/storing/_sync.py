@@ -71,8 +71,7 @@ class Store:
         with self.source.connection() as connection, connection.transaction():
             ledger = Ledger(connection)
             batch.receipts = ledger._append_all(batch.untenanted(), batch.tenant_id)
-            cursor = connection.execute(TRANSACTION)
-            batch.transaction = cursor.fetchone()
+            [batch.transaction] = ledger._execute(TRANSACTION)
 
     def _is_committed(self, batch: Batch) -> bool:
         """Find out whether the attempt whose commit was not answered is committed."""
@@ -100,12 +99,12 @@ class Store:
 def is_committed(connection: Connection[Any], batch: Batch) -> bool:
     """Ask the server; raises what `is_passing` when it does not know yet."""
     transaction_id, instance = cast("tuple[str, str]", batch.transaction)
-    cursor = connection.execute(TRANSACTION_STATUS, [transaction_id])
-    [(status, instance_now)] = cursor.fetchall()
+    ledger = Ledger(connection)
+    [(status, instance_now)] = ledger._execute(TRANSACTION_STATUS, {"id": transaction_id})
     if status == "in progress":
         raise psycopg.OperationalError("the server has not noticed yet that a client is gone")
     if status == "committed" and instance != instance_now:  # that id may be another's now
         event_id = batch.receipts[0].id
-        found = Ledger(connection).get_event(event_id, tenant_id=batch.tenant_id)
+        found = ledger.get_event(event_id, tenant_id=batch.tenant_id)
         return found is not None
     return bool(status == "committed")
