@@ -114,9 +114,13 @@ class AsyncLedger:
         """Append many events in one statement, all or none. Receipts come in input order."""
         defaults = ambient()
         tenant = defaults.pop("tenant_id", None)
-        batch = [fill(dict(event), defaults) for event in events]
+        batch = [
+            {name: value for name, value in fill(event, defaults).items() if value is not None}
+            for event in events
+        ]
         chosen = tenant if tenant_id is None else tenant_id
-        receipts = await self._append_all(batch, chosen)
+        rows = await self._rows("emit_events", {"events": batch, "tenant_id": chosen})
+        receipts = [Receipt(*row) for row in rows]
         log_receipts(
             self._logger, "emitted", ({**event, "tenant_id": chosen} for event in batch), receipts
         )
@@ -1065,24 +1069,20 @@ class AsyncLedger:
         rows = await self._rows("emit_event", event)
         return Receipt(*rows[0])
 
-    async def _append_all(
-        self, events: Iterable[Mapping[str, Any]], tenant_id: str | None
-    ) -> list[Receipt]:
-        batch = [
-            {name: value for name, value in event.items() if value is not None} for event in events
-        ]
-        rows = await self._rows("emit_events", {"events": batch, "tenant_id": tenant_id})
-        return [Receipt(*row) for row in rows]
-
     async def _rows(self, function: str, arguments: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return await self._execute(*bind(function, arguments))
 
     async def _execute(
         self, query: str, arguments: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
-        async with self._cursor() as cursor:
+        try:
+            cursor = self._connection.cursor(row_factory=tuple_row)
             await cursor.execute(query, arguments)
             return await cursor.fetchall()
+        except psycopg.Error as error:
+            if refused := errors.translated(error):
+                raise refused from error
+            raise
 
     async def _call(self, procedure: str, arguments: Mapping[str, Any]) -> None:
         idle = self._connection.info.transaction_status == TransactionStatus.IDLE

@@ -120,7 +120,7 @@ LOOK_AROUND = """
 # Changes when the server's memory is lost, and with it what was not yet on disk: after that a
 # transaction id may be given a second time.
 _INSTANCE = "concat(pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time())"
-TRANSACTION = f"select pg_current_xact_id()::text, {_INSTANCE}"
+TRANSACTION = f", (select pg_current_xact_id()::text), (select {_INSTANCE})"
 TRANSACTION_STATUS = f"select pg_xact_status(%(id)s::xid8), {_INSTANCE}"
 LOG_SIZE = """
     select h.tree_size
@@ -145,22 +145,25 @@ DEAD = f"""
 """
 
 
-def bind(function: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the SQL text and the parameters of a call; an argument that is None is left out."""
+def bind(function: str, arguments: Mapping[str, Any], more: str = "") -> tuple[str, dict[str, Any]]:
+    """Return the SQL text and the parameters of a call; an argument that is None is left out.
+
+    `more` are columns to be returned beside its own.
+    """
     given = {
         name: Jsonb(value, to_json) if name in JSON_PARAMETERS else value
         for name, value in arguments.items()
         if value is not None
     }
-    return _call(function, frozenset(given)), given
+    return _call(function, frozenset(given), more), given
 
 
 @cache
-def _call(function: str, names: frozenset[str]) -> str:
+def _call(function: str, names: frozenset[str], more: str) -> str:
     arguments = ", ".join(f"{_NAMES.get(name, name)} => %({name})s" for name in sorted(names))
     if function in PROCEDURES:
         return f"call ledger.{function}({arguments})"
-    return f"select {_COLUMNS[function]} from ledger.{function}({arguments})"
+    return f"select {_COLUMNS[function]}{more} from ledger.{function}({arguments})"
 
 
 def check_options(options: Mapping[str, Any], known: frozenset[str]) -> None:

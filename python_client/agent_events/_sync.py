@@ -114,9 +114,13 @@ class Ledger:
         """Append many events in one statement, all or none. Receipts come in input order."""
         defaults = ambient()
         tenant = defaults.pop("tenant_id", None)
-        batch = [fill(dict(event), defaults) for event in events]
+        batch = [
+            {name: value for name, value in fill(event, defaults).items() if value is not None}
+            for event in events
+        ]
         chosen = tenant if tenant_id is None else tenant_id
-        receipts = self._append_all(batch, chosen)
+        rows = self._rows("emit_events", {"events": batch, "tenant_id": chosen})
+        receipts = [Receipt(*row) for row in rows]
         log_receipts(
             self._logger, "emitted", ({**event, "tenant_id": chosen} for event in batch), receipts
         )
@@ -1047,24 +1051,20 @@ class Ledger:
         rows = self._rows("emit_event", event)
         return Receipt(*rows[0])
 
-    def _append_all(
-        self, events: Iterable[Mapping[str, Any]], tenant_id: str | None
-    ) -> list[Receipt]:
-        batch = [
-            {name: value for name, value in event.items() if value is not None} for event in events
-        ]
-        rows = self._rows("emit_events", {"events": batch, "tenant_id": tenant_id})
-        return [Receipt(*row) for row in rows]
-
     def _rows(self, function: str, arguments: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return self._execute(*bind(function, arguments))
 
     def _execute(
         self, query: str, arguments: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
-        with self._cursor() as cursor:
+        try:
+            cursor = self._connection.cursor(row_factory=tuple_row)
             cursor.execute(query, arguments)
             return cursor.fetchall()
+        except psycopg.Error as error:
+            if refused := errors.translated(error):
+                raise refused from error
+            raise
 
     def _call(self, procedure: str, arguments: Mapping[str, Any]) -> None:
         idle = self._connection.info.transaction_status == TransactionStatus.IDLE

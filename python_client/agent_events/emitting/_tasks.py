@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-from asyncio import Condition, Lock, Semaphore
+from asyncio import Condition, Lock
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from contextvars import Context
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Condition",
     "Lock",
-    "Semaphore",
     "Worker",
     "append",
     "close_at_exit",

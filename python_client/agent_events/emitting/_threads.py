@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable, Sequence
-from threading import Condition, Lock, Semaphore, Thread, get_ident
+from threading import Condition, Lock, Thread, get_ident
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Condition",
     "Lock",
-    "Semaphore",
     "Worker",
     "append",
     "close_at_exit",

@@ -9,6 +9,8 @@ from typing import Any
 
 from agent_events.models import EventArguments, Receipt
 
+TENANT = "tenant_id"
+
 
 @dataclass
 class Batch:
@@ -36,10 +38,10 @@ class Batch:
             Batch(self.tenant_id, self.events[middle:]),
         ]
 
-    def untenanted(self) -> list[dict[str, object]]:
-        """Return the events without what the batch has once."""
+    def elements(self) -> list[dict[str, object]]:
+        """Return the events as emit_events takes them: without what the batch has once."""
         return [
-            {name: value for name, value in event.items() if name != "tenant_id"}
+            {name: value for name, value in event.items() if value is not None and name != TENANT}
             for event in self.events
         ]
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ConnStatus, TransactionStatus
 
 from agent_events import errors
-from agent_events.emitting._tasks import Semaphore
+from agent_events.emitting._tasks import Condition
 
 
 class AsyncSource(Protocol):
@@ -40,38 +38,94 @@ class AsyncConnections:
         """Begin anew: after a fork the connections are the parent's, and closing would end them."""
         self._inherited.append(self._idle)
         self._idle = []
-        self._free = Semaphore(self._size)
+        self._changed = Condition()
+        self._open = self._waiting = 0
         self._is_closed = False
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+    def connection(self) -> AsyncLoan:
         """Lend a connection; raises `psycopg.OperationalError` where there is no server."""
-        async with self._free:
-            connection = await self._take()
-            try:
-                yield connection
-            finally:
-                is_idle = connection.info.transaction_status == TransactionStatus.IDLE
-                if is_idle and not self._is_closed:
-                    self._idle.append(connection)
-                else:
-                    await connection.close()
+        return AsyncLoan(self)
+
+    async def take(self) -> AsyncConnection[Any]:
+        """Take an idle connection, or make one; waits while `size` are lent."""
+        while connection := await self._next():
+            if is_alive(connection):
+                return connection
+            await self._leave(connection)
+        try:
+            return await AsyncConnection.connect(self.conninfo, autocommit=True, **self._arguments)
+        except BaseException:
+            await self._forget_one()
+            raise
+
+    async def give_back(self, connection: AsyncConnection[Any]) -> None:
+        """Keep it for the next, unless something was left undone on it."""
+        if self._is_closed or connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            await self._leave(connection)
+            return
+        self._idle.append(connection)
+        if self._waiting:
+            async with self._changed:
+                self._changed.notify()
 
     async def close(self) -> None:
         """Close what is not lent now, and the rest when it comes back."""
         self._is_closed = True
         while self._idle:
-            await self._idle.pop().close()
+            await self._leave(self._idle.pop())
 
-    async def _take(self) -> AsyncConnection[Any]:
+    async def _next(self) -> AsyncConnection[Any] | None:
+        """Return an idle connection, or None where another may be made.
+
+        A lock is taken only to wait: `_waiting` is counted before `_idle` is looked at, and looked
+        at after `_idle` has grown.
+        """
+        if connection := self._pop():
+            return connection
+        async with self._changed:
+            self._waiting += 1
+            try:
+                while not (connection := self._pop()) and self._open >= self._size:
+                    await self._changed.wait()
+                self._open += connection is None
+                return connection
+            finally:
+                self._waiting -= 1
+
+    def _pop(self) -> AsyncConnection[Any] | None:
         if self._is_closed:
             raise errors.InvalidArgument("the emitter is closed")
-        while self._idle:
-            connection = self._idle.pop()
-            if is_alive(connection):
-                return connection
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    async def _leave(self, connection: AsyncConnection[Any]) -> None:
+        try:
             await connection.close()
-        return await AsyncConnection.connect(self.conninfo, autocommit=True, **self._arguments)
+        finally:
+            await self._forget_one()
+
+    async def _forget_one(self) -> None:
+        async with self._changed:
+            self._open -= 1
+            self._changed.notify()
+
+
+class AsyncLoan:
+    """A connection, for a `with` block."""
+
+    __slots__ = ("_connection", "_connections")
+
+    def __init__(self, connections: AsyncConnections) -> None:
+        self._connections = connections
+
+    async def __aenter__(self) -> AsyncConnection[Any]:
+        self._connection = await self._connections.take()
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._connections.give_back(self._connection)
 
 
 def is_alive(connection: AsyncConnection[Any]) -> bool:
@@ -84,4 +138,4 @@ def is_alive(connection: AsyncConnection[Any]) -> bool:
         connection.pgconn.consume_input()
     except psycopg.OperationalError:
         return False
-    return not connection.closed
+    return connection.pgconn.status == ConnStatus.OK

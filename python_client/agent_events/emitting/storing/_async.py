@@ -11,7 +11,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from agent_events._async import AsyncLedger
-from agent_events._queries import TRANSACTION, TRANSACTION_STATUS
+from agent_events._queries import TRANSACTION, TRANSACTION_STATUS, bind
 from agent_events._records import log_receipts
 from agent_events.emitting.batch import Batch
 from agent_events.emitting.connections._async import AsyncSource
@@ -69,9 +69,11 @@ class AsyncStore:
             return
         batch.transaction = None
         async with self.source.connection() as connection, connection.transaction():
-            ledger = AsyncLedger(connection)
-            batch.receipts = await ledger._append_all(batch.untenanted(), batch.tenant_id)
-            [batch.transaction] = await ledger._execute(TRANSACTION)
+            arguments = {"events": batch.elements(), "tenant_id": batch.tenant_id}
+            query, parameters = bind("emit_events", arguments, TRANSACTION)
+            rows = await AsyncLedger(connection)._execute(query, parameters)
+            batch.receipts = [Receipt(*row[:-2]) for row in rows]
+            batch.transaction = rows[0][-2:]
 
     async def _is_committed(self, batch: Batch) -> bool:
         """Find out whether the attempt whose commit was not answered is committed."""
