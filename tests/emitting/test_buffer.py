@@ -317,7 +317,7 @@ def held_up(emitter: Any) -> Iterator[None]:
 def run(program: str, dsn: str) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, whose database is the test's."""
     return subprocess.run(
-        [sys.executable, "-c", dedent(program)],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", dedent(program)],
         env=os.environ | {"AGENT_EVENTS_DSN": dsn},
         capture_output=True,
         text=True,
@@ -410,3 +410,18 @@ def test_observer_may_emit_and_buffer(dsn: str, noted: str, texts: Texts) -> Non
         emitter.buffer(noted, {"text": "1"})
         emitter.flush()
     assert texts() == ["1", "2", "3"]
+
+
+@pytest.mark.usefixtures("noted")
+def test_what_is_buffered_at_exit_is_stored_too(dsn: str, texts: Texts) -> None:
+    """When the interpreter starts no more threads."""
+    program = """
+        import atexit
+        from agent_events import AuditEmitter
+
+        emitter = AuditEmitter()
+        atexit.register(emitter.buffer, "test.noted", {"text": "last"})
+    """
+    done = run(program, dsn)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert texts() == ["last"]
