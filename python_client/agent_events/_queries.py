@@ -171,6 +171,11 @@ LISTEN = f"listen {CHANNEL}"
 LOOK_AROUND = """
     select coalesce(current_setting('ledger.notify', true), '') = 'on', pg_is_in_recovery()
 """
+# Changes when the server's memory is lost, and with it what was not yet on disk: after that a
+# transaction id may be given a second time.
+_INSTANCE = "concat(pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time())"
+TRANSACTION = f", (select pg_current_xact_id()::text), (select {_INSTANCE})"
+TRANSACTION_STATUS = f"select pg_xact_status(%(id)s::xid8), {_INSTANCE}"
 # Who asks, of which tenant; how far the stream is, as far as they may see; and whether their own
 # transaction has written something that it may still roll back.
 STREAM_HEAD = """
@@ -235,22 +240,25 @@ DEAD = f"""
 """
 
 
-def bind(function: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the SQL text and the parameters of a call; an argument that is None is left out."""
+def bind(function: str, arguments: Mapping[str, Any], more: str = "") -> tuple[str, dict[str, Any]]:
+    """Return the SQL text and the parameters of a call; an argument that is None is left out.
+
+    `more` are columns to be returned beside its own.
+    """
     given = {
         name: Jsonb(value, to_json) if name in JSON_PARAMETERS else value
         for name, value in arguments.items()
         if value is not None
     }
-    return _call(function, frozenset(given)), given
+    return _call(function, frozenset(given), more), given
 
 
 @cache
-def _call(function: str, names: frozenset[str]) -> str:
+def _call(function: str, names: frozenset[str], more: str) -> str:
     arguments = ", ".join(f"{_NAMES.get(name, name)} => %({name})s" for name in sorted(names))
     if function in PROCEDURES:
         return f"call ledger.{function}({arguments})"
-    return f"select {_COLUMNS[function]} from ledger.{function}({arguments})"
+    return f"select {_COLUMNS[function]}{more} from ledger.{function}({arguments})"
 
 
 def check_options(options: Mapping[str, Any], known: frozenset[str]) -> None:

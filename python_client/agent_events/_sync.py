@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 from uuid import UUID
 
 import psycopg
@@ -31,7 +32,9 @@ from agent_events._queries import (
     check_options,
     shares,
 )
+from agent_events._records import LOGGER, log_receipts
 from agent_events._replaying import is_after, replay_note
+from agent_events.context import ambient, fill
 from agent_events.models import (
     AccessEntry,
     ActorType,
@@ -76,7 +79,10 @@ from agent_events.models import (
     TrackedTable,
 )
 from agent_events.state_cache import Moment, StateCache, StreamHead, is_past, settled
-from agent_events.subscribing._sync import Subscription
+
+if TYPE_CHECKING:
+    from agent_events.building._sync import LedgerAudit
+    from agent_events.subscribing._sync import Subscription
 
 T = TypeVar("T")
 
@@ -91,15 +97,23 @@ class Ledger:
 
     What the ledger refuses is raised as `errors.LedgerError`; like any error of PostgreSQL it
     aborts the transaction (use `connection.transaction()` as a savepoint to go on). Other errors
-    are psycopg's.
+    are psycopg's. What an emit leaves out comes from `agent_events.context` first.
+
+    Every emit is a record of `logger`, by default `logging.getLogger("agent_events")`, at INFO:
+    which event, and never what is in it.
     """
 
     def __init__(
-        self, connection: Connection[Any], *, state_cache: StateCache | None = None
+        self,
+        connection: Connection[Any],
+        *,
+        state_cache: StateCache | None = None,
+        logger: logging.Logger | None = None,
     ) -> None:
         """Use `connection`; a `state_cache` keeps past states of `state_of`, for many ledgers."""
         self._connection = connection
         self._state_cache = state_cache
+        self._logger = logger or LOGGER
 
     def emit_event(
         self,
@@ -115,21 +129,35 @@ class Ledger:
         options are those of `EventOptions`.
         """
         check_options(options, EMIT_OPTIONS)
-        rows = self._rows(
-            "emit_event",
-            {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options},
-        )
-        return Receipt(*rows[0])
+        given = {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options}
+        event = fill(given, ambient())
+        receipt = self._append(event)
+        log_receipts(self._logger, "emitted", [event], [receipt])
+        return receipt
 
     def emit_events(
         self, events: Iterable[EventInput], *, tenant_id: str | None = None
     ) -> list[Receipt]:
         """Append many events in one statement, all or none. Receipts come in input order."""
+        defaults = ambient()
+        tenant = defaults.pop("tenant_id", None)
         batch = [
-            {name: value for name, value in event.items() if value is not None} for event in events
+            {name: value for name, value in fill(event, defaults).items() if value is not None}
+            for event in events
         ]
-        rows = self._rows("emit_events", {"events": batch, "tenant_id": tenant_id})
-        return [Receipt(*row) for row in rows]
+        chosen = tenant if tenant_id is None else tenant_id
+        rows = self._rows("emit_events", {"events": batch, "tenant_id": chosen})
+        receipts = [Receipt(*row) for row in rows]
+        log_receipts(
+            self._logger, "emitted", ({**event, "tenant_id": chosen} for event in batch), receipts
+        )
+        return receipts
+
+    def audit(self) -> LedgerAudit:
+        """Begin to describe an audit event of this transaction; see `agent_events.building`."""
+        from agent_events.building._sync import LedgerAudit
+
+        return LedgerAudit(ledger=self)
 
     def set_context(
         self,
@@ -518,6 +546,8 @@ class Ledger:
         The privileges: read, and consume for one with a name. On a replica it follows what the
         primary seals, without a name.
         """
+        from agent_events.subscribing._sync import Subscription
+
         return Subscription(
             self._connection,
             name,
@@ -1565,6 +1595,11 @@ class Ledger:
             cursor.execute(DEAD, {"relay": relay, "tenant_id": tenant_id})
             return [DeadMessage(*row) for row in cursor.fetchall()]
 
+    def _append(self, event: Mapping[str, Any]) -> Receipt:
+        """Append what is complete: nothing is filled in from the context."""
+        rows = self._rows("emit_event", event)
+        return Receipt(*rows[0])
+
     def _moment(self, arguments: Mapping[str, Any]) -> Moment | None:
         """Say which moment the cache may know; None where there is none, or no cache."""
         if self._state_cache is None or not is_past(arguments):
@@ -1578,9 +1613,19 @@ class Ledger:
         return settled(f"{info.host}:{info.port}", StreamHead(*row), arguments)
 
     def _rows(self, function: str, arguments: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        with self._cursor() as cursor:
-            cursor.execute(*bind(function, arguments))
+        return self._execute(*bind(function, arguments))
+
+    def _execute(
+        self, query: str, arguments: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        try:
+            cursor = self._connection.cursor(row_factory=tuple_row)
+            cursor.execute(query, arguments)
             return cursor.fetchall()
+        except psycopg.Error as error:
+            if refused := errors.translated(error):
+                raise refused from error
+            raise
 
     def _call(self, procedure: str, arguments: Mapping[str, Any]) -> None:
         idle = self._connection.info.transaction_status == TransactionStatus.IDLE

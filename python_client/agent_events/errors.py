@@ -21,13 +21,19 @@ LedgerError
 
 The database raises them with these SQLSTATEs; the table in sql/README.md is the same list. Every
 other error of PostgreSQL or of the connection stays the `psycopg.Error` that it is.
+
+An emitter that buffers raises EventsNotStored, BufferFull and OutcomeUnknown of its own.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import psycopg
+
+from agent_events.models import EventArguments
 
 
 class LedgerError(Exception):
@@ -180,6 +186,51 @@ class UnversionedLedger(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\nDETAIL: {self.detail}\nHINT: {self.hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedEvent:
+    """An event that an emitter could not store, as it was given, and why."""
+
+    event: EventArguments
+    error: Exception
+
+
+class EventsNotStored(ExceptionGroup[Exception]):
+    """Events that an emitter took and could not store: `failed` has each of them and why.
+
+    A group of their errors, so that `except*` works.
+    """
+
+    failed: tuple[FailedEvent, ...] = ()
+
+    @classmethod
+    def of(cls, failed: Sequence[FailedEvent]) -> Self:
+        """Make one of at least one event."""
+        types = ", ".join(sorted({each.event["event_type"] for each in failed}))
+        group = cls(f"events that were not stored, of {types}", [each.error for each in failed])
+        group.failed = tuple(failed)
+        return group
+
+
+class OutcomeUnknown(Exception):
+    """The server crashed while it committed a batch: its events may be stored, or not.
+
+    An emitter finds out by reading one of them, which its role may not.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the server crashed while it committed: nobody knows whether the event is stored, "
+            "as the role may not read"
+        )
+
+
+class BufferFull(Exception):
+    """The buffer of an emitter holds as many events as it may: this one was not taken."""
+
+    def __init__(self, max_buffered: int) -> None:
+        super().__init__(f"{max_buffered} events are buffered: this one was not taken")
 
 
 BY_SQLSTATE: dict[str, type[LedgerError]] = {

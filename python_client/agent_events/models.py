@@ -84,6 +84,12 @@ class EventInput(EventOptions, total=False):
     payload: Json | None
 
 
+class EventArguments(EventInput, total=False):
+    """An event of any tenant, as an emitter buffers, spools and reports it."""
+
+    tenant_id: str | None
+
+
 class EventFilter(TypedDict, total=False):
     """Which events to find; conditions add up. What is left out, or None, does not restrict.
 
@@ -126,6 +132,18 @@ class Receipt:
     sequence: int | None
     hash: bytes
     duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """What an emitter gives back for an event that waits in its journal for the database.
+
+    idempotency_key  what the event will be stored under, once, however often it is sent
+    occurred_at      when it was emitted, by the client's clock, unless the caller said when
+    """
+
+    idempotency_key: str
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

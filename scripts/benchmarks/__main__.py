@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 from archive import ArchivePlan, Spread, measure_archive, spread_table
 from capture import CapturePlan, measure_capture
+from client import ClientPlan, measure_client
 from cold import ColdPlan, measure_cold
 from counting import CountPlan, measure_counting
 from emit import CLIENTS, Plan, measure
@@ -457,6 +458,33 @@ def capture(
         json_file.write_text(log_as_json(bench, plan, results))
 
 
+@main.command()
+@server_options
+@click.option("--events", type=click.IntRange(100), default=1000, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=9, show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write results here.")
+def client(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    events: int,
+    rounds: int,
+    json_file: Path | None,
+) -> None:
+    """The Python client against psycopg that calls the same functions; and what importing costs."""
+    plan = ClientPlan(events=events, rounds=rounds)
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            ratios, figures = measure_client(bench, plan, status.update)
+    console.print(ratio_table(ratios))
+    console.print(figure_table(figures))
+    console.print("Medians of the rounds; everything in turn. Imports by the CPU time they take.")
+    if json_file:
+        json_file.write_text(log_as_json(bench, plan, [*ratios, *figures]))
+
+
 def count_table(by_count: dict[int, dict[str, float]]) -> Table:
     """Milliseconds for each number of partitions, and the ratio to the first."""
     table = Table(box=None, pad_edge=False)
@@ -505,7 +533,14 @@ def find_programs(version: int) -> None:
 
 def log_as_json(
     bench: Bench,
-    plan: LogPlan | ColdPlan | ExportPlan | BrokerPlan | StatePlan | CountPlan | CapturePlan,
+    plan: LogPlan
+    | ColdPlan
+    | ExportPlan
+    | BrokerPlan
+    | StatePlan
+    | CountPlan
+    | CapturePlan
+    | ClientPlan,
     figures: Sequence[Figure | Ratio],
 ) -> str:
     document = {

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from psycopg.rows import dict_row
 
-from agent_events import Ledger, Subscription
+from agent_events import Ledger, Subscription, configure, get_emitter
 from agent_events.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +46,7 @@ def commands(page: Path) -> list[list[str]]:
 )
 def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENT_EVENTS_DSN", dsn)
+    configure()
     namespace: dict[str, Any] = {"__name__": "docs"}
     examples = blocks(ROOT / name, "python")
     assert examples
@@ -142,6 +143,24 @@ def test_python_of_the_consuming_page_runs(
     assert indexed == ["42", "42"]
     assert pg.execute("select id, amount from invoices").fetchall() == [("deal/42", 3)] * 4
     assert pg.execute("select position from totals order by 1").fetchall() == [(0,), (1,)]
+
+
+def test_python_of_the_emitting_page_runs(
+    dsn: str, pg: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_EVENTS_DSN", dsn)
+    namespace: dict[str, Any] = {"__name__": "docs"}
+    configure()
+    for example in blocks(ROOT / "docs" / "emitting.md", "python"):
+        source = example.replace('"dbname=app"', repr(dsn))
+        exec(compile(source, "emitting.md", "exec"), namespace)  # noqa: S102
+    get_emitter().close()
+    [(created, called, published)] = pg.execute(
+        "select count(*) filter (where event_type = 'deal.created'), "
+        "count(*) filter (where event_type = 'run.tool_called'), "
+        "count(*) filter (where event_type = 'content.publish') from ledger.events"
+    ).fetchall()
+    assert (created, called, published) == (3, 1000, 4)
 
 
 class Delivery:

@@ -52,7 +52,7 @@ def test_counting(emitted: Ledger) -> None:
 
 
 def test_metrics(emitted: Ledger) -> None:
-    samples = {(s.name, *s.labels.values()): s.value for s in emitted.metrics(findings=False)}
+    samples = {(s.name, *s.labels.values()): s.value for s in emitted.metrics(with_findings=False)}
     assert samples["events_total", "default"] == 4
     assert not any(name == "doctor_findings" for name, *_ in samples)
 

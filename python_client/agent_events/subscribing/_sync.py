@@ -37,7 +37,7 @@ class Subscription:
     error is raised: subscribe again, and a subscription with a name goes on where it was saved.
 
     Close it, or use it as a context manager; one that is dropped half-way closes its connection
-    too. It is for one task at a time, but `stop` may be called from anywhere.
+    too. It is for one thread at a time, but `stop` may be called from anywhere.
     """
 
     def __init__(

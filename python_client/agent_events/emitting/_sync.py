@@ -1,0 +1,231 @@
+"""The emitter. Generated from `_async.py` by scripts/unasync."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, overload
+
+from agent_events import errors
+from agent_events._queries import EMIT_OPTIONS, check_options
+from agent_events._records import LOGGER
+from agent_events.building._sync import EmitterAudit
+from agent_events.context import ambient, fill
+from agent_events.emitting._threads import close_at_exit, keep, release
+from agent_events.emitting.buffering._sync import Buffer
+from agent_events.emitting.buffering.settings import BufferSettings
+from agent_events.emitting.connections._sync import Connections, Source
+from agent_events.emitting.failures import Failures
+from agent_events.emitting.journal import Journal, open_journal
+from agent_events.emitting.keys import keyed
+from agent_events.emitting.options import EmitterOptions, Observer, OnUnavailable
+from agent_events.emitting.sending._sync import Sender
+from agent_events.emitting.storing._sync import Store
+from agent_events.models import EventArguments, EventOptions, Json, Receipt, Spooled
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    R = TypeVar("R", covariant=True, default=Receipt)
+else:
+    from typing import TypeVar
+
+    R = TypeVar("R", covariant=True)
+
+
+class AuditEmitter(Generic[R]):
+    """Emits events over connections of its own: what `emit` has returned is committed.
+
+    `database` is a libpq connection string, a `psycopg_pool.ConnectionPool`, or None for what
+    `agent_events.dsn.resolve` finds. Use it from any number of threads, as a context manager, or
+    `close` it.
+
+    `on_unavailable` says what happens when the database cannot be reached: "raise" raises psycopg's
+    error; "spool" keeps the event in a journal on this machine and returns `Spooled`. While
+    anything is in the journal, new events go behind it. So every event is stored once, and those of
+    one thread in their order. `EmitterOptions` has the rest.
+
+    What is refused, because of the event itself, raises `errors.LedgerError`. Every event that is
+    stored or spooled is a record of `logger`, by default `logging.getLogger("agent_events")`, at
+    INFO: which event, and never what is in it.
+    """
+
+    @overload
+    def __init__(
+        self: AuditEmitter[Receipt],
+        database: str | Source | None = None,
+        *,
+        on_unavailable: Literal["raise"] = "raise",
+        logger: logging.Logger | None = None,
+        **options: Unpack[EmitterOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: AuditEmitter[Receipt | Spooled],
+        database: str | Source | None = None,
+        *,
+        on_unavailable: Literal["spool"],
+        logger: logging.Logger | None = None,
+        **options: Unpack[EmitterOptions],
+    ) -> None: ...
+
+    def __init__(
+        self,
+        database: str | Source | None = None,
+        *,
+        on_unavailable: OnUnavailable = "raise",
+        logger: logging.Logger | None = None,
+        **options: Unpack[EmitterOptions],
+    ) -> None:
+        check_options(options, frozenset(EmitterOptions.__annotations__))
+        self._options = {"on_unavailable": on_unavailable, **options}
+        self._logger = logger or LOGGER
+        self._journal = _journal(on_unavailable, options)
+        self._own = None if _is_pool(database) else _connections(database, options)
+        settings = _buffer_settings(self._journal, options)
+        self._failures = Failures(
+            self._logger, options.get("on_error"), self._journal, settings.max_buffered
+        )
+        self._store = Store(self._own or cast(Source, database), self._logger)
+        self._sender = Sender(self._store, self._journal, self._failures, self._logger)
+        self._buffer = Buffer(self._sender, self._failures, settings, self._logger)
+        close_at_exit(self)
+
+    @property
+    def observers(self) -> list[Observer]:
+        """Called in turn with each event and its receipt, once it is committed; add yours.
+
+        What an observer raises is logged, and nothing else: the event is stored.
+        """
+        return self._store.observers
+
+    def emit(
+        self,
+        event_type: str,
+        payload: Json | None = None,
+        *,
+        tenant_id: str | None = None,
+        **options: Unpack[EventOptions],
+    ) -> R:
+        """Store an event and commit it; the parameters are those of `Ledger.emit_event`.
+
+        When the connection breaks in the middle, nobody knows whether it was stored: emit it again
+        with the same `idempotency_key`, or spool.
+        """
+        result = self._sender.send(self._complete(event_type, payload, tenant_id, options))
+        if isinstance(result, Spooled):
+            keep(self)
+            self._buffer.wake()
+        return cast(R, result)
+
+    def buffer(
+        self,
+        event_type: str,
+        payload: Json | None = None,
+        *,
+        tenant_id: str | None = None,
+        **options: Unpack[EventOptions],
+    ) -> None:
+        """Take an event that is stored soon, in a batch; the parameters are those of `emit`.
+
+        It is in memory until then, with the context and the time of this call: do not change the
+        payload afterwards. Events of one thread are stored in their order. What is refused does not
+        take others down; it goes to the logger and `on_error`, and the next `flush` or `close`
+        raises it. While the database is unavailable events are kept and tried again, or spooled.
+        """
+        event = self._complete(event_type, payload, tenant_id, options)
+        if event.get("occurred_at") is None:
+            event["occurred_at"] = datetime.now(UTC)
+        keep(self)
+        self._buffer.put(event)
+
+    def audit(self) -> EmitterAudit[R]:
+        """Begin to describe an audit event; see `agent_events.building`."""
+        return EmitterAudit(emitter=self)
+
+    def flush(self) -> None:
+        """Store what was buffered before, and what waits in the journal.
+
+        Raises `errors.EventsNotStored` with every event that was refused since the last flush, and
+        `psycopg.Error` when the database is unavailable: then the events are kept.
+        """
+        self._buffer.flush()
+
+    def close(self) -> None:
+        """Store what is buffered, and give the connections back.
+
+        Raises `errors.EventsNotStored` with every event that could not be stored; they are gone
+        then. What waits in the journal stays there, for the next emitter.
+        """
+        try:
+            self._buffer.close()
+        finally:
+            release(self)
+            if self._own:
+                self._own.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _complete(
+        self,
+        event_type: str,
+        payload: Json | None,
+        tenant_id: str | None,
+        options: EventOptions,
+    ) -> EventArguments:
+        check_options(options, EMIT_OPTIONS)
+        given = {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options}
+        event = cast(EventArguments, fill(given, ambient()))
+        return event if self._journal is None else keyed(event)
+
+    def _forget_parent(self) -> None:
+        """Begin anew in a process that was forked."""
+        if self._own:
+            self._own.forget()
+        self._failures.forget()
+        self._buffer.forget()
+
+
+def _journal(on_unavailable: OnUnavailable, options: EmitterOptions) -> Journal | None:
+    journal, folder = options.get("journal"), options.get("spool_dir")
+    if on_unavailable == "raise":
+        return None
+    if journal is None and folder is None:
+        raise errors.InvalidArgument(
+            "on_unavailable is 'spool', but there is no place for the journal",
+            hint="Give spool_dir, a folder on a local disk.",
+        )
+    return open_journal(Path(cast(str, folder))) if journal is None else journal
+
+
+def _buffer_settings(journal: Journal | None, options: EmitterOptions) -> BufferSettings:
+    names = ("buffer_size", "flush_interval", "max_buffered", "when_full")
+    given: Mapping[str, Any] = options
+    settings = BufferSettings(**{name: given[name] for name in names if name in given})
+    if settings.when_full == "spool" and journal is None:
+        raise errors.InvalidArgument(
+            "when_full is 'spool', but on_unavailable is 'raise': there is no journal",
+            hint='on_unavailable="spool", with spool_dir.',
+        )
+    return settings
+
+
+def _is_pool(database: str | Source | None) -> bool:
+    return database is not None and not isinstance(database, str)
+
+
+def _connections(database: str | Source | None, options: EmitterOptions) -> Connections:
+    from agent_events.dsn import lasting, resolve
+
+    return Connections(
+        lasting(resolve(cast("str | None", database))),
+        size=options.get("max_connections", 4),
+        pgbouncer=options.get("pgbouncer", False),
+    )

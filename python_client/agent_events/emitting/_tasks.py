@@ -1,0 +1,132 @@
+"""What the asynchronous emitter waits with; `_threads` is the same for threads."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+from asyncio import Condition, Lock
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from contextvars import Context
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from agent_events.emitting.batch import Batch
+from agent_events.emitting.journal import Journal
+from agent_events.models import EventArguments
+
+if TYPE_CHECKING:
+    from agent_events.emitting._async import AsyncAuditEmitter
+
+__all__ = [
+    "Condition",
+    "Lock",
+    "Worker",
+    "append",
+    "close_at_exit",
+    "drain",
+    "keep",
+    "me",
+    "release",
+    "start",
+    "wait",
+]
+
+_open: WeakSet[AsyncAuditEmitter[Any]] = WeakSet()
+_busy: set[AsyncAuditEmitter[Any]] = set()
+
+
+class Worker:
+    """A task that goes on by itself, in no context of anybody's."""
+
+    def __init__(self, function: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        self._task = asyncio.get_running_loop().create_task(
+            function(), name=name, context=Context()
+        )
+
+    def is_alive(self) -> bool:
+        """Whether it goes on."""
+        return not self._task.done()
+
+    async def join(self) -> None:
+        """Wait for its end."""
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([self._task])
+
+
+def me() -> object:
+    """Return what tells one task from another."""
+    return asyncio.current_task()
+
+
+def start(function: Callable[[], Coroutine[Any, Any, None]], name: str) -> Worker:
+    """Start a worker."""
+    return Worker(function, name)
+
+
+async def wait(condition: Condition, seconds: float | None) -> None:
+    """Wait until the condition is notified, or for so long."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(condition.wait(), seconds)
+
+
+async def append(journal: Journal, events: Sequence[EventArguments]) -> None:
+    """Append to the journal, which waits for the disk, beside the loop."""
+    await asyncio.to_thread(journal.append, events)
+
+
+async def drain(
+    journal: Journal, store: Callable[[Sequence[EventArguments]], Awaitable[None]]
+) -> int:
+    """Drain the journal beside the loop; `store` runs in the loop."""
+    loop = asyncio.get_running_loop()
+
+    async def stored(events: Sequence[EventArguments]) -> None:
+        await store(events)
+
+    def hand_over(events: Sequence[EventArguments]) -> None:
+        asyncio.run_coroutine_threadsafe(stored(events), loop).result()
+
+    return await asyncio.to_thread(journal.drain, hand_over)
+
+
+def close_at_exit(emitter: AsyncAuditEmitter[Any]) -> None:
+    """Have what nobody waited for stored at the end of the process."""
+    _open.add(emitter)
+
+
+def keep(emitter: AsyncAuditEmitter[Any]) -> None:
+    """Keep it from being forgotten, while it may have events, although nobody else has it."""
+    _busy.add(emitter)
+
+
+def release(emitter: AsyncAuditEmitter[Any]) -> None:
+    """Let it be forgotten: it is closed."""
+    _busy.discard(emitter)
+
+
+@atexit.register
+def _store_rest() -> None:
+    """Store, without a loop, what is left in buffers that were not closed."""
+    failed: list[Exception] = []
+    for emitter in list(_open):
+        if rest := emitter._buffer.rest():
+            emitter._logger.warning("close() was not awaited: what is buffered is stored at exit")
+            try:
+                _store_synchronously(emitter, rest)
+            except Exception as error:  # noqa: BLE001 - raised with the others
+                failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise ExceptionGroup("emitters were closed at exit, and could not store everything", failed)
+
+
+def _store_synchronously(emitter: AsyncAuditEmitter[Any], rest: list[Batch]) -> None:
+    from agent_events.emitting._sync import AuditEmitter
+
+    options: Any = dict(emitter._options, journal=emitter._journal)
+    source: Any = emitter._own or emitter._store.source
+    with AuditEmitter(source.conninfo, logger=emitter._logger, **options) as heir:
+        heir.observers[:] = emitter.observers
+        heir._buffer.inherit(rest)

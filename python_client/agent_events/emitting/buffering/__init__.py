@@ -1,0 +1,1 @@
+"""Events that are taken now and sent soon, many at once."""

@@ -1,0 +1,141 @@
+"""Connections over asyncio. `_sync.py` is generated from this file."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.pq import ConnStatus, TransactionStatus
+
+from agent_events import errors
+from agent_events.emitting._tasks import Condition
+
+
+class AsyncSource(Protocol):
+    """Lends connections; `psycopg_pool.AsyncConnectionPool` is one."""
+
+    def connection(self) -> Any:
+        """Lend one for a `with` block, whose end commits."""
+
+
+class AsyncConnections:
+    """Up to `size` connections in autocommit, the last used first.
+
+    Unlike psycopg_pool it fails at once when nobody listens, has no threads, and survives a fork
+    by forgetting what belongs to the parent.
+    """
+
+    def __init__(self, dsn: str, *, size: int, pgbouncer: bool = False) -> None:
+        self.conninfo = dsn
+        self._size = size
+        self._arguments: dict[str, Any] = {"prepare_threshold": None} if pgbouncer else {}
+        self._inherited: list[list[AsyncConnection[Any]]] = []
+        self._idle: list[AsyncConnection[Any]] = []
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: after a fork the connections are the parent's, and closing would end them."""
+        self._inherited.append(self._idle)
+        self._idle = []
+        self._changed = Condition()
+        self._open = self._waiting = 0
+        self._is_closed = False
+
+    def connection(self) -> AsyncLoan:
+        """Lend a connection; raises `psycopg.OperationalError` where there is no server."""
+        return AsyncLoan(self)
+
+    async def take(self) -> AsyncConnection[Any]:
+        """Take an idle connection, or make one; waits while `size` are lent."""
+        while connection := await self._next():
+            if is_alive(connection):
+                return connection
+            await self._leave(connection)
+        try:
+            return await AsyncConnection.connect(self.conninfo, autocommit=True, **self._arguments)
+        except BaseException:
+            await self._forget_one()
+            raise
+
+    async def give_back(self, connection: AsyncConnection[Any]) -> None:
+        """Keep it for the next, unless something was left undone on it."""
+        if self._is_closed or connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            await self._leave(connection)
+            return
+        self._idle.append(connection)
+        if self._waiting:
+            async with self._changed:
+                self._changed.notify()
+
+    async def close(self) -> None:
+        """Close what is not lent now, and the rest when it comes back."""
+        self._is_closed = True
+        while self._idle:
+            await self._leave(self._idle.pop())
+
+    async def _next(self) -> AsyncConnection[Any] | None:
+        """Return an idle connection, or None where another may be made.
+
+        A lock is taken only to wait: `_waiting` is counted before `_idle` is looked at, and looked
+        at after `_idle` has grown.
+        """
+        if connection := self._pop():
+            return connection
+        async with self._changed:
+            self._waiting += 1
+            try:
+                while not (connection := self._pop()) and self._open >= self._size:
+                    await self._changed.wait()
+                self._open += connection is None
+                return connection
+            finally:
+                self._waiting -= 1
+
+    def _pop(self) -> AsyncConnection[Any] | None:
+        if self._is_closed:
+            raise errors.InvalidArgument("the emitter is closed")
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    async def _leave(self, connection: AsyncConnection[Any]) -> None:
+        try:
+            await connection.close()
+        finally:
+            await self._forget_one()
+
+    async def _forget_one(self) -> None:
+        async with self._changed:
+            self._open -= 1
+            self._changed.notify()
+
+
+class AsyncLoan:
+    """A connection, for a `with` block."""
+
+    __slots__ = ("_connection", "_connections")
+
+    def __init__(self, connections: AsyncConnections) -> None:
+        self._connections = connections
+
+    async def __aenter__(self) -> AsyncConnection[Any]:
+        self._connection = await self._connections.take()
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._connections.give_back(self._connection)
+
+
+def is_alive(connection: AsyncConnection[Any]) -> bool:
+    """Whether an idle connection still has its server, as far as the socket knows.
+
+    A server that stops says so before it closes the socket, hence two looks.
+    """
+    try:
+        connection.pgconn.consume_input()
+        connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return False
+    return connection.pgconn.status == ConnStatus.OK

@@ -1,0 +1,21 @@
+"""Whose fault an error is: the database's, which may be back in a moment, or the event's."""
+
+from __future__ import annotations
+
+import psycopg
+
+# Connections, transactions that met another, insufficient resources, shutdowns and crashes.
+_CLASSES = ("08", "40", "53", "57P")
+_STATES = ("25006",)  # read only: the primary has become a standby
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether there was no database, or none that could write: the same call may succeed later.
+
+    After such an error nobody knows whether the transaction was committed.
+    """
+    if not isinstance(error, psycopg.Error):
+        return False
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate.startswith(_CLASSES) or error.sqlstate in _STATES

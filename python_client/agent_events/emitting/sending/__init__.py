@@ -1,0 +1,1 @@
+"""To the ledger, or behind what waits in the journal."""

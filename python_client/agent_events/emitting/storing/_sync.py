@@ -1,0 +1,112 @@
+"""Storing. Generated from `_async.py` by scripts/unasync."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import psycopg
+from psycopg import Connection
+
+from agent_events._queries import TRANSACTION, TRANSACTION_STATUS, bind
+from agent_events._records import log_receipts
+from agent_events._sync import Ledger
+from agent_events.emitting.batch import Batch
+from agent_events.emitting.connections._sync import Source
+from agent_events.emitting.options import Observer
+from agent_events.emitting.passing import is_passing
+from agent_events.errors import FailedEvent, OutcomeUnknown
+from agent_events.models import EventArguments, Receipt
+
+
+class Store:
+    """Commits events, and tells the logger and the observers."""
+
+    def __init__(self, source: Source, logger: logging.Logger) -> None:
+        self.observers: list[Observer] = []
+        self.source = source
+        self._logger = logger
+
+    def store(self, event: EventArguments) -> Receipt:
+        """Commit one event."""
+        with self.source.connection() as connection:
+            receipt = Ledger(connection)._append(event)
+        self._tell([event], [receipt])
+        return receipt
+
+    def store_all(self, batches: deque[Batch], report: Callable[[FailedEvent], None]) -> None:
+        """Commit batches from the left; what is done leaves the queue.
+
+        A batch that is refused is halved until it is known which events are at fault; these are
+        reported. What `is_passing` is raised, and the batch stays: the next call finds out what
+        became of it.
+        """
+        while batches:
+            batch = batches[0]
+            try:
+                self._commit(batch)
+            except OutcomeUnknown as error:
+                for event in batch.events:
+                    report(FailedEvent(event, error))
+                batches.popleft()
+            except Exception as error:
+                if is_passing(error):
+                    raise
+                if len(batch.events) == 1:
+                    report(FailedEvent(batch.events[0], error))
+                    batches.popleft()
+                else:
+                    batches.popleft()
+                    batches.extendleft(reversed(batch.halves()))
+            else:
+                batches.popleft()
+                self._tell(batch.events, batch.receipts)
+
+    def _commit(self, batch: Batch) -> None:
+        if batch.transaction and not batch.is_keyed and self._is_committed(batch):
+            return
+        batch.transaction = None
+        with self.source.connection() as connection, connection.transaction():
+            arguments = {"events": batch.elements(), "tenant_id": batch.tenant_id}
+            query, parameters = bind("emit_events", arguments, TRANSACTION)
+            rows = Ledger(connection)._execute(query, parameters)
+            batch.receipts = [Receipt(*row[:-2]) for row in rows]
+            batch.transaction = rows[0][-2:]
+
+    def _is_committed(self, batch: Batch) -> bool:
+        """Find out whether the attempt whose commit was not answered is committed."""
+        try:
+            with self.source.connection() as connection:
+                return is_committed(connection, batch)
+        except psycopg.errors.InvalidParameterValue:  # the server never had that transaction
+            return False
+        except Exception as error:
+            if is_passing(error):
+                raise
+            raise OutcomeUnknown from error
+
+    def _tell(self, events: Sequence[EventArguments], receipts: Sequence[Receipt]) -> None:
+        """Tell the logger and the observers of what is committed: nothing of theirs can undo it."""
+        log_receipts(self._logger, "stored", events, receipts)
+        for observer in self.observers:
+            for event, receipt in zip(events, receipts, strict=True):
+                try:
+                    observer(event, receipt)
+                except Exception:
+                    self._logger.exception("an observer failed; event %s is stored", receipt.id)
+
+
+def is_committed(connection: Connection[Any], batch: Batch) -> bool:
+    """Ask the server; raises what `is_passing` when it does not know yet."""
+    transaction_id, instance = cast("tuple[str, str]", batch.transaction)
+    ledger = Ledger(connection)
+    [(status, instance_now)] = ledger._execute(TRANSACTION_STATUS, {"id": transaction_id})
+    if status == "in progress":
+        raise psycopg.OperationalError("the server has not noticed yet that a client is gone")
+    if status == "committed" and instance != instance_now:  # that id may be another's now
+        event_id = batch.receipts[0].id
+        found = ledger.get_event(event_id, tenant_id=batch.tenant_id)
+        return found is not None
+    return bool(status == "committed")

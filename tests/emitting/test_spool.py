@@ -1,0 +1,124 @@
+"""on_unavailable="spool": what happens to events while the database cannot be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from agent_events import Ledger, Receipt, Spooled, errors
+from agent_events.emitting import AuditEmitter
+from agent_events.models import EventArguments
+
+Connection = psycopg.Connection[Any]
+MakeEmitter = Callable[..., Any]
+Texts = Callable[[], list[str]]
+
+
+def test_event_is_stored_with_a_key_when_the_database_is_there(
+    make_emitter: MakeEmitter, noted: str, journal: Any, pg: Connection
+) -> None:
+    emitter = make_emitter(on_unavailable="spool", journal=journal)
+    receipt = emitter.emit(noted, {"text": "x"})
+    assert isinstance(receipt, Receipt)
+    assert journal.is_empty()
+    keys = pg.execute("select event_id from ledger.idempotency_keys").fetchall()
+    assert keys == [(receipt.id,)]
+
+
+def test_events_of_an_outage_come_in_order_with_their_time(
+    make_emitter: MakeEmitter, noted: str, journal: Any, outage: Any, texts: Texts, pg: Connection
+) -> None:
+    emitter = make_emitter(on_unavailable="spool", journal=journal)
+    emitter.emit(noted, {"text": "1"})
+    with outage():
+        spooled = [emitter.emit(noted, {"text": text}) for text in "23"]
+    assert all(isinstance(each, Spooled) for each in spooled)
+    emitter.flush()
+    emitter.emit(noted, {"text": "4"})
+    assert texts() == ["1", "2", "3", "4"]
+    times = pg.execute(
+        "select occurred_at from ledger.events where payload ->> 'text' in ('2', '3') order by id"
+    ).fetchall()
+    assert times == [(each.occurred_at,) for each in spooled]
+
+
+def test_new_events_go_behind_what_waits(
+    make_emitter: MakeEmitter, noted: str, journal: Any, texts: Texts
+) -> None:
+    waiting: EventArguments = {
+        "event_type": noted,
+        "payload": {"text": "1"},
+        "idempotency_key": "first",
+    }
+    emitter = make_emitter(on_unavailable="spool", journal=journal)
+    journal.append([waiting])
+    assert isinstance(emitter.emit(noted, {"text": "2"}), Spooled)
+    emitter.flush()
+    assert texts() == ["1", "2"]
+
+
+def test_event_that_was_stored_after_all_is_stored_once(
+    make_emitter: MakeEmitter, noted: str, journal: Any, texts: Texts
+) -> None:
+    emitter = make_emitter(on_unavailable="spool", journal=journal)
+    emitter.emit(noted, {"text": "1"}, idempotency_key="key")
+    journal.append([{"event_type": noted, "payload": {"text": "1"}, "idempotency_key": "key"}])
+    emitter.flush()
+    assert texts() == ["1"]
+
+
+def test_events_of_several_tenants(
+    make_emitter: MakeEmitter, noted: str, journal: Any, outage: Any, pg: Connection
+) -> None:
+    emitter = make_emitter(on_unavailable="spool", journal=journal)
+    with outage():
+        for tenant_id in ("acme", "default", "acme"):
+            emitter.emit(noted, {"text": "x"}, tenant_id=tenant_id)
+    emitter.flush()
+    ledger = Ledger(pg)
+    assert len(ledger.find_events(event_types=[noted], tenant_id="acme")) == 2
+    assert len(ledger.find_events(event_types=[noted])) == 1
+
+
+def test_spooled_event_that_the_ledger_refuses_is_set_aside(
+    make_emitter: MakeEmitter, noted: str, journal: Any, outage: Any, texts: Texts
+) -> None:
+    emitter = make_emitter(on_unavailable="spool", journal=journal)
+    with outage():
+        for text in ("1", 2, "3"):
+            emitter.emit(noted, {"text": text})
+    with pytest.raises(errors.EventsNotStored):
+        emitter.flush()
+    assert texts() == ["1", "3"]
+    [(event, reason)] = journal.refused
+    assert event["payload"] == {"text": 2}
+    assert reason.startswith("LG003: payload does not match")
+
+
+def test_refusal_is_raised_and_not_spooled(
+    make_emitter: MakeEmitter, noted: str, journal: Any
+) -> None:
+    emitter = make_emitter(on_unavailable="spool", journal=journal)
+    with pytest.raises(errors.InvalidPayload):
+        emitter.emit(noted, {})
+    assert journal.is_empty()
+
+
+def test_full_journal_is_raised(
+    make_emitter: MakeEmitter, noted: str, journal: Any, outage: Any
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    journal.append = full
+    emitter = make_emitter(on_unavailable="spool", journal=journal)
+    with outage(), pytest.raises(OSError, match="No space left"):
+        emitter.emit(noted, {"text": "x"})
+
+
+def test_spool_needs_a_place(dsn: str) -> None:
+    with pytest.raises(errors.InvalidArgument, match="no place for the journal"):
+        AuditEmitter(dsn, on_unavailable="spool")
