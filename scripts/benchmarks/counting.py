@@ -143,7 +143,7 @@ def statistics(connection: psycopg.Connection[Any], plan: CountPlan, when: str) 
         f"stats() of {DAYS}": (PERIOD, [TENANT, False]),
         f"{DAYS}, with actors": (PERIOD, [TENANT, True]),
         "metrics()": ("select * from ledger.metrics()", []),
-        "metrics() without doctor()": ("select * from ledger.metrics(findings => false)", []),
+        "metrics() without doctor()": ("select * from ledger.metrics(with_findings => false)", []),
         **{
             f"events_per_{by}": (f"select * from ledger.events_per_{by}", [])
             for by in ("day", "hour", "type", "outcome", "actor", "tenant")
