@@ -78,6 +78,7 @@ def test_to_another_tablespace(ledger: AnyConnection, name: str, tablespace: str
     assert ledger.execute("select step from ledger.maintenance_plan()").fetchall() == [
         ("make partitions",),
         ("seal",),
+        ("count events",),
     ]
     check_manifest(ledger)
     assert findings(ledger, "acme", "other") == []
