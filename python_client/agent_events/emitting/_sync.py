@@ -158,14 +158,16 @@ class AuditEmitter(Generic[R]):
         """Store what is buffered, and give the connections back.
 
         Raises `errors.EventsNotStored` with every event that could not be stored; they are gone
-        then. What waits in the journal stays there, for the next emitter.
+        then. What waits in the journal stays there, for the next emitter. If it is cut short, by a
+        timeout or Ctrl-C, the rest is kept: for `close` again, or for the end of the process.
         """
         try:
             self._buffer.close()
         finally:
-            release(self)
-            if self._own:
-                self._own.close()
+            if self._buffer.is_empty():
+                release(self)
+                if self._own:
+                    self._own.close()
 
     def __enter__(self) -> Self:
         return self

@@ -50,8 +50,7 @@ class Worker:
 
     async def join(self) -> None:
         """Wait for its end."""
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait([self._task])
+        await asyncio.wait([self._task])
 
 
 def me() -> object:
@@ -111,7 +110,9 @@ def _store_rest() -> None:
     failed: list[Exception] = []
     for emitter in list(_open):
         if rest := emitter._buffer.rest():
-            emitter._logger.warning("close() was not awaited: what is buffered is stored at exit")
+            emitter._logger.warning(
+                "close() was not awaited, or was cut short: what is buffered is stored at exit"
+            )
             try:
                 _store_synchronously(emitter, rest)
             except Exception as error:  # noqa: BLE001 - raised with the others
