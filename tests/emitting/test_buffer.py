@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from agent_events import EventArguments, Ledger, Receipt, context, errors
 from agent_events.emitting import AuditEmitter
@@ -176,6 +177,19 @@ def test_events_are_kept_while_the_database_is_down(
             emitter.flush()
     stored.wait()
     assert texts() == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("setting", ["lock_timeout", "statement_timeout"])
+def test_events_whose_statement_times_out_are_kept(
+    make_emitter: MakeEmitter, noted: str, dsn: str, locked: Connection, texts: Texts, setting: str
+) -> None:
+    emitter = make_emitter(database=make_conninfo(dsn, options=f"-c {setting}=500ms"), **BY_HAND)
+    emitter.buffer(noted, {"text": "1"}, aggregate_type="note", aggregate_id="1")
+    with pytest.raises((psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)):
+        emitter.flush()
+    locked.rollback()
+    emitter.flush()
+    assert texts() == ["1"]
 
 
 def test_events_are_spooled_while_the_database_is_down(

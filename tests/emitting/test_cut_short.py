@@ -15,19 +15,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from agent_events import AsyncAuditEmitter, Ledger
+from agent_events import AsyncAuditEmitter
 
 Connection = psycopg.Connection[Any]
-Connect = Callable[..., Connection]
 Texts = Callable[[], list[str]]
-
-
-@pytest.fixture
-def locked(connect: Connect, noted: str) -> Connection:
-    """A transaction that holds the stream note/1, until it is rolled back."""
-    holder = connect(autocommit=False)
-    Ledger(holder).emit_event(noted, {"text": "x"}, aggregate_type="note", aggregate_id="1")
-    return holder
 
 
 @contextmanager
