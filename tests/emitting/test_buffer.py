@@ -286,8 +286,10 @@ def test_failures_nobody_asked_for_fill_the_buffer_too(
     )
     emitter.buffer("no.such_type")
     assert failed.wait(60)
-    with pytest.raises(errors.EventsNotStored):
+    with pytest.raises(errors.EventsNotStored) as caught:
         emitter.buffer(noted, {"text": "1"})
+    assert [each.event.get("payload") for each in caught.value.failed] == [None, {"text": "1"}]
+    assert isinstance(caught.value.exceptions[1], errors.BufferFull)
     emitter.buffer(noted, {"text": "2"})
     emitter.flush()
     assert texts() == ["2"]

@@ -135,6 +135,10 @@ class AsyncAuditEmitter(Generic[R]):
         payload afterwards. Events of one task are stored in their order. What is refused does not
         take others down; it goes to the logger and `on_error`, and the next `flush` or `close`
         raises it. While the database is unavailable events are kept and tried again, or spooled.
+
+        Raises `errors.BufferFull` where that is `when_full`, and `errors.EventsNotStored` when
+        failures that nobody has asked for fill the buffer: them, and this event, which was not
+        taken.
         """
         event = self._complete(event_type, payload, tenant_id, options)
         if event.get("occurred_at") is None:

@@ -115,7 +115,8 @@ class Buffer:
         held = len(self._waiting) + self._in_flight
         if held + len(self._failures) >= self._settings.max_buffered:
             if held < self._settings.max_buffered:
-                self._failures.raise_kept()
+                full = errors.BufferFull(self._settings.max_buffered)
+                self._failures.raise_kept(FailedEvent(event, full))
             return False
         if not self._waiting:
             self._since = monotonic()
