@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, overload
 
 from agent_events import errors
@@ -18,7 +17,7 @@ from agent_events.emitting.buffering._async import AsyncBuffer
 from agent_events.emitting.buffering.settings import BufferSettings
 from agent_events.emitting.connections._async import AsyncConnections, AsyncSource
 from agent_events.emitting.failures import Failures
-from agent_events.emitting.journal import Journal, open_journal
+from agent_events.emitting.journal import Journal
 from agent_events.emitting.keys import keyed
 from agent_events.emitting.options import EmitterOptions, Observer, OnUnavailable
 from agent_events.emitting.sending._async import AsyncSender
@@ -43,9 +42,9 @@ class AsyncAuditEmitter(Generic[R]):
     `close` it.
 
     `on_unavailable` says what happens when the database cannot be reached: "raise" raises psycopg's
-    error; "spool" keeps the event in a journal on this machine and returns `Spooled`. While
-    anything is in the journal, new events go behind it. So every event is stored once, and those of
-    one task in their order. `EmitterOptions` has the rest.
+    error; "spool" keeps the event in `journal`, which is one of your own, and returns `Spooled`.
+    While anything is in the journal, new events go behind it. So every event is stored once, and
+    those of one task in their order. `EmitterOptions` has the rest.
 
     What is refused, because of the event itself, raises `errors.LedgerError`. Every event that is
     stored or spooled is a record of `logger`, by default `logging.getLogger("agent_events")`, at
@@ -200,15 +199,15 @@ class AsyncAuditEmitter(Generic[R]):
 
 
 def _journal(on_unavailable: OnUnavailable, options: EmitterOptions) -> Journal | None:
-    journal, folder = options.get("journal"), options.get("spool_dir")
     if on_unavailable == "raise":
         return None
-    if journal is None and folder is None:
+    journal = options.get("journal")
+    if journal is None:
         raise errors.InvalidArgument(
-            "on_unavailable is 'spool', but there is no place for the journal",
-            hint="Give spool_dir, a folder on a local disk.",
+            "on_unavailable is 'spool', but there is no journal",
+            hint="Give journal=…, one of your own: agent_events.emitting.Journal.",
         )
-    return open_journal(Path(cast(str, folder))) if journal is None else journal
+    return journal
 
 
 def _buffer_settings(journal: Journal | None, options: EmitterOptions) -> BufferSettings:
@@ -218,7 +217,7 @@ def _buffer_settings(journal: Journal | None, options: EmitterOptions) -> Buffer
     if settings.when_full == "spool" and journal is None:
         raise errors.InvalidArgument(
             "when_full is 'spool', but on_unavailable is 'raise': there is no journal",
-            hint='on_unavailable="spool", with spool_dir.',
+            hint='on_unavailable="spool", with journal=….',
         )
     return settings
 
