@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, get_args, overload
 
 from agent_events import errors
 from agent_events._queries import EMIT_OPTIONS, check_options
@@ -199,6 +199,10 @@ class AsyncAuditEmitter(Generic[R]):
 
 
 def _journal(on_unavailable: OnUnavailable, options: EmitterOptions) -> Journal | None:
+    if on_unavailable not in get_args(OnUnavailable):
+        raise errors.InvalidArgument(
+            f"on_unavailable is {on_unavailable!r}", hint='Either "raise" or "spool".'
+        )
     if on_unavailable == "raise":
         return None
     journal = options.get("journal")
