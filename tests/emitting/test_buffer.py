@@ -371,6 +371,57 @@ def test_end_of_the_process_stores_what_asyncio_left(dsn: str, texts: Texts) -> 
     assert texts() == ["x"]
 
 
+@pytest.mark.usefixtures("noted")
+@pytest.mark.parametrize("kwargs", ["arguments", "function"])
+def test_end_of_the_process_stores_what_a_pool_was_to_take(
+    dsn: str, texts: Texts, kwargs: str
+) -> None:
+    """Also where not the pool's connection string but its `kwargs` say which database."""
+    program = f"""
+        import asyncio, os
+        from psycopg.conninfo import conninfo_to_dict
+        from psycopg.rows import dict_row
+        from psycopg_pool import AsyncConnectionPool
+        from agent_events import AsyncAuditEmitter
+
+        async def function():
+            return arguments
+
+        async def main():
+            async with AsyncConnectionPool(kwargs={kwargs}, open=False) as pool:
+                emitter = AsyncAuditEmitter(pool)
+                await emitter.buffer("test.noted", {{"text": "x"}})
+
+        dsn = os.environ["AGENT_EVENTS_DSN"]
+        os.environ["AGENT_EVENTS_DSN"] = "dbname=another"
+        arguments = conninfo_to_dict(dsn) | {{"row_factory": dict_row, "prepare_threshold": None}}
+        asyncio.run(main())
+    """
+    done = run(program, dsn)
+    assert done.returncode == 0
+    assert texts() == ["x"]
+
+
+@pytest.mark.usefixtures("noted")
+def test_end_of_the_process_says_what_a_source_of_ones_own_left(dsn: str) -> None:
+    program = """
+        import asyncio
+        from agent_events import AsyncAuditEmitter
+
+        class Source:
+            def connection(self):
+                raise NotImplementedError
+
+        async def main():
+            await emitter.buffer("test.noted", {"text": "x"})
+
+        emitter = AsyncAuditEmitter(Source())
+        asyncio.run(main())
+    """
+    done = run(program, dsn)
+    assert "EventsNotStored: events that were not stored, of test.noted" in done.stderr
+
+
 def test_end_of_the_process_says_what_could_not_be_stored(dsn: str) -> None:
     program = """
         from agent_events import AuditEmitter

@@ -13,10 +13,12 @@ from weakref import WeakSet
 
 from agent_events.emitting.batch import Batch
 from agent_events.emitting.journal import Journal
+from agent_events.errors import EventsNotStored, FailedEvent
 from agent_events.models import EventArguments
 
 if TYPE_CHECKING:
     from agent_events.emitting._async import AsyncAuditEmitter
+    from agent_events.emitting._sync import AuditEmitter
 
 __all__ = [
     "Condition",
@@ -124,10 +126,24 @@ def _store_rest() -> None:
 
 
 def _store_synchronously(emitter: AsyncAuditEmitter[Any], rest: list[Batch]) -> None:
+    try:
+        heir = _heir(emitter)
+    except Exception as error:
+        failed = [FailedEvent(event, error) for batch in rest for event in batch.events]
+        raise EventsNotStored.of(failed) from error
+    with heir:
+        heir._buffer.inherit(rest)
+
+
+def _heir(emitter: AsyncAuditEmitter[Any]) -> AuditEmitter[Any]:
     from agent_events.emitting._sync import AuditEmitter
+    from agent_events.emitting.connections.pooled import arguments_of
 
     options: Any = dict(emitter._options, journal=emitter._journal)
-    source: Any = emitter._own or emitter._store.source
-    with AuditEmitter(source.conninfo, logger=emitter._logger, **options) as heir:
-        heir.observers[:] = emitter.observers
-        heir._buffer.inherit(rest)
+    if emitter._own:
+        conninfo = emitter._own.conninfo
+    else:
+        conninfo, options["pgbouncer"] = arguments_of(emitter._store.source)
+    heir: AuditEmitter[Any] = AuditEmitter(conninfo, logger=emitter._logger, **options)
+    heir.observers[:] = emitter.observers
+    return heir
