@@ -455,6 +455,36 @@ def test_forked_process_begins_anew(dsn: str, texts: Texts) -> None:
     assert texts() == ["first", "child", *numbers, "last of the child", "parent"]
 
 
+@pytest.mark.usefixtures("noted")
+def test_forked_process_may_not_use_the_pool_of_its_parent(dsn: str, texts: Texts) -> None:
+    program = """
+        import os
+        from psycopg_pool import ConnectionPool
+        from agent_events import AuditEmitter, errors
+
+        with (
+            ConnectionPool(os.environ["AGENT_EVENTS_DSN"], open=True) as pool,
+            AuditEmitter(pool) as emitter,
+        ):
+            emitter.buffer("test.noted", {"text": "parent"})
+            if child := os.fork():
+                assert os.waitpid(child, 0)[1] == 0
+            else:
+                for use in (emitter.emit, emitter.buffer, lambda *_: emitter.flush()):
+                    try:
+                        use("test.noted", {"text": "child"})
+                    except errors.InvalidArgument as error:
+                        assert "this pool is the parent's" in str(error)
+                    else:
+                        os._exit(1)
+                emitter.close()
+                os._exit(0)
+    """
+    done = run(program, dsn)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert texts() == ["parent"]
+
+
 def test_observer_that_flushes_is_refused_and_not_a_deadlock(
     dsn: str, noted: str, texts: Texts, caplog: pytest.LogCaptureFixture
 ) -> None:

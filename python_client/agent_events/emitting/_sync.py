@@ -84,6 +84,7 @@ class AuditEmitter(Generic[R]):
         self._logger = logger or LOGGER
         self._journal = _journal(on_unavailable, options)
         self._own = None if _is_pool(database) else _connections(database, options)
+        self._has_parents_pool = False
         settings = _buffer_settings(self._journal, options)
         self._failures = Failures(
             self._logger, options.get("on_error"), self._journal, settings.max_buffered
@@ -155,6 +156,7 @@ class AuditEmitter(Generic[R]):
         Raises `errors.EventsNotStored` with every event that was refused since the last flush, and
         `psycopg.Error` when the database is unavailable: then the events are kept.
         """
+        self._refuse_parents_pool()
         self._buffer.flush()
 
     def close(self) -> None:
@@ -186,6 +188,7 @@ class AuditEmitter(Generic[R]):
         options: EventOptions,
     ) -> EventArguments:
         check_options(options, EMIT_OPTIONS)
+        self._refuse_parents_pool()
         given = {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options}
         event = cast(EventArguments, fill(given, ambient()))
         return event if self._journal is None else keyed(event)
@@ -194,8 +197,16 @@ class AuditEmitter(Generic[R]):
         """Begin anew in a process that was forked."""
         if self._own:
             self._own.forget()
+        self._has_parents_pool = self._own is None
         self._failures.forget()
         self._buffer.forget()
+
+    def _refuse_parents_pool(self) -> None:
+        if self._has_parents_pool:
+            raise errors.InvalidArgument(
+                "this pool is the parent's: both processes would use the same connections",
+                hint="Make pool and emitter after the fork.",
+            )
 
 
 def _journal(on_unavailable: OnUnavailable, options: EmitterOptions) -> Journal | None:
