@@ -456,6 +456,22 @@ def test_forked_process_begins_anew(dsn: str, texts: Texts) -> None:
 
 
 @pytest.mark.usefixtures("noted")
+def test_forked_process_leaves_what_asyncio_buffered_to_its_parent(dsn: str, texts: Texts) -> None:
+    program = """
+        import asyncio, os
+        from agent_events import AsyncAuditEmitter
+
+        emitter = AsyncAuditEmitter()
+        asyncio.run(emitter.buffer("test.noted", {"text": "parent"}))
+        if child := os.fork():
+            assert os.waitpid(child, 0)[1] == 0
+    """
+    done = run(program, dsn)
+    assert done.returncode == 0
+    assert texts() == ["parent"]
+
+
+@pytest.mark.usefixtures("noted")
 def test_forked_process_may_not_use_the_pool_of_its_parent(dsn: str, texts: Texts) -> None:
     program = """
         import os

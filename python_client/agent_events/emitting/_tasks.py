@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 from asyncio import Condition, Lock
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -92,7 +93,7 @@ async def drain(
 
 
 def close_at_exit(emitter: AsyncAuditEmitter[Any]) -> None:
-    """Have what nobody waited for stored at the end of the process."""
+    """Have what nobody waited for stored at the end of the process, and begin anew in a fork."""
     _open.add(emitter)
 
 
@@ -147,3 +148,12 @@ def _heir(emitter: AsyncAuditEmitter[Any]) -> AuditEmitter[Any]:
     heir: AuditEmitter[Any] = AuditEmitter(conninfo, logger=emitter._logger, **options)
     heir.observers[:] = emitter.observers
     return heir
+
+
+def _forget_parent() -> None:
+    for emitter in list(_open):
+        emitter._forget_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parent)
