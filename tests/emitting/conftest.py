@@ -103,6 +103,14 @@ def texts(pg: psycopg.Connection[Any]) -> Callable[[], list[str]]:
     return read
 
 
+@pytest.fixture
+def locked(connect: Callable[..., Any], noted: str) -> psycopg.Connection[Any]:
+    """A transaction that holds the stream note/1, until it is rolled back."""
+    holder: psycopg.Connection[Any] = connect(autocommit=False)
+    Ledger(holder).emit_event(noted, {"text": "x"}, aggregate_type="note", aggregate_id="1")
+    return holder
+
+
 class Blocking:
     """An asynchronous emitter, called from outside its loop."""
 

@@ -177,6 +177,11 @@ def test_failed_says_why(published: Audit) -> None:
     assert metadata(words) == {"error_code": "E42", "error_message": "it did not work"}
 
 
+def test_metadata_of_none_can_be_added_to(published: Audit) -> None:
+    words = published.with_options(metadata=None).failed("E42")
+    assert metadata(words) == {"error_code": "E42"}
+
+
 def test_metadata_has_usual_and_free_keys(published: Audit) -> None:
     usual: dict[str, Any] = {
         "platform": "web",

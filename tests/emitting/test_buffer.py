@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from agent_events import EventArguments, Ledger, Receipt, context, errors
 from agent_events.emitting import AuditEmitter
@@ -178,6 +179,19 @@ def test_events_are_kept_while_the_database_is_down(
     assert texts() == ["0", "1", "2", "3"]
 
 
+@pytest.mark.parametrize("setting", ["lock_timeout", "statement_timeout"])
+def test_events_whose_statement_times_out_are_kept(
+    make_emitter: MakeEmitter, noted: str, dsn: str, locked: Connection, texts: Texts, setting: str
+) -> None:
+    emitter = make_emitter(database=make_conninfo(dsn, options=f"-c {setting}=500ms"), **BY_HAND)
+    emitter.buffer(noted, {"text": "1"}, aggregate_type="note", aggregate_id="1")
+    with pytest.raises((psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)):
+        emitter.flush()
+    locked.rollback()
+    emitter.flush()
+    assert texts() == ["1"]
+
+
 def test_events_are_spooled_while_the_database_is_down(
     make_emitter: MakeEmitter, noted: str, outage: Any, journal: Any, texts: Texts
 ) -> None:
@@ -272,8 +286,10 @@ def test_failures_nobody_asked_for_fill_the_buffer_too(
     )
     emitter.buffer("no.such_type")
     assert failed.wait(60)
-    with pytest.raises(errors.EventsNotStored):
+    with pytest.raises(errors.EventsNotStored) as caught:
         emitter.buffer(noted, {"text": "1"})
+    assert [each.event.get("payload") for each in caught.value.failed] == [None, {"text": "1"}]
+    assert isinstance(caught.value.exceptions[1], errors.BufferFull)
     emitter.buffer(noted, {"text": "2"})
     emitter.flush()
     assert texts() == ["2"]
@@ -355,6 +371,57 @@ def test_end_of_the_process_stores_what_asyncio_left(dsn: str, texts: Texts) -> 
     assert texts() == ["x"]
 
 
+@pytest.mark.usefixtures("noted")
+@pytest.mark.parametrize("kwargs", ["arguments", "function"])
+def test_end_of_the_process_stores_what_a_pool_was_to_take(
+    dsn: str, texts: Texts, kwargs: str
+) -> None:
+    """Also where not the pool's connection string but its `kwargs` say which database."""
+    program = f"""
+        import asyncio, os
+        from psycopg.conninfo import conninfo_to_dict
+        from psycopg.rows import dict_row
+        from psycopg_pool import AsyncConnectionPool
+        from agent_events import AsyncAuditEmitter
+
+        async def function():
+            return arguments
+
+        async def main():
+            async with AsyncConnectionPool(kwargs={kwargs}, open=False) as pool:
+                emitter = AsyncAuditEmitter(pool)
+                await emitter.buffer("test.noted", {{"text": "x"}})
+
+        dsn = os.environ["AGENT_EVENTS_DSN"]
+        os.environ["AGENT_EVENTS_DSN"] = "dbname=another"
+        arguments = conninfo_to_dict(dsn) | {{"row_factory": dict_row, "prepare_threshold": None}}
+        asyncio.run(main())
+    """
+    done = run(program, dsn)
+    assert done.returncode == 0
+    assert texts() == ["x"]
+
+
+@pytest.mark.usefixtures("noted")
+def test_end_of_the_process_says_what_a_source_of_ones_own_left(dsn: str) -> None:
+    program = """
+        import asyncio
+        from agent_events import AsyncAuditEmitter
+
+        class Source:
+            def connection(self):
+                raise NotImplementedError
+
+        async def main():
+            await emitter.buffer("test.noted", {"text": "x"})
+
+        emitter = AsyncAuditEmitter(Source())
+        asyncio.run(main())
+    """
+    done = run(program, dsn)
+    assert "EventsNotStored: events that were not stored, of test.noted" in done.stderr
+
+
 def test_end_of_the_process_says_what_could_not_be_stored(dsn: str) -> None:
     program = """
         from agent_events import AuditEmitter
@@ -386,6 +453,52 @@ def test_forked_process_begins_anew(dsn: str, texts: Texts) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     numbers = [f"child {number}" for number in range(10)]
     assert texts() == ["first", "child", *numbers, "last of the child", "parent"]
+
+
+@pytest.mark.usefixtures("noted")
+def test_forked_process_leaves_what_asyncio_buffered_to_its_parent(dsn: str, texts: Texts) -> None:
+    program = """
+        import asyncio, os
+        from agent_events import AsyncAuditEmitter
+
+        emitter = AsyncAuditEmitter()
+        asyncio.run(emitter.buffer("test.noted", {"text": "parent"}))
+        if child := os.fork():
+            assert os.waitpid(child, 0)[1] == 0
+    """
+    done = run(program, dsn)
+    assert done.returncode == 0
+    assert texts() == ["parent"]
+
+
+@pytest.mark.usefixtures("noted")
+def test_forked_process_may_not_use_the_pool_of_its_parent(dsn: str, texts: Texts) -> None:
+    program = """
+        import os
+        from psycopg_pool import ConnectionPool
+        from agent_events import AuditEmitter, errors
+
+        with (
+            ConnectionPool(os.environ["AGENT_EVENTS_DSN"], open=True) as pool,
+            AuditEmitter(pool) as emitter,
+        ):
+            emitter.buffer("test.noted", {"text": "parent"})
+            if child := os.fork():
+                assert os.waitpid(child, 0)[1] == 0
+            else:
+                for use in (emitter.emit, emitter.buffer, lambda *_: emitter.flush()):
+                    try:
+                        use("test.noted", {"text": "child"})
+                    except errors.InvalidArgument as error:
+                        assert "this pool is the parent's" in str(error)
+                    else:
+                        os._exit(1)
+                emitter.close()
+                os._exit(0)
+    """
+    done = run(program, dsn)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert texts() == ["parent"]
 
 
 def test_observer_that_flushes_is_refused_and_not_a_deadlock(

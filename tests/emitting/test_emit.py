@@ -47,6 +47,22 @@ def test_unknown_option_is_refused(make_emitter: MakeEmitter, noted: str) -> Non
         make_emitter().emit(noted, {"text": "x"}, colour="red")
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("on_unavailable", "wait"),
+        ("max_connections", 0),
+        ("when_full", "drop"),
+        ("buffer_size", 0),
+    ],
+)
+def test_setting_that_makes_no_sense_is_refused(
+    make_emitter: MakeEmitter, setting: str, value: object
+) -> None:
+    with pytest.raises(errors.InvalidArgument, match=f"{setting} is {value!r}"):
+        make_emitter(**{setting: value})
+
+
 def test_observers_are_told_what_is_committed(
     make_emitter: MakeEmitter, noted: str, pg: Connection
 ) -> None:

@@ -119,6 +119,6 @@ def test_full_journal_is_raised(
         emitter.emit(noted, {"text": "x"})
 
 
-def test_spool_needs_a_place(dsn: str) -> None:
-    with pytest.raises(errors.InvalidArgument, match="no place for the journal"):
+def test_spool_needs_a_journal(dsn: str) -> None:
+    with pytest.raises(errors.InvalidArgument, match="there is no journal\nHINT: Give journal=…"):
         AuditEmitter(dsn, on_unavailable="spool")

@@ -209,7 +209,7 @@ class Audit:
         return {name: self.given[name]} if name in self.given else {}
 
     def _add(self, name: str, values: Mapping[str, Any]) -> Self:
-        return self._with(**{name: {**self.given.get(name, {}), **values}})
+        return self._with(**{name: {**(self.given.get(name) or {}), **values}})
 
     def _with(self, **changes: Any) -> Self:
         return replace(self, given=MappingProxyType({**self.given, **changes}))

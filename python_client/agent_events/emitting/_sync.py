@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, get_args, overload
 
 from agent_events import errors
 from agent_events._queries import EMIT_OPTIONS, check_options
@@ -18,7 +17,7 @@ from agent_events.emitting.buffering._sync import Buffer
 from agent_events.emitting.buffering.settings import BufferSettings
 from agent_events.emitting.connections._sync import Connections, Source
 from agent_events.emitting.failures import Failures
-from agent_events.emitting.journal import Journal, open_journal
+from agent_events.emitting.journal import Journal
 from agent_events.emitting.keys import keyed
 from agent_events.emitting.options import EmitterOptions, Observer, OnUnavailable
 from agent_events.emitting.sending._sync import Sender
@@ -43,9 +42,9 @@ class AuditEmitter(Generic[R]):
     `close` it.
 
     `on_unavailable` says what happens when the database cannot be reached: "raise" raises psycopg's
-    error; "spool" keeps the event in a journal on this machine and returns `Spooled`. While
-    anything is in the journal, new events go behind it. So every event is stored once, and those of
-    one thread in their order. `EmitterOptions` has the rest.
+    error; "spool" keeps the event in `journal`, which is one of your own, and returns `Spooled`.
+    While anything is in the journal, new events go behind it. So every event is stored once, and
+    those of one thread in their order. `EmitterOptions` has the rest.
 
     What is refused, because of the event itself, raises `errors.LedgerError`. Every event that is
     stored or spooled is a record of `logger`, by default `logging.getLogger("agent_events")`, at
@@ -85,6 +84,7 @@ class AuditEmitter(Generic[R]):
         self._logger = logger or LOGGER
         self._journal = _journal(on_unavailable, options)
         self._own = None if _is_pool(database) else _connections(database, options)
+        self._has_parents_pool = False
         settings = _buffer_settings(self._journal, options)
         self._failures = Failures(
             self._logger, options.get("on_error"), self._journal, settings.max_buffered
@@ -135,6 +135,10 @@ class AuditEmitter(Generic[R]):
         payload afterwards. Events of one thread are stored in their order. What is refused does not
         take others down; it goes to the logger and `on_error`, and the next `flush` or `close`
         raises it. While the database is unavailable events are kept and tried again, or spooled.
+
+        Raises `errors.BufferFull` where that is `when_full`, and `errors.EventsNotStored` when
+        failures that nobody has asked for fill the buffer: them, and this event, which was not
+        taken.
         """
         event = self._complete(event_type, payload, tenant_id, options)
         if event.get("occurred_at") is None:
@@ -152,20 +156,23 @@ class AuditEmitter(Generic[R]):
         Raises `errors.EventsNotStored` with every event that was refused since the last flush, and
         `psycopg.Error` when the database is unavailable: then the events are kept.
         """
+        self._refuse_parents_pool()
         self._buffer.flush()
 
     def close(self) -> None:
         """Store what is buffered, and give the connections back.
 
         Raises `errors.EventsNotStored` with every event that could not be stored; they are gone
-        then. What waits in the journal stays there, for the next emitter.
+        then. What waits in the journal stays there, for the next emitter. If it is cut short, by a
+        timeout or Ctrl-C, the rest is kept: for `close` again, or for the end of the process.
         """
         try:
             self._buffer.close()
         finally:
-            release(self)
-            if self._own:
-                self._own.close()
+            if self._buffer.is_empty():
+                release(self)
+                if self._own:
+                    self._own.close()
 
     def __enter__(self) -> Self:
         return self
@@ -181,6 +188,7 @@ class AuditEmitter(Generic[R]):
         options: EventOptions,
     ) -> EventArguments:
         check_options(options, EMIT_OPTIONS)
+        self._refuse_parents_pool()
         given = {"event_type": event_type, "payload": payload, "tenant_id": tenant_id, **options}
         event = cast(EventArguments, fill(given, ambient()))
         return event if self._journal is None else keyed(event)
@@ -189,20 +197,32 @@ class AuditEmitter(Generic[R]):
         """Begin anew in a process that was forked."""
         if self._own:
             self._own.forget()
+        self._has_parents_pool = self._own is None
         self._failures.forget()
         self._buffer.forget()
 
+    def _refuse_parents_pool(self) -> None:
+        if self._has_parents_pool:
+            raise errors.InvalidArgument(
+                "this pool is the parent's: both processes would use the same connections",
+                hint="Make pool and emitter after the fork.",
+            )
+
 
 def _journal(on_unavailable: OnUnavailable, options: EmitterOptions) -> Journal | None:
-    journal, folder = options.get("journal"), options.get("spool_dir")
+    if on_unavailable not in get_args(OnUnavailable):
+        raise errors.InvalidArgument(
+            f"on_unavailable is {on_unavailable!r}", hint='Either "raise" or "spool".'
+        )
     if on_unavailable == "raise":
         return None
-    if journal is None and folder is None:
+    journal = options.get("journal")
+    if journal is None:
         raise errors.InvalidArgument(
-            "on_unavailable is 'spool', but there is no place for the journal",
-            hint="Give spool_dir, a folder on a local disk.",
+            "on_unavailable is 'spool', but there is no journal",
+            hint="Give journal=…, one of your own: agent_events.emitting.Journal.",
         )
-    return open_journal(Path(cast(str, folder))) if journal is None else journal
+    return journal
 
 
 def _buffer_settings(journal: Journal | None, options: EmitterOptions) -> BufferSettings:
@@ -212,7 +232,7 @@ def _buffer_settings(journal: Journal | None, options: EmitterOptions) -> Buffer
     if settings.when_full == "spool" and journal is None:
         raise errors.InvalidArgument(
             "when_full is 'spool', but on_unavailable is 'raise': there is no journal",
-            hint='on_unavailable="spool", with spool_dir.',
+            hint='on_unavailable="spool", with journal=….',
         )
     return settings
 

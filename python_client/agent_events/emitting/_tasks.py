@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 from asyncio import Condition, Lock
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -13,10 +14,12 @@ from weakref import WeakSet
 
 from agent_events.emitting.batch import Batch
 from agent_events.emitting.journal import Journal
+from agent_events.errors import EventsNotStored, FailedEvent
 from agent_events.models import EventArguments
 
 if TYPE_CHECKING:
     from agent_events.emitting._async import AsyncAuditEmitter
+    from agent_events.emitting._sync import AuditEmitter
 
 __all__ = [
     "Condition",
@@ -50,8 +53,7 @@ class Worker:
 
     async def join(self) -> None:
         """Wait for its end."""
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait([self._task])
+        await asyncio.wait([self._task])
 
 
 def me() -> object:
@@ -91,7 +93,7 @@ async def drain(
 
 
 def close_at_exit(emitter: AsyncAuditEmitter[Any]) -> None:
-    """Have what nobody waited for stored at the end of the process."""
+    """Have what nobody waited for stored at the end of the process, and begin anew in a fork."""
     _open.add(emitter)
 
 
@@ -111,7 +113,9 @@ def _store_rest() -> None:
     failed: list[Exception] = []
     for emitter in list(_open):
         if rest := emitter._buffer.rest():
-            emitter._logger.warning("close() was not awaited: what is buffered is stored at exit")
+            emitter._logger.warning(
+                "close() was not awaited, or was cut short: what is buffered is stored at exit"
+            )
             try:
                 _store_synchronously(emitter, rest)
             except Exception as error:  # noqa: BLE001 - raised with the others
@@ -123,10 +127,33 @@ def _store_rest() -> None:
 
 
 def _store_synchronously(emitter: AsyncAuditEmitter[Any], rest: list[Batch]) -> None:
+    try:
+        heir = _heir(emitter)
+    except Exception as error:
+        failed = [FailedEvent(event, error) for batch in rest for event in batch.events]
+        raise EventsNotStored.of(failed) from error
+    with heir:
+        heir._buffer.inherit(rest)
+
+
+def _heir(emitter: AsyncAuditEmitter[Any]) -> AuditEmitter[Any]:
     from agent_events.emitting._sync import AuditEmitter
+    from agent_events.emitting.connections.pooled import arguments_of
 
     options: Any = dict(emitter._options, journal=emitter._journal)
-    source: Any = emitter._own or emitter._store.source
-    with AuditEmitter(source.conninfo, logger=emitter._logger, **options) as heir:
-        heir.observers[:] = emitter.observers
-        heir._buffer.inherit(rest)
+    if emitter._own:
+        conninfo = emitter._own.conninfo
+    else:
+        conninfo, options["pgbouncer"] = arguments_of(emitter._store.source)
+    heir: AuditEmitter[Any] = AuditEmitter(conninfo, logger=emitter._logger, **options)
+    heir.observers[:] = emitter.observers
+    return heir
+
+
+def _forget_parent() -> None:
+    for emitter in list(_open):
+        emitter._forget_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parent)

@@ -61,10 +61,10 @@ class Failures:
             except Exception:
                 self._logger.exception("on_error failed")
 
-    def raise_kept(self) -> None:
-        """Raise what has failed, once."""
+    def raise_kept(self, *more: FailedEvent) -> None:
+        """Raise what has failed, once, and with it what the caller had given."""
         with self._lock:
-            failed, self._kept = self._kept, []
+            failed, self._kept = [*self._kept, *more], []
         if failed:
             raise EventsNotStored.of(failed)
 

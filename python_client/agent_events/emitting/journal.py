@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Protocol
 
 from agent_events.models import EventArguments
@@ -33,8 +32,3 @@ class Journal(Protocol):
 
     def set_aside(self, event: EventArguments, reason: str, /) -> None:
         """Keep an event that the ledger refuses, apart, so that it is in nobody's way."""
-
-
-def open_journal(folder: Path) -> Journal:
-    """Open the journal that is kept in a folder."""
-    raise NotImplementedError(f"there is no journal yet that is kept in a folder: {folder}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal, TypedDict
 
 from agent_events.emitting.buffering.settings import WhenFull
@@ -25,8 +24,7 @@ class EmitterOptions(TypedDict, total=False):
 
     max_connections  to the database at once, 4; more calls than that wait. A pool has its own
     pgbouncer        True through PgBouncer in transaction mode: no prepared statements
-    spool_dir        folder of the journal, for on_unavailable="spool"
-    journal          a journal of your own instead
+    journal          for on_unavailable="spool": where events wait, an object of your own
     buffer_size      events that `buffer` collects before they are sent, 100; at most so many are
                      sent together
     flush_interval   seconds after which they are sent although they are fewer, 5
@@ -39,7 +37,6 @@ class EmitterOptions(TypedDict, total=False):
 
     max_connections: int
     pgbouncer: bool
-    spool_dir: str | Path | None
     journal: Journal | None
     buffer_size: int
     flush_interval: float

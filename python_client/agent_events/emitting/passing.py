@@ -1,4 +1,4 @@
-"""Whose fault an error is: the database's, which may be back in a moment, or the event's."""
+"""Whose fault an error is: the database's, which may take it in a moment, or the event's."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import psycopg
 
 # Connections, transactions that met another, insufficient resources, shutdowns and crashes.
 _CLASSES = ("08", "40", "53", "57P")
-_STATES = ("25006",)  # read only: the primary has become a standby
+_STATES = (
+    "25006",  # read only: the primary has become a standby
+    "55P03",  # lock_timeout
+    "57014",  # statement_timeout, or an operator cancelled the statement
+)
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether there was no database, or none that could write: the same call may succeed later.
+    """Whether there was no database, or none that could write now: a later call may succeed.
 
     After such an error nobody knows whether the transaction was committed.
     """

@@ -19,6 +19,7 @@ from agent_events import (
     errors,
     get_emitter,
 )
+from agent_events.emitting import Journal
 from agent_events.models import EventOptions
 
 
@@ -29,8 +30,8 @@ def emit(emitter: AuditEmitter) -> UUID:
     return receipt.id
 
 
-def emit_with_a_spool() -> Receipt | Spooled:
-    with AuditEmitter("dbname=app", on_unavailable="spool", spool_dir="/var/spool/app") as emitter:
+def emit_with_a_spool(journal: Journal) -> Receipt | Spooled:
+    with AuditEmitter("dbname=app", on_unavailable="spool", journal=journal) as emitter:
         assert_type(emitter, AuditEmitter[Receipt | Spooled])
         outcome = emitter.emit("deal.created", {"name": "Acme"})
         if isinstance(outcome, Spooled):
@@ -66,12 +67,12 @@ def observe(event: EventArguments, receipt: Receipt) -> None:
     print(event["event_type"], event.get("tenant_id"), receipt.sequence)
 
 
-async def emit_asynchronously(pool: AsyncConnectionPool) -> None:
+async def emit_asynchronously(pool: AsyncConnectionPool, journal: Journal) -> None:
     async with AsyncAuditEmitter(pool) as emitter:
         assert_type(await emitter.emit("deal.created", {"name": "Acme"}), Receipt)
         await emitter.buffer("deal.created", {"name": "Acme"})
         await emitter.flush()
-    async with AsyncAuditEmitter(on_unavailable="spool", spool_dir="spool") as spooling:
+    async with AsyncAuditEmitter(on_unavailable="spool", journal=journal) as spooling:
         assert_type(await spooling.emit("deal.created"), Receipt | Spooled)
 
 

@@ -90,11 +90,19 @@ class Buffer:
                     self._failures.give_up(FailedEvent(event, error))
         self._failures.raise_kept()
 
+    def is_empty(self) -> bool:
+        """Whether nothing is left that is not known to be stored; else closing was cut short.
+
+        In the order in which events go: `_in_flight` counts those that are between the two queues.
+        """
+        return not (self._waiting or self._in_flight or self._sending)
+
     def rest(self) -> list[Batch]:
         """Hand out what is not known to be stored, and forget it."""
         rest = [*self._sending, *batches_of(self._waiting)]
         self._sending.clear()
         self._waiting.clear()
+        self._in_flight = 0
         return rest
 
     def inherit(self, rest: list[Batch]) -> None:
@@ -107,7 +115,8 @@ class Buffer:
         held = len(self._waiting) + self._in_flight
         if held + len(self._failures) >= self._settings.max_buffered:
             if held < self._settings.max_buffered:
-                self._failures.raise_kept()
+                full = errors.BufferFull(self._settings.max_buffered)
+                self._failures.raise_kept(FailedEvent(event, full))
             return False
         if not self._waiting:
             self._since = monotonic()
@@ -169,8 +178,8 @@ class Buffer:
             count = min(self._settings.buffer_size, target - self._taken, len(self._waiting))
             if count <= 0:
                 return False
-            self._sending += batches_of(self._waiting.popleft() for _ in range(count))
             self._in_flight = count
+            self._sending += batches_of(self._waiting.popleft() for _ in range(count))
             self._taken += count
             self._since = monotonic()
             return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from agent_events import errors
 
@@ -26,4 +26,8 @@ class BufferSettings:
             raise errors.InvalidArgument(
                 f"buffer_size is {self.buffer_size} and max_buffered {self.max_buffered}",
                 hint="At least one event, and no more than fit into the buffer.",
+            )
+        if self.when_full not in get_args(WhenFull):
+            raise errors.InvalidArgument(
+                f"when_full is {self.when_full!r}", hint='One of "block", "raise" and "spool".'
             )

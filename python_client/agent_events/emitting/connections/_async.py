@@ -27,6 +27,10 @@ class AsyncConnections:
     """
 
     def __init__(self, dsn: str, *, size: int, pgbouncer: bool = False) -> None:
+        if size < 1:
+            raise errors.InvalidArgument(
+                f"max_connections is {size}", hint="At least one: an emitter has its own."
+            )
         self.conninfo = dsn
         self._size = size
         self._arguments: dict[str, Any] = {"prepare_threshold": None} if pgbouncer else {}
