@@ -280,7 +280,7 @@ def test_parquet_is_written_as_it_is_read(ledger: Ledger, dsn: str, tmp_path: Pa
     metadata = pq.read_metadata(path)
     groups = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
     assert sum(groups) == len(large) + 1
-    assert max(groups) * 40_000 < 16 << 20
+    assert max(groups) * 40_000 < 8 << 20
 
 
 def test_it_is_one_moment(ledger: Ledger, dsn: str, tmp_path: Path) -> None:

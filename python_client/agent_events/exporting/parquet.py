@@ -43,7 +43,7 @@ _TYPES = {
 _PAGE = """
 select {columns} from ledger.export_events({export_id}, {after_id}, {page_size}, {tenant_id}) as e
 """
-_BATCH_BYTES = 8 << 20
+_BATCH_BYTES = 4 << 20
 
 
 class ParquetFile:
