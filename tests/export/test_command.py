@@ -222,6 +222,34 @@ def test_a_full_disk_leaves_no_file(ledger: Ledger, dsn: str) -> None:
     assert kinds(ledger) == ["started"]
 
 
+def test_standard_output_on_a_full_disk_ends_the_export(
+    ledger: Ledger, reader: AnyConnection, dsn: str
+) -> None:
+    program = Path(sys.executable).with_name("agent-events")
+    user_dsn = make_conninfo(dsn, user=reader.info.user)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [program, *EXPORT, "--format", "jsonl", "--dsn", user_dsn],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: standard output: No space left on device\n",
+    )
+    assert kinds(ledger) == ["started"]
+
+
+def test_a_folder_is_no_file(
+    ledger: Ledger, reader: AnyConnection, run: Run, tmp_path: Path
+) -> None:
+    done = run(reader, *EXPORT, "--format", "jsonl", "--output", str(tmp_path), "--force")
+    assert done.exit_code == 2
+    assert kinds(ledger) == []
+
+
 def test_a_pipe_that_ends_early_ends_the_export(
     ledger: Ledger, reader: AnyConnection, dsn: str
 ) -> None:
