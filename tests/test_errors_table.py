@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from agent_events import errors
 from agent_events._resources import sql_dir
@@ -23,6 +24,15 @@ def test_table_and_exceptions_are_one_to_one() -> None:
 def test_docstring_is_the_same_list() -> None:
     listed = re.findall(r"\+-- (\w+) +(LG\d{3}) ", errors.__doc__ or "")
     assert listed == [(error.__name__, state) for state, error in errors.BY_SQLSTATE.items()]
+
+
+def test_the_page_for_python_has_all_of_them() -> None:
+    """And what the client raises by itself."""
+    page = (Path(__file__).parents[1] / "docs" / "python.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (LG\d{3}) \|", page, re.MULTILINE)
+    assert rows == [(error.__name__, state) for state, error in errors.BY_SQLSTATE.items()]
+    for own in (errors.EventsNotStored, errors.BufferFull, errors.OutcomeUnknown):
+        assert f"\n| `{own.__name__}` | " in page
 
 
 def test_sql_raises_nothing_else() -> None:

@@ -54,11 +54,13 @@ class Outcome:
     def __init__(self) -> None:
         self.failures: dict[str, Failure] = {}
         self.order: list[str] = []
+        self.sizes: list[int] = []
         self.expected = 0
         self.twice: list[str] = []
         self._all = asyncio.Event()
 
     def settled(self, batch: Sequence[Outgoing], failure: Failure) -> None:
+        self.sizes.append(len(batch))
         for one in batch:
             if one.message.id in self.failures:
                 self.twice.append(one.message.id)

@@ -14,7 +14,8 @@ from brokers.test_delivery import by_aggregate
 
 from agent_events.relay.failures import Refused, Unavailable
 from agent_events.relay.transport import open_transport
-from agent_events.relay.transports.kafka import _Batch
+from agent_events.relay.transports import kafka
+from agent_events.relay.transports.kafka import KafkaTransport, _Batch
 
 Place = Callable[[str], Destination]
 MSG_SIZE_TOO_LARGE, NOT_LEADER, TOPIC_AUTHORIZATION_FAILED = 10, 6, 29
@@ -81,6 +82,39 @@ def test_message_that_the_broker_finds_too_large_is_refused_for_good(topic: Dest
     lanes = by_aggregate([each for each in received if "ce_subject" in each.headers])
     assert all(positions == sorted(positions) for positions in lanes.values())
     assert sum(map(len, lanes.values())) + len(refused) == 50
+
+
+def test_after_a_time_alone_messages_go_in_batches_again(
+    topic: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the next batch that is refused is lost, and none of its messages refused."""
+    messages = [message(n, str(n % 5)) for n in range(200)]
+
+    async def run() -> tuple[list[Failure], list[Failure], list[str]]:
+        transport, outcome = topic.transport(), Outcome()
+        await transport.open()
+        batch = outgoing(transport, topic.topic, messages)
+        await Outcome().of(transport, outgoing(transport, topic.topic, [message(-1)]))
+        topic.server.tell(f"fail {MSG_SIZE_TOO_LARGE}")
+        await Outcome().of(transport, batch)
+        await transport.open()
+        outcome.expected = 100
+        await transport.send(batch[:100], outcome.settled)
+        assert isinstance(transport, KafkaTransport)
+        assert transport._is_alone
+        assert len(outcome.order) < 100
+        monkeypatch.setattr(kafka, "ALONE_FOR", 0)
+        found = await outcome.of(transport, batch[100:])
+        topic.server.tell(f"fail {MSG_SIZE_TOO_LARGE}")
+        lost = await Outcome().of(transport, batch[:100])
+        await transport.close()
+        return found, lost, outcome.order
+
+    found, lost, order = asyncio.run(run())
+    assert found == [None] * 100
+    assert order == [each.id for each in messages]
+    assert any(isinstance(failure, Unavailable) for failure in lost)
+    assert not any(isinstance(failure, Refused) for failure in lost)
 
 
 def test_topic_that_is_forbidden_refuses(topic: Destination) -> None:
@@ -156,8 +190,10 @@ def test_producer_whose_queue_is_full(topic: Destination) -> None:
         transport = open_transport(f"{topic.url}&queue.buffering.max.messages=10")
         await transport.open()
         messages = [message(n, str(n % 3)) for n in range(300)]
-        found = await Outcome().of(transport, outgoing(transport, topic.topic, messages))
+        outcome = Outcome()
+        found = await outcome.of(transport, outgoing(transport, topic.topic, messages))
         await transport.close()
+        assert 0 not in outcome.sizes
         return found
 
     assert asyncio.run(run()) == [None] * 300

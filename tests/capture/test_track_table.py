@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -48,6 +50,31 @@ def test_old_and_new_of_what_changed(offers: AnyConnection, pg: AnyConnection) -
         ("updated", "2", {"secret_code": "***"}, {"secret_code": "***"}),
         ("deleted", "1", {**first, "price": "1.00"}, None),
     ]
+
+
+def test_the_reducer_of_the_page_gives_the_row(offers: AnyConnection, pg: AnyConnection) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "capture.md").read_text()
+    (function,) = re.findall(r"^create schema app;.*?to ledger_sandbox;$", page, re.DOTALL | re.M)
+    pg.execute(function)
+    pg.execute("select ledger.register_reducer('offer', 'app.fold_row')")
+
+    def states() -> list[Any]:
+        query = """
+            select s.state from generate_series(1, 3) as id
+            cross join ledger.state_of('offer', id::text, tenant_id => 'acme') as s
+        """
+        return [state for (state,) in pg.execute(query) if state]
+
+    for statement in (
+        "insert into offer values (1, 'a', 1.0, null), (2, 'b', 'NaN', null)",
+        "update offer set name = null, price = 1.10 where id = 1",
+        "update offer set id = 3 where id = 2",
+        "delete from offer where id = 1",
+        "insert into offer (id) values (1)",
+    ):
+        offers.execute(statement)
+        table = 'select to_jsonb(o) || \'{"secret_code": "***"}\' from shop.offer as o order by id'
+        assert states() == [row for (row,) in pg.execute(table)], statement
 
 
 def test_nothing_remains_of_what_rolls_back(offers: AnyConnection, pg: AnyConnection) -> None:

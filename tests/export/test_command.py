@@ -222,6 +222,34 @@ def test_a_full_disk_leaves_no_file(ledger: Ledger, dsn: str) -> None:
     assert kinds(ledger) == ["started"]
 
 
+def test_standard_output_on_a_full_disk_ends_the_export(
+    ledger: Ledger, reader: AnyConnection, dsn: str
+) -> None:
+    program = Path(sys.executable).with_name("agent-events")
+    user_dsn = make_conninfo(dsn, user=reader.info.user)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [program, *EXPORT, "--format", "jsonl", "--dsn", user_dsn],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: standard output: No space left on device\n",
+    )
+    assert kinds(ledger) == ["started"]
+
+
+def test_a_folder_is_no_file(
+    ledger: Ledger, reader: AnyConnection, run: Run, tmp_path: Path
+) -> None:
+    done = run(reader, *EXPORT, "--format", "jsonl", "--output", str(tmp_path), "--force")
+    assert done.exit_code == 2
+    assert kinds(ledger) == []
+
+
 def test_a_pipe_that_ends_early_ends_the_export(
     ledger: Ledger, reader: AnyConnection, dsn: str
 ) -> None:
@@ -239,6 +267,48 @@ def test_a_pipe_that_ends_early_ends_the_export(
         process.stdout.close()
         assert process.wait() == 1
     assert kinds(ledger) == ["started"]
+
+
+@pytest.mark.parametrize("file_format", exporting.FORMATS)
+def test_time_limits_of_the_role_do_not_end_it(
+    ledger: Ledger,  # noqa: ARG001
+    pg: AnyConnection,
+    dsn: str,
+    tmp_path: Path,
+    file_format: str,
+) -> None:
+    """However long it takes to write what was read."""
+    limits = "-c idle_in_transaction_session_timeout=500"
+    if pg.info.server_version >= 170000:
+        limits += " -c transaction_timeout=500"
+    limited = make_conninfo(dsn, options=limits)
+
+    def take_long(_events: int) -> None:
+        pg.execute("select pg_sleep(0.7)")
+
+    done = exporting.export_events(
+        limited,
+        tmp_path / "file",
+        file_format,
+        tenant_id="acme",
+        event_types=["deal.created"],
+        page_size=1,
+        progress=take_long,
+    )
+    assert done.event_count == 2
+
+
+def test_parquet_is_written_as_it_is_read(ledger: Ledger, dsn: str, tmp_path: Path) -> None:
+    """Of a page of large events only some megabytes are held at a time."""
+    large = [{"event_type": "run.paused", "payload": {"text": f"{n:040000}"}} for n in range(800)]
+    for start in range(0, len(large), 100):
+        ledger.emit_events(large[start : start + 100])
+    path = tmp_path / "file"
+    exporting.export_events(dsn, path, "parquet", tenant_id="acme", event_types=["run.paused"])
+    metadata = pq.read_metadata(path)
+    groups = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
+    assert sum(groups) == len(large) + 1
+    assert max(groups) * 40_000 < 8 << 20
 
 
 def test_it_is_one_moment(ledger: Ledger, dsn: str, tmp_path: Path) -> None:

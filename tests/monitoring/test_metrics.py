@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
-from time import time
+from time import monotonic, time
 from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from log.emitting import insert_many
 from monitoring.conftest import Start, get
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,6 +21,9 @@ from psycopg.conninfo import make_conninfo
 from stats.counting import count_events, emit_many
 
 from agent_events import Ledger
+from agent_events.cli import metrics as metrics_command
+from agent_events.monitoring import exporter as exporter_module
+from agent_events.monitoring.exporter import Exporter
 from agent_events.monitoring.families import FAMILIES, text
 
 AnyConnection = psycopg.Connection[Any]
@@ -167,6 +175,65 @@ def test_as_a_file(busy: AnyConnection, dsn: str, start: Start, tmp_path: Path) 
     emit_many(busy, 1)
     while parsed(file.read_text())["events_total", "acme"] != 9:  # sealed with it: one more
         pass
+
+
+def test_a_file_beside_http_is_written_again(
+    busy: AnyConnection,  # noqa: ARG001
+    dsn: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics_command, "BESIDE_LISTEN", timedelta(seconds=0.1))
+    written = []
+    options = ["--listen", "0", "--output", str(tmp_path / "file"), "--dsn", dsn]
+
+    def write(path: Path, _content: bytes) -> None:
+        written.append(path)
+        if len(written) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(metrics_command, "write", write)
+    assert CliRunner().invoke(metrics_command.command, options).exit_code == 0
+    assert len(written) == 3
+
+
+def test_a_file_that_cannot_be_written_is_tried_again(
+    busy: AnyConnection,  # noqa: ARG001
+    dsn: str,
+    start: Start,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "later" / "agent_events.prom"
+    exporter = start(dsn, "--output", str(file), "--every", "200ms")
+    assert exporter.wait_for("not written")["message"] == "No such file or directory"
+    file.parent.mkdir()
+    while not file.exists():
+        pass
+
+
+def test_a_backend_that_stands_still_is_waited_for_no_longer_than_told(
+    busy: AnyConnection, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporter_module, "LONGEST_ANSWER", 0.5)
+    monkeypatch.setattr(exporter_module, "FRESH", 0)
+    name = "select pid from pg_stat_activity where application_name = 'exporter'"
+
+    async def run() -> float:
+        exporter = Exporter(f"{dsn} application_name=exporter", lambda _event, **_fields: None, 10)
+        await exporter.read()
+        (pid,) = busy.execute(name).fetchone() or (0,)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            began = monotonic()
+            assert await exporter.read_or_log() is None
+            took = monotonic() - began
+            assert await exporter.read_or_log() is not None
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await exporter.close()
+        return took
+
+    assert asyncio.run(run()) < 2
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,9 @@ def test_sql_runs(name: str, pg: psycopg.Connection[Any]) -> None:
             refused = re.search(r"refused, (LG\d{3})", remark)
             outcome = pytest.raises(psycopg.Error) if refused else nullcontext()
             with outcome as caught, pg.transaction():
-                pg.execute(statement)
+                rows = pg.execute(statement)
+                if remark.startswith(("{", "[")):
+                    assert rows.fetchall() == [(json.loads(remark),)], statement
             if refused:
                 assert caught.value.sqlstate == refused[1]
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
+from decimal import Decimal
+from secrets import token_hex
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -22,6 +25,9 @@ from agent_events import dsn as dsn_module
 from agent_events.errors import LedgerError, UnversionedLedger
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_NUMBER = f"number {token_hex()} "
+"""Begins what is to be a number in JSON; nobody guesses it."""
 
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
@@ -63,7 +69,7 @@ def time(text: str) -> datetime:
     """Parse the value of an option that is a time, ISO 8601; without an offset it is local."""
     try:
         return datetime.fromisoformat(text).astimezone()
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise click.BadParameter(f"{text!r} is no time, as 2026-01-31T12:00:00Z") from error
 
 
@@ -87,7 +93,17 @@ def connect(dsn: str | None, *, autocommit: bool = False) -> Iterator[psycopg.Co
 def print_json(value: Any, *, to_stderr: bool = False) -> None:
     """Print a dataclass or a dict as one line of JSON."""
     document = asdict(value) if is_dataclass(value) else value  # type: ignore[arg-type]
-    click.echo(json.dumps(document, default=plain), err=to_stderr)
+    click.echo(json_text(document), err=to_stderr)
+
+
+def json_text(value: Any, **options: Any) -> str:
+    """Write JSON as json.dumps does, and a Decimal as a number, to its last digit."""
+
+    def known(each: object) -> str:
+        return f"{_NUMBER}{each:f}" if isinstance(each, Decimal) else plain(each)
+
+    text = json.dumps(value, default=known, **options)
+    return re.sub(rf'"{_NUMBER}([^"]*)"', r"\1", text)
 
 
 def print_table(table: Table) -> None:
@@ -154,7 +170,10 @@ def is_unreachable(error: psycopg.Error) -> bool:
 
 def missing_ledger_hint(diag: psycopg.errors.Diagnostic) -> str | None:
     """Return what to do where the database holds no ledger at all."""
-    if diag.sqlstate == "3F000" and '"ledger"' in (diag.message_primary or ""):
+    message = diag.message_primary or ""
+    if (diag.sqlstate == "3F000" and '"ledger"' in message) or (
+        diag.sqlstate == "42P01" and '"ledger.' in message
+    ):
         return "Install the ledger first: agent-events migrate"
     return None
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,15 @@ from typing import Any
 import click
 
 from agent_events import dsn as dsn_module
-from agent_events.cli._common import dsn_option, err, event_progress, json_option, print_json
+from agent_events.cli._common import (
+    EXIT_REFUSED,
+    dsn_option,
+    err,
+    event_progress,
+    json_option,
+    print_json,
+    report,
+)
 from agent_events.cli.cold import cold_errors
 from agent_events.cli.events import FILTERS, TIMES, filter_options
 from agent_events.exporting import FORMATS, Exported, export_events
@@ -56,9 +67,11 @@ def command(
     if bom and file_format != "csv":
         raise click.UsageError("--bom goes with --format csv")
     path = None if output == "-" else Path(output)
+    if path is not None and path.is_dir():
+        raise click.UsageError(f"{path} is a folder; --output names a file")
     if path is not None and path.exists() and not force:
         raise click.UsageError(f"{path} exists; --force writes over it")
-    with event_progress("exporting") as advance:
+    with _standard_output(), event_progress("exporting") as advance:
         done = export_events(
             dsn_module.resolve(dsn),
             path or sys.stdout.buffer,
@@ -71,6 +84,19 @@ def command(
             **filters,
         )
     _tell(done, path, as_json)
+
+
+@contextmanager
+def _standard_output() -> Iterator[None]:
+    """End with 1 where standard output takes no more, as on a full disk."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # click's: who read it has enough
+    except OSError as error:
+        report(None, f"standard output: {error.strerror}", None, None)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left in it
+        click.get_current_context().exit(EXIT_REFUSED)
 
 
 def _tell(done: Exported, path: Path | None, as_json: bool) -> None:

@@ -9,12 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
+import psycopg
 
 from agent_events import dsn as dsn_module
-from agent_events.cli._common import EXIT_UNREACHABLE, address, dsn_option
+from agent_events.cli._common import address, dsn_option
 from agent_events.cli._log import LineLog
 from agent_events.cli._units import duration
+from agent_events.errors import LedgerError
 from agent_events.monitoring.exporter import DOWN, Exporter, serve, write
+
+BESIDE_LISTEN = timedelta(seconds=15)
 
 
 @click.command(
@@ -35,7 +39,12 @@ from agent_events.monitoring.exporter import DOWN, Exporter, serve, write
     help="Write this file, as for node_exporter's textfile collector; agent_events_up is 0 in it "
     "when the database does not answer.",
 )
-@click.option("--every", type=duration, metavar="TIME", help="With --output: until SIGTERM.")
+@click.option(
+    "--every",
+    type=duration,
+    metavar="TIME",
+    help="Write --output so often, until SIGTERM. Default: once; with --listen every 15s.",
+)
 @click.option(
     "--max-tenants",
     type=click.IntRange(0, 10_000),
@@ -45,9 +54,7 @@ from agent_events.monitoring.exporter import DOWN, Exporter, serve, write
 )
 @dsn_option
 @click.option("--json", "as_json", is_flag=True, help="The log on stderr as JSON.")
-@click.pass_context
 def command(
-    ctx: click.Context,
     listen: tuple[str, int] | None,
     output: Path | None,
     every: timedelta | None,
@@ -61,32 +68,41 @@ def command(
     """
     if every is not None and (output is None or not every):
         raise click.UsageError("--every goes with --output, and is longer than nothing")
+    if every is None and listen is not None and output is not None:
+        every = BESIDE_LISTEN
     log = LineLog(as_json)
 
-    async def run() -> bool:
+    async def run() -> None:
         exporter = Exporter(dsn_module.resolve(dsn), log, max_tenants)
         try:
             if listen is None and output is None:
                 click.echo((await exporter.read()).decode(), nl=False)
-                return True
-            if listen is None and every is None and output is not None:
-                return await _write(exporter, output)
-            await _go_on(exporter, log, listen, output, every)
+            elif listen is None and every is None and output is not None:
+                await _write_once(exporter, output)
+            else:
+                await _go_on(exporter, log, listen, output, every)
         finally:
             await exporter.close()
-        return True
 
-    if not asyncio.run(run()):
-        ctx.exit(EXIT_UNREACHABLE)
+    asyncio.run(run())
 
 
-async def _write(exporter: Exporter, output: Path) -> bool:
-    answer = await exporter.read_or_log()
+async def _write_once(exporter: Exporter, output: Path) -> None:
     try:
-        write(output, DOWN if answer is None else answer)
+        try:
+            write(output, await exporter.read())
+        except (psycopg.Error, LedgerError):
+            write(output, DOWN)
+            raise
     except OSError as error:
         raise click.UsageError(f"--output {output}: {error.strerror}") from error
-    return answer is not None
+
+
+async def _write_or_log(exporter: Exporter, log: LineLog, output: Path) -> None:
+    try:
+        write(output, await exporter.read_or_log() or DOWN)
+    except OSError as error:
+        log("not written", path=str(output), message=error.strerror)
 
 
 async def _go_on(
@@ -109,7 +125,7 @@ async def _go_on(
             log("listening", host=host, port=port)
         while not stop.is_set():
             if output is not None:
-                await _write(exporter, output)
+                await _write_or_log(exporter, log, output)
             with suppress(TimeoutError):
                 async with asyncio.timeout(every.total_seconds() if every else None):
                     await stop.wait()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 import click
+import psycopg
+from psycopg.types.json import set_json_loads
 from rich.table import Table
 from rich.text import Text
 
@@ -18,8 +23,8 @@ from agent_events.cli._common import (
     dsn_option,
     err,
     json_option,
+    json_text,
     out,
-    plain,
     print_json,
     print_table,
     time,
@@ -29,6 +34,14 @@ from agent_events.cli._units import size
 F = TypeVar("F", bound=Callable[..., Any])
 PAGE = 500
 """States that are asked for at a time."""
+
+
+@contextmanager
+def _connect(dsn: str | None) -> Iterator[psycopg.Connection[Any]]:
+    """Connect so that numbers in JSON keep all their digits."""
+    with connect(dsn) as connection:
+        set_json_loads(partial(json.loads, parse_float=Decimal), connection)
+        yield connection
 
 
 def common_options(function: F) -> F:
@@ -64,7 +77,7 @@ def show(
     as_json: bool,
 ) -> None:
     """Show the state of an aggregate, now or at a moment."""
-    with connect(dsn) as connection:
+    with _connect(dsn) as connection:
         state = Ledger(connection).state_of(
             aggregate_type,
             aggregate_id,
@@ -104,7 +117,9 @@ def diff(
     """Show what changed between two moments, field by field."""
     if from_time is None and from_sequence is None:
         raise click.UsageError("say --from or --from-sequence")
-    with connect(dsn) as connection:
+    if (from_time and from_sequence) or (to_time and to_sequence):
+        raise click.UsageError("say each moment as a time or as a sequence")
+    with _connect(dsn) as connection:
         before, after = (
             Ledger(connection).state_of(
                 aggregate_type,
@@ -145,7 +160,7 @@ def replay(
     as_json: bool,
 ) -> None:
     """Print the state after each event."""
-    with connect(dsn) as connection:
+    with _connect(dsn) as connection:
         ledger = Ledger(connection)
         while to_sequence is None or from_sequence <= to_sequence:
             last = from_sequence + PAGE - 1
@@ -174,7 +189,7 @@ def snapshot(
     aggregate_type: str, aggregate_id: str, tenant_id: str | None, dsn: str | None, as_json: bool
 ) -> None:
     """Make a snapshot of an aggregate as it is now. For operators."""
-    with connect(dsn) as connection:
+    with _connect(dsn) as connection:
         made = Ledger(connection).create_snapshot(aggregate_type, aggregate_id, tenant_id=tenant_id)
     if as_json:
         print_json({"snapshot_id": made})
@@ -194,7 +209,7 @@ def snapshots(
     as_json: bool,
 ) -> None:
     """List the snapshots of an aggregate, a type or the tenant."""
-    with connect(dsn) as connection:
+    with _connect(dsn) as connection:
         found = Ledger(connection).snapshots(aggregate_type, aggregate_id, tenant_id=tenant_id)
     if as_json:
         for row in found:
@@ -223,7 +238,7 @@ def verify(
     ctx: click.Context, deep: bool, tenant_id: str | None, dsn: str | None, as_json: bool
 ) -> None:
     """Say which snapshots are forged or stale. Exits with 1 when one is forged or wrong."""
-    with connect(dsn) as connection:
+    with _connect(dsn) as connection:
         findings = Ledger(connection).verify_snapshots(deep=deep, tenant_id=tenant_id)
     for finding in findings:
         if as_json:
@@ -253,8 +268,13 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, 
         for name in sorted({*old, *new}):
             step = f"{path}/{name.replace('~', '~0').replace('/', '~1')}"
             yield from differences(old.get(name, ABSENT), new.get(name, ABSENT), step)
-    elif old != new:
+    elif old is ABSENT or new is ABSENT or _canonical(old) != _canonical(new):
         yield path, old, new
+
+
+def _canonical(value: Any) -> str:
+    """Return a text to compare by: to Python, true is 1."""
+    return json_text(value, sort_keys=True)
 
 
 def _no_event(ctx: click.Context, aggregate_type: str, aggregate_id: str) -> None:
@@ -279,8 +299,8 @@ def _time(moment: datetime) -> str:
 
 
 def _pretty(value: Any) -> str:
-    return json.dumps(value, default=plain, ensure_ascii=False, indent=2)
+    return json_text(value, ensure_ascii=False, indent=2)
 
 
 def _compact(value: Any) -> str:
-    return json.dumps(value, default=plain, ensure_ascii=False)
+    return json_text(value, ensure_ascii=False)

@@ -81,10 +81,14 @@ def command(
     """
     if by == "tenant" and (from_time or to_time):
         raise click.UsageError("--by tenant counts all there is: leave --from and --to out")
+    if from_time and to_time and from_time > to_time:
+        raise click.UsageError("--from is after --to")
     with connect(dsn) as connection:
         if by in QUERIES:
-            start = from_time or (to_time or datetime.now(UTC)) - LATEST.get(by, timedelta())
-            _print(by, _rows(connection, by, tenant_id, start, to_time), as_json)
+            start = from_time or _before(to_time or datetime.now(UTC), by)
+            rows = _rows(connection, by, tenant_id, start, to_time)
+        if by == "tenant":
+            _print(by, rows, as_json)
             return
         stats = Ledger(connection).stats(
             tenant_id=tenant_id,
@@ -93,13 +97,20 @@ def command(
             with_actors=by == "actor" or None,
         )
     if by:
-        _print(by, _shares(stats, by), as_json)
+        _print(by, rows if by in QUERIES else _shares(stats, by), as_json)
     elif as_json:
         print_json(stats)
     else:
         _overview(stats)
     if stats.uncounted:
         _say_uncounted(stats)
+
+
+def _before(end: datetime, by: str) -> datetime:
+    try:
+        return end - LATEST.get(by, timedelta())
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _print(by: str, rows: Sequence[dict[str, Any]], as_json: bool) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 from rich.table import Table
 from rich.text import Text
@@ -25,7 +23,8 @@ def list_tables(dsn: str | None, as_json: bool) -> None:
     with connect(dsn) as connection:
         tables = Ledger(connection).tracked_tables()
     if as_json:
-        print_json([asdict(table) for table in tables])
+        for table in tables:
+            print_json(table)
     elif tables:
         print_table(_table(tables))
     else:

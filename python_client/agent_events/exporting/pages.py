@@ -31,6 +31,12 @@ _HEADER = 19  # of a binary COPY
 _FIELD = 6  # before the only field of a row: the count of fields, and its length
 
 
+def settings(server_version: int) -> tuple[str, ...]:
+    """Return what an export's transaction needs: it may stand while somebody's disk is slow."""
+    since_17 = ("set local transaction_timeout = 0",) if server_version >= 170000 else ()
+    return SETTINGS + since_17
+
+
 def connect(dsn: str) -> psycopg.Connection[Any]:
     """Connect as an export does."""
     return psycopg.connect(dsn, autocommit=True, application_name="agent-events export")
@@ -41,10 +47,8 @@ def begin(connection: psycopg.Connection[Any], snapshot: str | None = None) -> N
     connection.execute("begin isolation level repeatable read read only")
     if snapshot is not None:
         connection.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot)))
-    for setting in SETTINGS:
+    for setting in settings(connection.info.server_version):
         connection.execute(setting)
-    if connection.info.server_version >= 170000:
-        connection.execute("set local transaction_timeout = 0")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from agent_events.cold.columns import as_type
 from agent_events.exporting.output import Output
-from agent_events.exporting.pages import Pages, Progress
+from agent_events.exporting.pages import Pages, Progress, settings
 
 _KINDS = {
     "payload": "json",
@@ -43,7 +43,7 @@ _TYPES = {
 _PAGE = """
 select {columns} from ledger.export_events({export_id}, {after_id}, {page_size}, {tenant_id}) as e
 """
-_BATCH_BYTES = 8 << 20
+_BATCH_BYTES = 4 << 20
 
 
 class ParquetFile:
@@ -53,49 +53,49 @@ class ParquetFile:
         self._page_size = page_size
 
     def write(self, pages: Pages, output: Output, progress: Progress) -> int:
-        """Write all pages, a row group each; returns the number of events."""
+        """Write all events, a row group per batch of some MB; returns how many."""
         schema = pa.schema([pa.field(name, _type(name)) for name in pages.columns()])
         written = 0
         with pq.ParquetWriter(output, schema, compression="zstd") as writer:
-            for page in _pages(pages, schema, self._page_size):
-                writer.write_table(page)
-                written += page.num_rows
-                progress(page.num_rows)
+            for batch in _batches(pages, schema, self._page_size):
+                writer.write_batch(batch)
+                written += batch.num_rows
+                progress(batch.num_rows)
             writer.add_key_value_metadata(_metadata(pages))
         return written
 
 
-def _pages(pages: Pages, schema: pa.Schema, page_size: int) -> Iterator[pa.Table]:
-    """Yield the pages, read from the snapshot of the export."""
+def _batches(pages: Pages, schema: pa.Schema, page_size: int) -> Iterator[pa.RecordBatch]:
+    """Yield what the pages hold as it comes, read from the snapshot of the export."""
     (snapshot,) = pages.connection.execute("select pg_export_snapshot()").fetchone() or ("",)
     dsn = make_conninfo(pages.dsn, application_name="agent-events export")
     after_id = None
     with adbc_driver_postgresql.dbapi.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read read only")
         cursor.execute(f"set transaction snapshot {sql.Literal(snapshot).as_string()}")
-        cursor.execute("set local statement_timeout = 0")
+        for setting in settings(pages.connection.info.server_version):
+            cursor.execute(setting)
         cursor.adbc_statement.set_options(
             **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
         )
         while True:
             cursor.execute(_statement(pages, schema, after_id, page_size))
-            page = _read(cursor, schema)
-            if page.num_rows:
-                yield page
-            if page.num_rows < page_size:
+            read = 0
+            for batch in _read(cursor, schema):
+                read += batch.num_rows
+                after_id = str(batch.column("id")[-1].as_py())
+                yield batch
+            if read < page_size:
                 return
-            after_id = str(page.column("id")[-1].as_py())
 
 
-def _read(cursor: adbc.Cursor, schema: pa.Schema) -> pa.Table:
-    batches = [
-        pa.RecordBatch.from_arrays(
-            [as_type(field.type, column) for field, column in zip(schema, batch, strict=True)],
-            schema=schema,
-        )
-        for batch in cursor.fetch_record_batch()
-    ]
-    return pa.Table.from_batches(batches, schema)
+def _read(cursor: adbc.Cursor, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for batch in cursor.fetch_record_batch():
+        if batch.num_rows:
+            yield pa.RecordBatch.from_arrays(
+                [as_type(field.type, column) for field, column in zip(schema, batch, strict=True)],
+                schema=schema,
+            )
 
 
 def _statement(pages: Pages, schema: pa.Schema, after_id: str | None, page_size: int) -> str:

@@ -46,6 +46,7 @@ class Exporter:
         self._findings: list[Sample] = []
         self._examined_at = float("-inf")
         self._is_failing = False
+        self._given_up: set[asyncio.Task[list[Sample]]] = set()
 
     async def read(self) -> bytes:
         """Return everything in Prometheus' text format.
@@ -81,20 +82,44 @@ class Exporter:
 
     async def _ask(self) -> bytes:
         started = monotonic()
+        asking = asyncio.create_task(self._fetch())
         try:
-            async with asyncio.timeout(LONGEST_ANSWER):
-                if self._connection is None:
-                    self._connection = await AsyncConnection.connect(self._dsn, autocommit=True)
-                samples = await self._samples(AsyncLedger(self._connection))
-        except TimeoutError as error:
-            await self.close()
-            message = f"the database took longer than {LONGEST_ANSWER:.0f} s"
-            raise psycopg.OperationalError(message) from error
-        except psycopg.Error:
-            await self.close()
-            raise
+            await asyncio.wait([asking], timeout=LONGEST_ANSWER)
+        finally:
+            if not asking.done():
+                self._give_up(asking)
+        if asking in self._given_up:
+            message = f"the database took longer than {LONGEST_ANSWER:g} s"
+            raise psycopg.OperationalError(message)
+        samples = asking.result()
         took = Sample("scrape_duration_seconds", {}, monotonic() - started)
         return text([Sample("up", {}, 1), took, *samples, *self._findings])
+
+    def _give_up(self, asking: asyncio.Task[list[Sample]]) -> None:
+        """Wait no more; the connection is closed behind us, after psycopg tried to cancel."""
+        self._connection = None
+        self._given_up.add(asking)
+        asking.add_done_callback(self._forget)
+        asking.cancel()
+
+    def _forget(self, asking: asyncio.Task[list[Sample]]) -> None:
+        self._given_up.discard(asking)
+        if not asking.cancelled():
+            asking.exception()  # else asyncio would tell of it
+
+    async def _fetch(self) -> list[Sample]:
+        connection = self._connection
+        try:
+            if connection is None:
+                connection = await AsyncConnection.connect(self._dsn, autocommit=True)
+                self._connection = connection
+            return await self._samples(AsyncLedger(connection))
+        except BaseException:
+            if connection is not None:
+                await connection.close()
+                if self._connection is connection:
+                    self._connection = None
+            raise
 
     async def _samples(self, ledger: AsyncLedger) -> list[Sample]:
         """Return all but the findings of doctor(), which are kept for a minute."""

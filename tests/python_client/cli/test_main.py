@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from psycopg.conninfo import make_conninfo
 
 import agent_events
 from agent_events.cli import COMMANDS, main
@@ -29,3 +30,13 @@ def test_a_command_imports_only_what_it_needs() -> None:
         "False); sys.exit('sqlalchemy' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(
+    "words", ["stats", "stats --by day", "tables list", "access-log", "events find"]
+)
+def test_a_database_without_a_ledger(dsn: str, words: str) -> None:
+    empty = make_conninfo(dsn, dbname="postgres")
+    result = CliRunner().invoke(main, [*words.split(), "--dsn", empty])
+    assert result.exit_code == 1
+    assert "hint: Install the ledger first: agent-events migrate" in result.stderr

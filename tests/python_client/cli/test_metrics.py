@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 from click.testing import Result
+from psycopg.conninfo import make_conninfo
 
 Run = Callable[..., Result]
 
@@ -33,13 +34,28 @@ def test_metrics_without_a_database(run: Run, tmp_path: Path) -> None:
     assert samples == ["agent_events_up 0.0"]
 
 
-def test_metrics_of_who_may_not(run: Run, dsn: str, login_role: Callable[..., str]) -> None:
+def test_metrics_of_who_may_not(
+    run: Run, dsn: str, login_role: Callable[..., str], tmp_path: Path
+) -> None:
     role = login_role("reader", {"acme": ["read"]})
     result = run("metrics", "--dsn", f"{dsn} user={role}")
     assert result.exit_code == 1
     assert "LG005" in result.stderr
+    file = tmp_path / "ledger.prom"
+    result = run("metrics", "--dsn", f"{dsn} user={role}", "--output", str(file))
+    assert result.exit_code == 1
+    assert "LG005" in result.stderr
+    assert "agent_events_up 0.0" in file.read_text()
+
+
+def test_metrics_without_a_ledger(run: Run, dsn: str, tmp_path: Path) -> None:
+    empty = make_conninfo(dsn, dbname="postgres")
+    result = run("metrics", "--dsn", empty, "--output", str(tmp_path / "ledger.prom"))
+    assert result.exit_code == 1
+    assert "agent-events migrate" in result.stderr
 
 
 def test_usage(run: Run) -> None:
     assert run("metrics", "--every", "1s").exit_code == 2
+    assert run("metrics", "--output", "/proc/none/file").exit_code == 2
     assert run("metrics", "--listen", "nowhere").exit_code == 2

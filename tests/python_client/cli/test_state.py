@@ -66,6 +66,28 @@ def test_diff(run: Run, times: list[str]) -> None:
         {"path": "/stage", "old": "new", "new": "won"},
     ]
     assert run("state", "diff", *DEAL).exit_code == 2
+    both = ("--from", times[0], "--from-sequence", "1")
+    assert run("state", "diff", *DEAL, *both).exit_code == 2
+    both = ("--from-sequence", "1", "--to", times[1], "--to-sequence", "2")
+    assert run("state", "diff", *DEAL, *both).exit_code == 2
+
+
+def test_numbers_keep_their_digits(run: Run, pg: psycopg.Connection[Any]) -> None:
+    Ledger(pg).register_event_type("test.changed", {})
+    for digit in (1, 2):
+        pg.execute(
+            "select ledger.emit_event('test.changed', %s, aggregate_type => 'deal',"
+            " aggregate_id => '42')",
+            [f'{{"n": 0.10000000000000000{digit}, "list": [1.50, 0.00000001]}}'],
+        )
+    assert run("state", "diff", *DEAL, "--from-sequence", "1").stdout.splitlines() == [
+        "- /n: 0.100000000000000001",
+        "+ /n: 0.100000000000000002",
+    ]
+    shown = '"n": 0.100000000000000002, "list": [1.50, 0.00000001]'
+    for command in (["show"], ["replay", "--from-sequence", "2"]):
+        assert shown in run("state", *command, *DEAL, "--json").stdout
+    assert '"n": 0.100000000000000002' in run("state", "show", *DEAL).stdout
 
 
 def test_replay(run: Run, times: list[str]) -> None:
@@ -107,6 +129,9 @@ def test_snapshots(run: Run, times: list[str], pg: psycopg.Connection[Any]) -> N
         ([1], [1, 2], [("", [1], [1, 2])]),
         ({"a": {"b": 1}}, {"a": {"b": 2}}, [("/a/b", 1, 2)]),
         ({"a": {"b": 1}}, {"a": 2}, [("/a", {"b": 1}, 2)]),
+        ({"a": True}, {"a": 1}, [("/a", True, 1)]),
+        ([{"a": 0}], [{"a": False}], [("", [{"a": 0}], [{"a": False}])]),
+        ([{"a": 0, "b": 1}], [{"b": 1, "a": 0}], []),
     ],
 )
 def test_differences(old: Any, new: Any, changes: list[Any]) -> None:

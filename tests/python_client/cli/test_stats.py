@@ -75,10 +75,21 @@ def test_what_is_not_counted_is_said(run: Run, pg: psycopg.Connection[Any]) -> N
     batch = json.dumps([{"event_type": "test.noted", "payload": {"text": "a"}}] * 2_001)
     pg.execute("select count(*) from ledger.emit_events(%s)", [batch])
     pg.execute("select ledger.seal_all()")
-    assert "2,001 events are not counted yet" in run("stats").stderr
+    for by in ((), ("--by", "type"), ("--by", "day"), ("--by", "hour")):
+        assert "2,001 events are not counted yet" in run("stats", *by).stderr
     assert run("maintain").exit_code == 0
     assert "not counted" not in run("stats").stderr
 
 
 def test_usage(run: Run) -> None:
     assert run("stats", "--by", "tenant", "--from", "2026-01-01").exit_code == 2
+    for by in ((), ("--by", "type"), ("--by", "day")):
+        backwards = ("--from", "2026-02-01", "--to", "2026-01-01")
+        assert run("stats", *by, *backwards).exit_code == 2
+
+
+def test_at_the_beginning_of_the_calendar(run: Run) -> None:
+    for time in ("0001-01-01T00:00:00Z", "0001-01-05", "9999-12-31T23:59:59Z"):
+        result = run("stats", "--by", "day", "--to", time)
+        assert (result.exit_code, result.stderr) == (0, "")
+    assert run("stats", "--by", "day", "--to", "0001-01-01T00:00:00+14:00").exit_code == 2

@@ -77,6 +77,7 @@ REPORT_WITHIN = 0.2  # seconds; the event loop stands meanwhile, but so does the
 ANSWER_WITHIN = 10.0  # seconds, or the time limit if that is shorter
 TOPIC_TRIES = 5
 TOPIC_PAUSE = 0.3  # seconds
+ALONE_FOR = 60.0  # seconds
 
 # What librdkafka says, many times a second while a broker is away, is for those who debug it; what
 # matters is in the reasons given.
@@ -126,6 +127,7 @@ class KafkaTransport(Transport):
         self._numbers = count()
         self._failed: list[KafkaError] = []
         self._is_alone = False  # one by one, because a batch was refused for one of its messages
+        self._alone_since = 0.0
         self._last_error = ""
         self._timer: asyncio.TimerHandle | None = None
         self._silence = Silence(seconds("timeout", timeout), self._oldest, self._give_up)
@@ -156,12 +158,12 @@ class KafkaTransport(Transport):
         """Hand messages to the producer; what became of them is collected by _poll."""
         for topic in {outgoing.topic for outgoing in batch} - self._topics:
             await self._find_topic(topic)
-        if (producer := self._producer) is None:
+        if self._producer is None:
             settled(batch, Unavailable(f"{self.destination}: not connected"))
             return
         line = self._lines.setdefault(settled, _Line(settled))
         line.waiting.extend(batch)
-        self._go_on(line, producer)
+        self._go_on(line)
         if self._timer is None and self._producer is not None:
             self._poll()
 
@@ -185,8 +187,10 @@ class KafkaTransport(Transport):
                 return
             await asyncio.sleep(TOPIC_PAUSE)
 
-    def _go_on(self, line: _Line, producer: Producer) -> None:
+    def _go_on(self, line: _Line) -> None:
         """Hand over what waits, as far as it may go."""
+        if (producer := self._together_again()) is None:
+            return
         waiting, line.waiting = line.waiting, []
         topics = {outgoing.topic for outgoing in waiting}
         topics_under_way = {batch.topic for batch in line.under_way}
@@ -198,6 +202,21 @@ class KafkaTransport(Transport):
             waiting = waiting[len(batch.sent) :]
         if waiting:
             self._go_on_one_by_one(line, producer, waiting)
+        line.drop_empty()
+
+    def _together_again(self) -> Producer | None:
+        """Return the producer to use, which takes batches again some time after one was refused.
+
+        None: that is another one, and has to wait for what is under way, to keep order.
+        """
+        if self._is_alone and time.monotonic() - self._alone_since >= ALONE_FOR:
+            if any(line.under_way for line in self._lines.values()):
+                return None
+            self._is_alone = False
+            if (before := self._producer) is not None:
+                self._producer = self._make_producer()
+                _destroy(before)
+        return self._producer
 
     def _go_on_one_by_one(
         self, line: _Line, producer: Producer, waiting: Sequence[Outgoing]
@@ -263,8 +282,8 @@ class KafkaTransport(Transport):
         for line in list(self._lines.values()):
             line.settle_acknowledged()
             if line.waiting:
-                self._go_on(line, producer)
-                if self._producer is not producer:
+                self._go_on(line)
+                if self._producer is None:
                     return
             if not (line.waiting or line.under_way):
                 del self._lines[line.settled]
@@ -281,6 +300,7 @@ class KafkaTransport(Transport):
             reason = _reason(self._failed[0])
             of_a_batch = any(error.code() in OF_A_BATCH for error in self._failed)
             self._is_alone = of_a_batch and not was_alone
+            self._alone_since = time.monotonic()
         self._lose(reason, was_alone=was_alone)
 
     def _knows_why(self) -> bool:
@@ -404,6 +424,11 @@ class _Line:
         """Settle batches in order, so that the messages of an aggregate are, too."""
         while self.under_way and self.under_way[0].is_acknowledged:
             self.settled(self.under_way.popleft().sent, None)
+
+    def drop_empty(self) -> None:
+        """Forget the batches just begun of which the producer took nothing: its queue is full."""
+        while self.under_way and not self.under_way[-1].sent:
+            self.under_way.pop()
 
     def outcomes(self) -> Iterator[tuple[Outgoing, bool, KafkaError | None]]:
         """Each message under way, in order, with what became of it: see there."""
