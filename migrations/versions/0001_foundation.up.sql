@@ -17390,7 +17390,8 @@ comment on table ledger.capture_frames is
 
 -- from sql/capture/captured_key.sql
 -- The aggregate_id of a row: the value of its one key column, or the JSON array of several, which
--- no other key can be taken for. NULL when one of the columns that it needs is gone. Inlined by the
+-- no other key can be taken for. NULL when one of the columns that it needs (the key's, then the
+-- tenant's) is gone, or NULL: a row without a tenant must not go to another's. Inlined by the
 -- planner (an expression over twice a few arguments).
 create or replace function ledger.captured_key(row_data jsonb, key_columns text[], needed text[])
 returns text
@@ -17398,8 +17399,9 @@ language sql
 stable
 parallel safe
 return case
-  when not row_data ?& needed then null
+  when not row_data ?& needed or row_data ->> needed[cardinality(needed)] is null then null
   when key_columns[2] is null then row_data ->> key_columns[1]
+  when not jsonb_strip_nulls(row_data) ?& needed then null
   else jsonb_build_array(
     variadic trim_array(array[
       row_data -> key_columns[1], row_data -> key_columns[2], row_data -> key_columns[3],
@@ -17488,7 +17490,8 @@ begin
       'a key or tenant column of a tracked table (aggregate type %s) is gone, or null',
       refuse_key.aggregate_type
     ),
-    hint = 'Track it again, with the key that it has now: ledger.track_table().';
+    hint = 'Track it again, with the key that it has now: ledger.track_table(). A row without a '
+      'tenant needs one before the table is tracked.';
 end
 $$;
 
@@ -17538,6 +17541,9 @@ declare
   v_hash bytea;
   v_prev_hash bytea;
 begin
+  if capture_change.aggregate_id is null then
+    perform ledger.refuse_key(capture_change.aggregate_type);
+  end if;
   if current_setting('ledger.context', true) = 'on' then
     v_run_id := coalesce(ledger.setting('run_id')::uuid, c_no_run);
     v_trace_id := ledger.setting('trace_id')::uuid;
@@ -17616,9 +17622,6 @@ begin
     end if;
   end if;
   if v_is_plain is not true then
-    if capture_change.aggregate_id is null then
-      perform ledger.refuse_key(capture_change.aggregate_type);
-    end if;
     perform ledger.emit_event(
       capture_change.event_type, capture_change.payload, v_tenant_id,
       aggregate_type => capture_change.aggregate_type,
