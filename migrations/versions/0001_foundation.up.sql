@@ -17346,11 +17346,12 @@ comment on function ledger.expire_cold(name, text) is
 
 -- from sql/capture/tracked_tables.sql
 -- Tables whose changes are events. What the triggers do stands in their own arguments, so that a
--- change costs no lookup here; this table is for people, untrack_table() and doctor().
+-- change costs no lookup here; this table is for people, untrack_table(), doctor(), and
+-- capture_begin(): were a prefix there twice, who owns one table could hold up the other's events.
 create table ledger.tracked_tables (
   table_id regclass primary key,
   table_name text not null,
-  event_prefix text not null,
+  event_prefix text not null unique,
   aggregate_type text not null,
   key_columns text[] not null,
   excluded text[] not null default '{}',
@@ -18608,6 +18609,7 @@ declare
       select from ledger.tracked_tables as t
       where t.event_prefix = refuse_tracking.event_prefix
         and t.table_id <> refuse_tracking.table_name
+        and exists (select from pg_class as c where c.oid = t.table_id)
     ) then format('another table is tracked with that event_prefix, %s', event_prefix)
     when length(aggregate_type) not between 1 and 255 then
       'aggregate_type must have 1 to 255 characters'
@@ -18661,7 +18663,8 @@ comment on function ledger.refuse_tracking(regclass, text, text, text[], text[],
 
 -- from sql/capture/record_tracking.sql
 -- Writes down what track_table() made, or takes it back out (tracked NULL). Only for who may
--- register event types and owns the table.
+-- register event types and owns the table; who that is, is not taken from them. What a table that is
+-- gone was tracked as is free again.
 create or replace function ledger.record_tracking(
   table_id regclass,
   tracked ledger.tracked_tables
@@ -18685,8 +18688,24 @@ begin
         'role %s does not own %s', ledger.caller(), record_tracking.table_id
       );
   end if;
-  delete from ledger.tracked_tables as t where t.table_id = record_tracking.table_id;
+  if (record_tracking.tracked).table_id is not null
+    and (record_tracking.tracked).table_id is distinct from record_tracking.table_id
+  then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'what is written down is about %s, not %s',
+        (record_tracking.tracked).table_id, record_tracking.table_id
+      );
+  end if;
+  delete from ledger.tracked_tables as t
+  where t.table_id = record_tracking.table_id
+    or (
+      t.event_prefix = (record_tracking.tracked).event_prefix
+      and not exists (select from pg_class as c where c.oid = t.table_id)
+    );
   if (record_tracking.tracked).table_id is not null then
+    record_tracking.tracked.tracked_by := ledger.caller();
     insert into ledger.tracked_tables select record_tracking.tracked.*;
   end if;
 end
@@ -22245,6 +22264,8 @@ grant execute on function ledger.add_correlation, ledger.require_own_table to
   ledger_writer, ledger_operator;
 grant select on ledger.tracked_tables, ledger.tracking_status to
   ledger_registrar, ledger_operator, ledger_auditor;
+grant execute on function ledger.tracked_relations, ledger.capture_triggers, ledger.own_triggers to
+  ledger_operator, ledger_auditor;
 
 -- Registrars and operators.
 grant execute on function

@@ -82,6 +82,29 @@ def test_a_cast_leaves_no_setting(owner: AnyConnection, pg: AnyConnection) -> No
 
 
 @pytest.mark.parametrize(
+    ("table", "changed", "sqlstate"),
+    [
+        ("'mine'", '{"table_id": "public.theirs"}', "LG009"),
+        ("null", '{"table_id": "public.theirs"}', "LG009"),
+        ("'public.theirs'", '{"table_id": "public.theirs"}', "42501"),
+        ("'mine'", '{"event_prefix": "theirs"}', "23505"),
+    ],
+)
+def test_what_is_written_down_is_about_ones_own(
+    owner: AnyConnection, pg: AnyConnection, refused: Refused,
+    table: str, changed: str, sqlstate: str,
+) -> None:  # fmt: skip
+    pg.execute("create table theirs (id int primary key); select ledger.track_table('theirs')")
+    owner.execute("create table mine (id int primary key); select ledger.track_table('mine')")
+    written = "from ledger.tracked_tables as t where event_prefix = 'mine'"
+    record = f"select ledger.record_tracking({table}, jsonb_populate_record(t, %s)) {written}"
+    refused(owner, sqlstate, record, [changed])
+    owner.execute(record.replace(table, "'mine'"), ['{"tracked_by": "somebody"}'])
+    by = pg.execute(f"select tracked_by {written}").fetchone()
+    assert by == (owner.info.user,)
+
+
+@pytest.mark.parametrize(
     "call",
     [
         "ledger.capture_changes('{}', '{}', '{}')",
