@@ -309,6 +309,8 @@ grant execute on function ledger.add_correlation, ledger.require_own_table to
   ledger_writer, ledger_operator;
 grant select on ledger.tracked_tables, ledger.tracking_status to
   ledger_registrar, ledger_operator, ledger_auditor;
+grant execute on function ledger.tracked_relations, ledger.capture_triggers, ledger.own_triggers to
+  ledger_operator, ledger_auditor;
 
 -- Registrars and operators.
 grant execute on function

@@ -17346,11 +17346,12 @@ comment on function ledger.expire_cold(name, text) is
 
 -- from sql/capture/tracked_tables.sql
 -- Tables whose changes are events. What the triggers do stands in their own arguments, so that a
--- change costs no lookup here; this table is for people, untrack_table() and doctor().
+-- change costs no lookup here; this table is for people, untrack_table(), doctor(), and
+-- capture_begin(): were a prefix there twice, who owns one table could hold up the other's events.
 create table ledger.tracked_tables (
   table_id regclass primary key,
   table_name text not null,
-  event_prefix text not null,
+  event_prefix text not null unique,
   aggregate_type text not null,
   key_columns text[] not null,
   excluded text[] not null default '{}',
@@ -17390,7 +17391,8 @@ comment on table ledger.capture_frames is
 
 -- from sql/capture/captured_key.sql
 -- The aggregate_id of a row: the value of its one key column, or the JSON array of several, which
--- no other key can be taken for. NULL when one of the columns that it needs is gone. Inlined by the
+-- no other key can be taken for. NULL when one of the columns that it needs (the key's, then the
+-- tenant's) is gone, or NULL: a row without a tenant must not go to another's. Inlined by the
 -- planner (an expression over twice a few arguments).
 create or replace function ledger.captured_key(row_data jsonb, key_columns text[], needed text[])
 returns text
@@ -17398,8 +17400,9 @@ language sql
 stable
 parallel safe
 return case
-  when not row_data ?& needed then null
+  when not row_data ?& needed or row_data ->> needed[cardinality(needed)] is null then null
   when key_columns[2] is null then row_data ->> key_columns[1]
+  when not jsonb_strip_nulls(row_data) ?& needed then null
   else jsonb_build_array(
     variadic trim_array(array[
       row_data -> key_columns[1], row_data -> key_columns[2], row_data -> key_columns[3],
@@ -17488,7 +17491,8 @@ begin
       'a key or tenant column of a tracked table (aggregate type %s) is gone, or null',
       refuse_key.aggregate_type
     ),
-    hint = 'Track it again, with the key that it has now: ledger.track_table().';
+    hint = 'Track it again, with the key that it has now: ledger.track_table(). A row without a '
+      'tenant needs one before the table is tracked.';
 end
 $$;
 
@@ -17538,6 +17542,9 @@ declare
   v_hash bytea;
   v_prev_hash bytea;
 begin
+  if capture_change.aggregate_id is null then
+    perform ledger.refuse_key(capture_change.aggregate_type);
+  end if;
   if current_setting('ledger.context', true) = 'on' then
     v_run_id := coalesce(ledger.setting('run_id')::uuid, c_no_run);
     v_trace_id := ledger.setting('trace_id')::uuid;
@@ -17616,9 +17623,6 @@ begin
     end if;
   end if;
   if v_is_plain is not true then
-    if capture_change.aggregate_id is null then
-      perform ledger.refuse_key(capture_change.aggregate_type);
-    end if;
     perform ledger.emit_event(
       capture_change.event_type, capture_change.payload, v_tenant_id,
       aggregate_type => capture_change.aggregate_type,
@@ -18181,10 +18185,14 @@ comment on function ledger.capture_changes(text[], jsonb[], jsonb[]) is
   'Part of the triggers of tracked tables: emits what one statement changed.';
 
 -- from sql/capture/capture_insert.sql
--- Trigger after INSERT, for each statement, on a tracked table. Runs as ledger_capture, which may do
--- nothing but hand the rows on: a cast to json of the user's own, which to_jsonb() calls, can do no
--- harm. The settings make values look the same whatever the session's are. A column of the alias's
--- name would be taken for the row.
+-- Trigger after INSERT, for each statement, on a tracked table. to_jsonb() calls casts to json that
+-- users make, here as ledger_capture, which owns this function. So the rows are read in a
+-- subtransaction that is read-only and always rolled back: such a cast can neither change what
+-- ledger_capture owns nor leave a setting behind. Always, because whether there is one cannot be
+-- known: pg_cast as the snapshot shows it may be older than what to_jsonb() finds. A statement that
+-- a cast prepares for the session stays: a trigger of the table could as well prepare it, and the
+-- table's owner chose its types. The settings make values look the same whatever the session's are.
+-- A column of the alias's name would be taken for the row.
 create or replace function ledger.capture_insert()
 returns trigger
 language plpgsql
@@ -18195,12 +18203,19 @@ set intervalstyle = postgres
 set bytea_output = hex
 set extra_float_digits = 1
 as $$
+declare
+  v_new jsonb[];
 begin
-  perform ledger.capture_changes(
-    tg_argv,
-    '{}',
-    array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row)
-  );
+  begin
+    perform set_config('transaction_read_only', 'on', true);
+    v_new := array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row);
+    raise null_value_not_allowed;
+  exception when others or assert_failure then
+    if v_new is null then
+      raise;
+    end if;
+  end;
+  perform ledger.capture_changes(tg_argv, '{}', v_new);
   return null;
 end
 $$;
@@ -18209,10 +18224,14 @@ comment on function ledger.capture_insert() is
   'Trigger of tracked tables, after INSERT: see ledger.track_table().';
 
 -- from sql/capture/capture_update.sql
--- Trigger after UPDATE, for each statement, on a tracked table. Runs as ledger_capture, which may do
--- nothing but hand the rows on: a cast to json of the user's own, which to_jsonb() calls, can do no
--- harm. The settings make values look the same whatever the session's are. A column of the alias's
--- name would be taken for the row.
+-- Trigger after UPDATE, for each statement, on a tracked table. to_jsonb() calls casts to json that
+-- users make, here as ledger_capture, which owns this function. So the rows are read in a
+-- subtransaction that is read-only and always rolled back: such a cast can neither change what
+-- ledger_capture owns nor leave a setting behind. Always, because whether there is one cannot be
+-- known: pg_cast as the snapshot shows it may be older than what to_jsonb() finds. A statement that
+-- a cast prepares for the session stays: a trigger of the table could as well prepare it, and the
+-- table's owner chose its types. The settings make values look the same whatever the session's are.
+-- A column of the alias's name would be taken for the row.
 create or replace function ledger.capture_update()
 returns trigger
 language plpgsql
@@ -18223,12 +18242,21 @@ set intervalstyle = postgres
 set bytea_output = hex
 set extra_float_digits = 1
 as $$
+declare
+  v_old jsonb[];
+  v_new jsonb[];
 begin
-  perform ledger.capture_changes(
-    tg_argv,
-    array(select to_jsonb(ledger_old_row) from old_rows as ledger_old_row),
-    array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row)
-  );
+  begin
+    perform set_config('transaction_read_only', 'on', true);
+    v_old := array(select to_jsonb(ledger_old_row) from old_rows as ledger_old_row);
+    v_new := array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row);
+    raise null_value_not_allowed;
+  exception when others or assert_failure then
+    if v_new is null then
+      raise;
+    end if;
+  end;
+  perform ledger.capture_changes(tg_argv, v_old, v_new);
   return null;
 end
 $$;
@@ -18237,10 +18265,14 @@ comment on function ledger.capture_update() is
   'Trigger of tracked tables, after UPDATE: see ledger.track_table().';
 
 -- from sql/capture/capture_delete.sql
--- Trigger after DELETE, for each statement, on a tracked table. Runs as ledger_capture, which may do
--- nothing but hand the rows on: a cast to json of the user's own, which to_jsonb() calls, can do no
--- harm. The settings make values look the same whatever the session's are. A column of the alias's
--- name would be taken for the row.
+-- Trigger after DELETE, for each statement, on a tracked table. to_jsonb() calls casts to json that
+-- users make, here as ledger_capture, which owns this function. So the rows are read in a
+-- subtransaction that is read-only and always rolled back: such a cast can neither change what
+-- ledger_capture owns nor leave a setting behind. Always, because whether there is one cannot be
+-- known: pg_cast as the snapshot shows it may be older than what to_jsonb() finds. A statement that
+-- a cast prepares for the session stays: a trigger of the table could as well prepare it, and the
+-- table's owner chose its types. The settings make values look the same whatever the session's are.
+-- A column of the alias's name would be taken for the row.
 create or replace function ledger.capture_delete()
 returns trigger
 language plpgsql
@@ -18251,12 +18283,19 @@ set intervalstyle = postgres
 set bytea_output = hex
 set extra_float_digits = 1
 as $$
+declare
+  v_old jsonb[];
 begin
-  perform ledger.capture_changes(
-    tg_argv,
-    array(select to_jsonb(ledger_old_row) from old_rows as ledger_old_row),
-    '{}'
-  );
+  begin
+    perform set_config('transaction_read_only', 'on', true);
+    v_old := array(select to_jsonb(ledger_old_row) from old_rows as ledger_old_row);
+    raise null_value_not_allowed;
+  exception when others or assert_failure then
+    if v_old is null then
+      raise;
+    end if;
+  end;
+  perform ledger.capture_changes(tg_argv, v_old, '{}');
   return null;
 end
 $$;
@@ -18570,6 +18609,7 @@ declare
       select from ledger.tracked_tables as t
       where t.event_prefix = refuse_tracking.event_prefix
         and t.table_id <> refuse_tracking.table_name
+        and exists (select from pg_class as c where c.oid = t.table_id)
     ) then format('another table is tracked with that event_prefix, %s', event_prefix)
     when length(aggregate_type) not between 1 and 255 then
       'aggregate_type must have 1 to 255 characters'
@@ -18623,7 +18663,8 @@ comment on function ledger.refuse_tracking(regclass, text, text, text[], text[],
 
 -- from sql/capture/record_tracking.sql
 -- Writes down what track_table() made, or takes it back out (tracked NULL). Only for who may
--- register event types and owns the table.
+-- register event types and owns the table; who that is, is not taken from them. What a table that is
+-- gone was tracked as is free again.
 create or replace function ledger.record_tracking(
   table_id regclass,
   tracked ledger.tracked_tables
@@ -18647,8 +18688,24 @@ begin
         'role %s does not own %s', ledger.caller(), record_tracking.table_id
       );
   end if;
-  delete from ledger.tracked_tables as t where t.table_id = record_tracking.table_id;
+  if (record_tracking.tracked).table_id is not null
+    and (record_tracking.tracked).table_id is distinct from record_tracking.table_id
+  then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'what is written down is about %s, not %s',
+        (record_tracking.tracked).table_id, record_tracking.table_id
+      );
+  end if;
+  delete from ledger.tracked_tables as t
+  where t.table_id = record_tracking.table_id
+    or (
+      t.event_prefix = (record_tracking.tracked).event_prefix
+      and not exists (select from pg_class as c where c.oid = t.table_id)
+    );
   if (record_tracking.tracked).table_id is not null then
+    record_tracking.tracked.tracked_by := ledger.caller();
     insert into ledger.tracked_tables select record_tracking.tracked.*;
   end if;
 end
@@ -22207,6 +22264,8 @@ grant execute on function ledger.add_correlation, ledger.require_own_table to
   ledger_writer, ledger_operator;
 grant select on ledger.tracked_tables, ledger.tracking_status to
   ledger_registrar, ledger_operator, ledger_auditor;
+grant execute on function ledger.tracked_relations, ledger.capture_triggers, ledger.own_triggers to
+  ledger_operator, ledger_auditor;
 
 -- Registrars and operators.
 grant execute on function

@@ -40,6 +40,9 @@ declare
   v_hash bytea;
   v_prev_hash bytea;
 begin
+  if capture_change.aggregate_id is null then
+    perform ledger.refuse_key(capture_change.aggregate_type);
+  end if;
   if current_setting('ledger.context', true) = 'on' then
     v_run_id := coalesce(ledger.setting('run_id')::uuid, c_no_run);
     v_trace_id := ledger.setting('trace_id')::uuid;
@@ -118,9 +121,6 @@ begin
     end if;
   end if;
   if v_is_plain is not true then
-    if capture_change.aggregate_id is null then
-      perform ledger.refuse_key(capture_change.aggregate_type);
-    end if;
     perform ledger.emit_event(
       capture_change.event_type, capture_change.payload, v_tenant_id,
       aggregate_type => capture_change.aggregate_type,

@@ -1,5 +1,6 @@
 -- Writes down what track_table() made, or takes it back out (tracked NULL). Only for who may
--- register event types and owns the table.
+-- register event types and owns the table; who that is, is not taken from them. What a table that is
+-- gone was tracked as is free again.
 create or replace function ledger.record_tracking(
   table_id regclass,
   tracked ledger.tracked_tables
@@ -23,8 +24,24 @@ begin
         'role %s does not own %s', ledger.caller(), record_tracking.table_id
       );
   end if;
-  delete from ledger.tracked_tables as t where t.table_id = record_tracking.table_id;
+  if (record_tracking.tracked).table_id is not null
+    and (record_tracking.tracked).table_id is distinct from record_tracking.table_id
+  then
+    raise exception using
+      errcode = 'LG009',
+      message = format(
+        'what is written down is about %s, not %s',
+        (record_tracking.tracked).table_id, record_tracking.table_id
+      );
+  end if;
+  delete from ledger.tracked_tables as t
+  where t.table_id = record_tracking.table_id
+    or (
+      t.event_prefix = (record_tracking.tracked).event_prefix
+      and not exists (select from pg_class as c where c.oid = t.table_id)
+    );
   if (record_tracking.tracked).table_id is not null then
+    record_tracking.tracked.tracked_by := ledger.caller();
     insert into ledger.tracked_tables select record_tracking.tracked.*;
   end if;
 end

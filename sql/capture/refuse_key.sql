@@ -11,7 +11,8 @@ begin
       'a key or tenant column of a tracked table (aggregate type %s) is gone, or null',
       refuse_key.aggregate_type
     ),
-    hint = 'Track it again, with the key that it has now: ledger.track_table().';
+    hint = 'Track it again, with the key that it has now: ledger.track_table(). A row without a '
+      'tenant needs one before the table is tracked.';
 end
 $$;
 

@@ -47,6 +47,7 @@ declare
       select from ledger.tracked_tables as t
       where t.event_prefix = refuse_tracking.event_prefix
         and t.table_id <> refuse_tracking.table_name
+        and exists (select from pg_class as c where c.oid = t.table_id)
     ) then format('another table is tracked with that event_prefix, %s', event_prefix)
     when length(aggregate_type) not between 1 and 255 then
       'aggregate_type must have 1 to 255 characters'

@@ -1,9 +1,10 @@
 -- Tables whose changes are events. What the triggers do stands in their own arguments, so that a
--- change costs no lookup here; this table is for people, untrack_table() and doctor().
+-- change costs no lookup here; this table is for people, untrack_table(), doctor(), and
+-- capture_begin(): were a prefix there twice, who owns one table could hold up the other's events.
 create table ledger.tracked_tables (
   table_id regclass primary key,
   table_name text not null,
-  event_prefix text not null,
+  event_prefix text not null unique,
   aggregate_type text not null,
   key_columns text[] not null,
   excluded text[] not null default '{}',

@@ -167,6 +167,45 @@ def test_tenants_of_rows(
     refused(connection, "LG005", "insert into item values (8, 'acme'), (9, 'initech')")
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into item values (1, null)",
+        "insert into item values (1, 'acme'), (2, null)",
+        "update item set org = null where id = 8",
+        "update item set org = null",
+        "update item set n = 1 where id = 7",
+        "delete from item where id = 7",
+    ],
+)
+@pytest.mark.parametrize("key", ["id", "id,n"])
+def test_a_row_without_a_tenant_goes_to_nobody(
+    owner: AnyConnection, pg: AnyConnection, refused: Refused, key: str, statement: str
+) -> None:
+    """Not to the tenant of the session's context."""
+    owner.execute(
+        f"create table item (id int, org text, n int default 0, primary key ({key}));"  # type: ignore[arg-type]
+        "insert into item values (7);"
+        "select ledger.track_table('item', tenant_column => 'org');"
+        "insert into item values (8, 'acme'), (9, 'acme')"
+    )
+    assert "or null" in str(refused(owner, "LG009", statement))
+    assert len(captured(pg, "item")) == 2
+
+
+def test_a_key_with_a_part_that_is_null(owner: AnyConnection, refused: Refused) -> None:
+    owner.execute(
+        "create table item (id int not null, n int not null, unique (id, n));"
+        "select ledger.track_table('item', key_columns => '{id,n}');"
+        "alter table item alter id drop not null"
+    )
+    for statement in (
+        "insert into item values (null, 1)",
+        "insert into item values (null, 1), (2, 2)",
+    ):
+        refused(owner, "LG009", statement)
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_context(offers: AnyConnection, pg: AnyConnection, count: int) -> None:
     trace, correlation, cause = uuid4(), uuid4(), uuid4()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 
 AnyConnection = psycopg.Connection[Any]
+Connect = Callable[..., AnyConnection]
 
 
 @pytest.fixture
@@ -68,6 +70,24 @@ def test_a_table_that_is_gone_can_be_untracked(tracked: AnyConnection, pg: AnyCo
     tracked.execute("drop table plain")
     tracked.execute("select ledger.untrack_table(%s::regclass)", [str(oid)])
     assert problems(pg) == []
+
+
+def test_the_prefix_of_a_table_that_is_gone_is_free(
+    tracked: AnyConnection, pg: AnyConnection
+) -> None:
+    tracked.execute("drop table plain; create table plain (id int primary key)")
+    tracked.execute("select ledger.track_table('plain')")
+    assert problems(pg) == []
+
+
+@pytest.mark.parametrize("privilege", ["register", "operate", "audit"])
+def test_who_may_look(
+    tracked: AnyConnection, connect: Connect, login_role: Callable[..., str], privilege: str
+) -> None:
+    tracked.execute("drop trigger ledger_capture_insert on plain")
+    reader = connect(user=login_role("reader", {"acme": [privilege]}))
+    status = "select problem is null from ledger.tracking_status order by event_prefix"
+    assert reader.execute(status).fetchall() == [(True,), (False,)]
 
 
 def test_tracked_again_is_whole_again(tracked: AnyConnection, pg: AnyConnection) -> None:

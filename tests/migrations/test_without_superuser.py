@@ -55,6 +55,36 @@ def test_two_databases_are_installed_at_once(managed_database: NewDatabase) -> N
     assert [deploy.returncode for deploy in deploys] == [0, 0, 0], errors
 
 
+def test_who_tracks_a_table_changes_no_trigger_of_others(managed_database: NewDatabase) -> None:
+    """There are no event triggers here that would refuse it."""
+    dsn = managed_database("installer")
+    migrate.upgrade(dsn)
+    with psycopg.connect(make_conninfo(dsn, user="postgres"), autocommit=True) as admin:
+        admin.execute(
+            "create role tracker login; create schema app authorization tracker;"
+            "select ledger.grant_access('tracker', 'acme', '{register,write}')"
+        )
+        owned = "select proacl, proconfig from pg_proc where proname = 'capture_insert'"
+        before = rows(admin, owned)
+        tracker = make_conninfo(
+            dsn, user="tracker", options="-c search_path=app -c ledger.tenant_id=acme"
+        )
+        with psycopg.connect(tracker, autocommit=True) as connection:
+            connection.execute(
+                "create type mood as enum ('good');"
+                "create function mood_to_json(m mood) returns json language plpgsql as $$ begin"
+                " alter function ledger.capture_insert() set search_path = app, pg_catalog;"
+                " return '1'; end $$;"
+                "create cast (mood as json) with function mood_to_json(mood);"
+                "create table diary (id int primary key, m mood);"
+                "select ledger.track_table('diary')"
+            )
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                connection.execute("insert into diary values (1, 'good')")
+        assert rows(admin, owned) == before
+        admin.execute("drop owned by tracker cascade; drop role tracker")
+
+
 def test_another_installer_needs_the_roles(managed_database: NewDatabase) -> None:
     migrate.upgrade(managed_database("installer"))
     dsn = managed_database("other_installer")
