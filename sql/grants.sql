@@ -259,7 +259,7 @@ grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors t
 grant execute on function
   ledger.merge_patch, ledger.merge_event, ledger.require_reducer, ledger.check_pure_function,
   ledger.impure_part, ledger.find_function,
-  ledger.refuse_reducer, ledger.refuse_fold
+  ledger.refuse_reducer, ledger.refuse_fold, ledger.refuse_prepared
 to ledger_sandbox;
 grant execute on function
   ledger.state_of, ledger.replay, ledger.replay_log, ledger.verify_snapshots, ledger.merge_patch,

@@ -94,6 +94,7 @@ set local client_min_messages = warning;
 \ir registry/function_fingerprint.sql
 \ir registry/impure_part.sql
 \ir registry/check_pure_function.sql
+\ir registry/refuse_prepared.sql
 \ir registry/run_upcaster.sql
 \ir registry/upcast_payload.sql
 \ir registry/stored_mismatches.sql

@@ -2584,11 +2584,48 @@ comment on function ledger.check_pure_function(text, regtype[], regtype) is
   'The signature of a user''s function that takes and returns these types and can do nothing but '
   'compute; LG009 when it is not so.';
 
+-- from sql/registry/refuse_prepared.sql
+-- Takes back what a user's function prepared for its caller, and refuses it: a prepared statement
+-- survives the rollback of the subtransaction it was made in, and under the name of one that the
+-- caller's driver has made it would run with the caller's rights. PREPARE notes the time of the
+-- client's statement, so nothing that the function prepared, under whatever name, has another.
+create or replace function ledger.refuse_prepared(function_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text;
+  v_is_found boolean := false;
+begin
+  for v_name in
+    select p.name
+    from pg_prepared_statements as p
+    where p.from_sql and p.prepare_time = statement_timestamp()
+  loop
+    execute format('deallocate prepare %I', v_name);
+    v_is_found := true;
+  end loop;
+  if v_is_found then
+    raise exception using
+      errcode = 'LG009',
+      message = format('%s prepared a statement for its caller', refuse_prepared.function_name),
+      detail = 'What was prepared within this statement is deallocated.',
+      hint = 'Find out who wrote that function. A PREPARE of your own must be a statement of its own.';
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_prepared(text) is
+  'Part of fold_events() and run_upcaster(): deallocates what a user''s function prepared; LG009 '
+  'when it did.';
+
 -- from sql/registry/run_upcaster.sql
 -- Runs a user's function so that it can do nothing but compute: as ledger_sandbox, which has no
 -- privilege on any table; read-only, so that it cannot change or drop what ledger_sandbox owns, such
 -- as this function; and in a subtransaction that is always rolled back, which undoes what settings it
--- made for its caller, and gives back whether the transaction is read-only. Variables stay.
+-- made for its caller, and gives back whether the transaction is read-only. Variables stay. So would
+-- what it prepared: refuse_prepared() looks whatever happened, a cancellation too.
 create or replace function ledger.run_upcaster(upcaster text, payload jsonb, subject text)
 returns jsonb
 language plpgsql
@@ -2597,22 +2634,39 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_function regprocedure;
+  v_function regproc;
+  v_is_pure boolean;
   v_result jsonb;
   v_state text;
   v_message text;
 begin
   begin
     perform set_config('transaction_read_only', 'on', true);
-    v_function := to_regprocedure(run_upcaster.upcaster);
-    if v_function is null then
+    select p.oid, p.provolatile = 'i' and not p.prosecdef
+    into v_function, v_is_pure
+    from pg_proc as p
+    where p.oid = to_regprocedure(run_upcaster.upcaster);
+    if not found then
       raise undefined_function using message = 'it does not exist any more';
+    elsif not v_is_pure then
+      raise insufficient_privilege using message = 'it is not IMMUTABLE, or is SECURITY DEFINER';
     end if;
-    execute format('select %s($1)', v_function::regproc)
+    execute format('select %s($1)', v_function)
     into v_result
     using run_upcaster.payload;
     raise null_value_not_allowed using message = 'it returned NULL';
-  exception when others then
+  exception when others or query_canceled or assert_failure then
+    -- Once an event: a look is cheaper than the call.
+    if exists (
+      select
+      from pg_prepared_statements as p
+      where p.from_sql and p.prepare_time = statement_timestamp()
+    ) then
+      perform ledger.refuse_prepared(run_upcaster.upcaster);
+    end if;
+    if sqlstate = '57014' then
+      raise;
+    end if;
     if v_result is not null then
       return v_result;
     end if;
@@ -2815,6 +2869,7 @@ declare
   v_present ledger.upcasters;
 begin
   perform ledger.require_registrar(event_type);
+  perform ledger.require_tenant('*', 'register');
   if register_upcaster.from_version is null then
     raise exception using errcode = 'LG009', message = 'from_version is missing';
   end if;
@@ -2870,7 +2925,8 @@ $$;
 comment on function ledger.register_upcaster(text, int, text, boolean) is
   'Registers the function (payload jsonb) returns jsonb, IMMUTABLE, named with its schema, that '
   'lifts payloads of a version to the next, after trying it on examples and events (LG011); false '
-  'when it is registered already. replace => true puts it in the place of another one.';
+  'when it is registered already. replace => true puts it in the place of another one. For '
+  'registrars of every tenant.';
 
 -- from sql/registry/drop_upcaster.sql
 create or replace function ledger.drop_upcaster(event_type text, from_version int)
@@ -2881,6 +2937,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform ledger.require_registrar(event_type);
+  perform ledger.require_tenant('*', 'register');
   delete from ledger.upcasters as u
   where u.event_type = drop_upcaster.event_type and u.from_version = drop_upcaster.from_version;
   return found;
@@ -2889,7 +2946,7 @@ $$;
 
 comment on function ledger.drop_upcaster(text, int) is
   'Forgets the upcaster of a version: events of it, and of those before it, are lifted no further; '
-  'false when there is none.';
+  'false when there is none. For registrars of every tenant.';
 
 -- from sql/privacy/find_paths.sql
 -- The paths in a document that a JSON pointer leads to: one, none, or many when "*" stands for
@@ -12011,7 +12068,11 @@ begin
       end if;
     end loop;
     raise null_value_not_allowed using message = 'it fails no longer';
-  exception when others then
+  exception when others or query_canceled or assert_failure then
+    perform ledger.refuse_prepared(refuse_fold.reducer);
+    if sqlstate = '57014' then
+      raise;
+    end if;
     get stacked diagnostics v_sqlstate := returned_sqlstate, v_message := message_text;
   end;
   raise exception using
@@ -12034,7 +12095,8 @@ comment on function ledger.refuse_fold(text, jsonb, ledger.events[]) is
 -- Folds a page of events with a reducer: the state after the last, or after each. The reducer can
 -- do nothing but compute: it runs as ledger_sandbox, which has no privilege on any table;
 -- read-only, so that it cannot change what ledger_sandbox owns, such as this function; and in a
--- subtransaction that is always rolled back, which undoes what settings it made for its caller. The
+-- subtransaction that is always rolled back, which undoes what settings it made for its caller. What
+-- it prepared is no part of that: refuse_prepared() looks whatever happened, a cancellation too. The
 -- rows that are returned stay. One statement for the page; when that fails, refuse_fold() finds the
 -- event.
 create or replace function ledger.fold_events(
@@ -12071,7 +12133,11 @@ begin
     using fold_events.state, fold_events.events, v_count, fold_events.all_states;
     get diagnostics v_found = row_count;
     raise null_value_not_allowed;
-  exception when others then
+  exception when others or query_canceled or assert_failure then
+    perform ledger.refuse_prepared(v_reducer);
+    if sqlstate = '57014' then
+      raise;
+    end if;
     if v_found = v_count or (v_found = 1 and not fold_events.all_states) then
       return;
     end if;
@@ -12144,6 +12210,7 @@ declare
   v_reducer text;
 begin
   perform ledger.require_registrar();
+  perform ledger.require_tenant('*', 'register');
   if length(register_reducer.aggregate_type) between 1 and 255 is not true
     or register_reducer.initial is null
   then
@@ -12175,7 +12242,8 @@ $$;
 comment on function ledger.register_reducer(text, text, jsonb, boolean) is
   'Makes a function (state jsonb, event ledger.events) returns jsonb immutable the reducer of an '
   'aggregate type; * = of every type without its own. upcast => true hands it payloads as of the '
-  'current schema version. LG009 when the function is not pure. For registrars.';
+  'current schema version. LG009 when the function is not pure. For registrars of '
+  'every tenant.';
 
 -- from sql/state/drop_reducer.sql
 create or replace function ledger.drop_reducer(aggregate_type text)
@@ -12186,6 +12254,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform ledger.require_registrar();
+  perform ledger.require_tenant('*', 'register');
   delete from ledger.reducers as r where r.aggregate_type = drop_reducer.aggregate_type;
   return found;
 end
@@ -12193,7 +12262,8 @@ $$;
 
 comment on function ledger.drop_reducer(text) is
   'Takes the reducer of an aggregate type away, so that it has that of * or the default again; false '
-  'when it had none. For registrars.';
+  'when it had none. For registrars of every '
+  'tenant.';
 
 -- from sql/state/refuse_gap.sql
 -- Says which events of a stream are missing between two sequences (LG016), and how they come back:
@@ -16107,7 +16177,7 @@ begin
     begin
       v_has_more := ledger.maintenance_step(run_step.step, run_step.object);
       v_is_over := not v_has_more;
-    exception when others then
+    exception when others or assert_failure then
       get stacked diagnostics
         v_sqlstate := returned_sqlstate,
         v_message := message_text,
@@ -22157,7 +22227,7 @@ grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors t
 grant execute on function
   ledger.merge_patch, ledger.merge_event, ledger.require_reducer, ledger.check_pure_function,
   ledger.impure_part, ledger.find_function,
-  ledger.refuse_reducer, ledger.refuse_fold
+  ledger.refuse_reducer, ledger.refuse_fold, ledger.refuse_prepared
 to ledger_sandbox;
 grant execute on function
   ledger.state_of, ledger.replay, ledger.replay_log, ledger.verify_snapshots, ledger.merge_patch,
