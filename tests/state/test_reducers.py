@@ -214,6 +214,29 @@ def test_its_caller_s_session_stays_as_it_is(app: AnyConnection, command: str) -
     assert list(app.notifies(timeout=0)) == []
 
 
+def test_what_is_left_to_it(app: AnyConnection) -> None:
+    """As docs/security.md says: these outlive the rollback."""
+    app.execute(PLPGSQL % "return state;")  # type: ignore[arg-type]
+    app.execute(REGISTER, ["deal", "app.f", Jsonb({})])
+    emit(app, [{"a": 1}])
+    app.execute("prepare mine as select 1")
+    app.execute(
+        "create function app.evil() returns void language plpgsql as $$ begin deallocate mine;"
+        " execute 'fetch rows'; perform pg_advisory_unlock_all(), pg_advisory_lock(2); end $$"
+    )
+    evil = "perform app.evil(); return state;"
+    app.execute((PLPGSQL % evil).replace("create", "create or replace", 1))  # type: ignore[arg-type]
+    app.execute("select pg_advisory_lock(1)")
+    with app.transaction():
+        app.execute("declare rows cursor for select generate_series(1, 3)")
+        state_of(app)
+        assert app.execute("fetch rows").fetchone() == (2,)
+    locks = "select objid from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
+    assert app.execute(locks).fetchall() == [(2,)]
+    prepared = "select count(*) from pg_prepared_statements where name = 'mine'"
+    assert app.execute(prepared).fetchone() == (0,)
+
+
 def test_a_cancellation_stays_one(app: AnyConnection, refused: Refused) -> None:
     app.execute(PLPGSQL % "return state;")  # type: ignore[arg-type]
     app.execute(REGISTER, ["deal", "app.f", Jsonb({})])
