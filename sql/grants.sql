@@ -259,7 +259,7 @@ grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors t
 grant execute on function
   ledger.merge_patch, ledger.merge_event, ledger.require_reducer, ledger.check_pure_function,
   ledger.impure_part, ledger.find_function,
-  ledger.refuse_reducer, ledger.refuse_fold
+  ledger.refuse_reducer, ledger.refuse_fold, ledger.refuse_prepared
 to ledger_sandbox;
 grant execute on function
   ledger.state_of, ledger.replay, ledger.replay_log, ledger.verify_snapshots, ledger.merge_patch,
@@ -267,8 +267,9 @@ grant execute on function
   ledger.reducer_fingerprint, ledger.require_reducer, ledger.check_pure_function,
   ledger.impure_part, ledger.find_function,
   ledger.refuse_reducer, ledger.fold_events, ledger.fold_page, ledger.next_events,
-  ledger.refuse_gap, ledger.last_state, ledger.advance_state, ledger.find_snapshot,
-  ledger.snapshot_problem, ledger.snapshot_digest, ledger.leaf_hash, ledger.is_cold,
+  ledger.refuse_gap, ledger.refuse_cold, ledger.last_state, ledger.advance_state,
+  ledger.find_snapshot, ledger.snapshot_problem, ledger.snapshot_digest, ledger.leaf_hash,
+  ledger.is_cold, ledger.has_entry, ledger.snapshot_payload, ledger.event_hash,
   ledger.log_page, ledger.replayed_snapshots
 to ledger_reader, ledger_auditor;
 grant select on ledger.reducers to

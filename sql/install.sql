@@ -94,6 +94,7 @@ set local client_min_messages = warning;
 \ir registry/function_fingerprint.sql
 \ir registry/impure_part.sql
 \ir registry/check_pure_function.sql
+\ir registry/refuse_prepared.sql
 \ir registry/run_upcaster.sql
 \ir registry/upcast_payload.sql
 \ir registry/stored_mismatches.sql
@@ -382,7 +383,9 @@ set local client_min_messages = warning;
 \ir state/refuse_gap.sql
 \ir state/next_events.sql
 \ir state/snapshot_digest.sql
+\ir state/snapshot_payload.sql
 \ir state/leaf_hash.sql
+\ir state/has_entry.sql
 \ir state/snapshot_problem.sql
 \ir state/find_snapshot.sql
 \ir state/last_state.sql
@@ -391,6 +394,7 @@ set local client_min_messages = warning;
 \ir state/state_of.sql
 \ir state/replay.sql
 \ir state/log_page.sql
+\ir state/refuse_cold.sql
 \ir state/replay_log.sql
 
 -- Snapshots: made on demand, and by maintain() where their policy wants them.

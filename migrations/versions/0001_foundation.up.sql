@@ -2584,11 +2584,48 @@ comment on function ledger.check_pure_function(text, regtype[], regtype) is
   'The signature of a user''s function that takes and returns these types and can do nothing but '
   'compute; LG009 when it is not so.';
 
+-- from sql/registry/refuse_prepared.sql
+-- Takes back what a user's function prepared for its caller, and refuses it: a prepared statement
+-- survives the rollback of the subtransaction it was made in, and under the name of one that the
+-- caller's driver has made it would run with the caller's rights. PREPARE notes the time of the
+-- client's statement, so nothing that the function prepared, under whatever name, has another.
+create or replace function ledger.refuse_prepared(function_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_name text;
+  v_is_found boolean := false;
+begin
+  for v_name in
+    select p.name
+    from pg_prepared_statements as p
+    where p.from_sql and p.prepare_time = statement_timestamp()
+  loop
+    execute format('deallocate prepare %I', v_name);
+    v_is_found := true;
+  end loop;
+  if v_is_found then
+    raise exception using
+      errcode = 'LG009',
+      message = format('%s prepared a statement for its caller', refuse_prepared.function_name),
+      detail = 'What was prepared within this statement is deallocated.',
+      hint = 'Find out who wrote that function. A PREPARE of your own must be a statement of its own.';
+  end if;
+end
+$$;
+
+comment on function ledger.refuse_prepared(text) is
+  'Part of fold_events() and run_upcaster(): deallocates what a user''s function prepared; LG009 '
+  'when it did.';
+
 -- from sql/registry/run_upcaster.sql
 -- Runs a user's function so that it can do nothing but compute: as ledger_sandbox, which has no
 -- privilege on any table; read-only, so that it cannot change or drop what ledger_sandbox owns, such
 -- as this function; and in a subtransaction that is always rolled back, which undoes what settings it
--- made for its caller, and gives back whether the transaction is read-only. Variables stay.
+-- made for its caller, and gives back whether the transaction is read-only. Variables stay. So would
+-- what it prepared: refuse_prepared() looks whatever happened, a cancellation too.
 create or replace function ledger.run_upcaster(upcaster text, payload jsonb, subject text)
 returns jsonb
 language plpgsql
@@ -2597,22 +2634,39 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_function regprocedure;
+  v_function regproc;
+  v_is_pure boolean;
   v_result jsonb;
   v_state text;
   v_message text;
 begin
   begin
     perform set_config('transaction_read_only', 'on', true);
-    v_function := to_regprocedure(run_upcaster.upcaster);
-    if v_function is null then
+    select p.oid, p.provolatile = 'i' and not p.prosecdef
+    into v_function, v_is_pure
+    from pg_proc as p
+    where p.oid = to_regprocedure(run_upcaster.upcaster);
+    if not found then
       raise undefined_function using message = 'it does not exist any more';
+    elsif not v_is_pure then
+      raise insufficient_privilege using message = 'it is not IMMUTABLE, or is SECURITY DEFINER';
     end if;
-    execute format('select %s($1)', v_function::regproc)
+    execute format('select %s($1)', v_function)
     into v_result
     using run_upcaster.payload;
     raise null_value_not_allowed using message = 'it returned NULL';
-  exception when others then
+  exception when others or query_canceled or assert_failure then
+    -- Once an event: a look is cheaper than the call.
+    if exists (
+      select
+      from pg_prepared_statements as p
+      where p.from_sql and p.prepare_time = statement_timestamp()
+    ) then
+      perform ledger.refuse_prepared(run_upcaster.upcaster);
+    end if;
+    if sqlstate = '57014' then
+      raise;
+    end if;
     if v_result is not null then
       return v_result;
     end if;
@@ -2815,6 +2869,7 @@ declare
   v_present ledger.upcasters;
 begin
   perform ledger.require_registrar(event_type);
+  perform ledger.require_tenant('*', 'register');
   if register_upcaster.from_version is null then
     raise exception using errcode = 'LG009', message = 'from_version is missing';
   end if;
@@ -2870,7 +2925,8 @@ $$;
 comment on function ledger.register_upcaster(text, int, text, boolean) is
   'Registers the function (payload jsonb) returns jsonb, IMMUTABLE, named with its schema, that '
   'lifts payloads of a version to the next, after trying it on examples and events (LG011); false '
-  'when it is registered already. replace => true puts it in the place of another one.';
+  'when it is registered already. replace => true puts it in the place of another one. For '
+  'registrars of every tenant.';
 
 -- from sql/registry/drop_upcaster.sql
 create or replace function ledger.drop_upcaster(event_type text, from_version int)
@@ -2881,6 +2937,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform ledger.require_registrar(event_type);
+  perform ledger.require_tenant('*', 'register');
   delete from ledger.upcasters as u
   where u.event_type = drop_upcaster.event_type and u.from_version = drop_upcaster.from_version;
   return found;
@@ -2889,7 +2946,7 @@ $$;
 
 comment on function ledger.drop_upcaster(text, int) is
   'Forgets the upcaster of a version: events of it, and of those before it, are lifted no further; '
-  'false when there is none.';
+  'false when there is none. For registrars of every tenant.';
 
 -- from sql/privacy/find_paths.sql
 -- The paths in a document that a JSON pointer leads to: one, none, or many when "*" stands for
@@ -11730,6 +11787,7 @@ create table ledger.snapshots (
   replay_ms double precision not null,
   created_at timestamptz not null default clock_timestamp(),
   created_by name not null,
+  entry bytea not null,
   primary key (tenant_id, aggregate_type, aggregate_id, reducer_fingerprint, sequence)
 );
 
@@ -11754,6 +11812,9 @@ comment on column ledger.snapshots.reducer_fingerprint is
   'SHA-256 over the reducer that computed it: after a change of the reducer it does not count.';
 comment on column ledger.snapshots.digest is
   'SHA-256 over tenant, aggregate, sequence, event_hash, reducer_fingerprint and state.';
+comment on column ledger.snapshots.entry is
+  'What is hashed of the event ledger.snapshot_created, as event_entry() writes it: it counts when '
+  'that event is in a cold file.';
 comment on column ledger.snapshots.bytes is 'Length of the state as text.';
 comment on column ledger.snapshots.replayed is
   'Number of events that were replayed to make it, and in replay_ms milliseconds.';
@@ -12011,7 +12072,11 @@ begin
       end if;
     end loop;
     raise null_value_not_allowed using message = 'it fails no longer';
-  exception when others then
+  exception when others or query_canceled or assert_failure then
+    perform ledger.refuse_prepared(refuse_fold.reducer);
+    if sqlstate = '57014' then
+      raise;
+    end if;
     get stacked diagnostics v_sqlstate := returned_sqlstate, v_message := message_text;
   end;
   raise exception using
@@ -12034,7 +12099,8 @@ comment on function ledger.refuse_fold(text, jsonb, ledger.events[]) is
 -- Folds a page of events with a reducer: the state after the last, or after each. The reducer can
 -- do nothing but compute: it runs as ledger_sandbox, which has no privilege on any table;
 -- read-only, so that it cannot change what ledger_sandbox owns, such as this function; and in a
--- subtransaction that is always rolled back, which undoes what settings it made for its caller. The
+-- subtransaction that is always rolled back, which undoes what settings it made for its caller. What
+-- it prepared is no part of that: refuse_prepared() looks whatever happened, a cancellation too. The
 -- rows that are returned stay. One statement for the page; when that fails, refuse_fold() finds the
 -- event.
 create or replace function ledger.fold_events(
@@ -12071,7 +12137,11 @@ begin
     using fold_events.state, fold_events.events, v_count, fold_events.all_states;
     get diagnostics v_found = row_count;
     raise null_value_not_allowed;
-  exception when others then
+  exception when others or query_canceled or assert_failure then
+    perform ledger.refuse_prepared(v_reducer);
+    if sqlstate = '57014' then
+      raise;
+    end if;
     if v_found = v_count or (v_found = 1 and not fold_events.all_states) then
       return;
     end if;
@@ -12144,6 +12214,7 @@ declare
   v_reducer text;
 begin
   perform ledger.require_registrar();
+  perform ledger.require_tenant('*', 'register');
   if length(register_reducer.aggregate_type) between 1 and 255 is not true
     or register_reducer.initial is null
   then
@@ -12175,7 +12246,8 @@ $$;
 comment on function ledger.register_reducer(text, text, jsonb, boolean) is
   'Makes a function (state jsonb, event ledger.events) returns jsonb immutable the reducer of an '
   'aggregate type; * = of every type without its own. upcast => true hands it payloads as of the '
-  'current schema version. LG009 when the function is not pure. For registrars.';
+  'current schema version. LG009 when the function is not pure. For registrars of '
+  'every tenant.';
 
 -- from sql/state/drop_reducer.sql
 create or replace function ledger.drop_reducer(aggregate_type text)
@@ -12186,6 +12258,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform ledger.require_registrar();
+  perform ledger.require_tenant('*', 'register');
   delete from ledger.reducers as r where r.aggregate_type = drop_reducer.aggregate_type;
   return found;
 end
@@ -12193,7 +12266,8 @@ $$;
 
 comment on function ledger.drop_reducer(text) is
   'Takes the reducer of an aggregate type away, so that it has that of * or the default again; false '
-  'when it had none. For registrars.';
+  'when it had none. For registrars of every '
+  'tenant.';
 
 -- from sql/state/refuse_gap.sql
 -- Says which events of a stream are missing between two sequences (LG016), and how they come back:
@@ -12368,6 +12442,32 @@ return sha256(
 comment on function ledger.snapshot_digest(text, text, text, bigint, bytea, bytea, jsonb) is
   'SHA-256 over what a snapshot says; the event ledger.snapshot_created keeps it.';
 
+-- from sql/state/snapshot_payload.sql
+-- What the event ledger.snapshot_created says of a snapshot.
+create or replace function ledger.snapshot_payload(
+  aggregate_type text,
+  aggregate_id text,
+  sequence bigint,
+  event_hash bytea,
+  reducer_fingerprint bytea,
+  digest bytea
+)
+returns jsonb
+language sql
+immutable
+parallel safe
+return jsonb_build_object(
+  'aggregate_type', aggregate_type,
+  'aggregate_id', aggregate_id,
+  'sequence', sequence,
+  'event_hash', encode(event_hash, 'hex'),
+  'reducer_fingerprint', encode(reducer_fingerprint, 'hex'),
+  'digest', encode(digest, 'hex')
+);
+
+comment on function ledger.snapshot_payload(text, text, bigint, bytea, bytea, bytea) is
+  'Payload of the event ledger.snapshot_created of a snapshot.';
+
 -- from sql/state/leaf_hash.sql
 -- The hash of an event as its tenant's log has it, whether the event is in the database or in a
 -- cold file; NULL when it is not sealed.
@@ -12401,10 +12501,51 @@ $$;
 comment on function ledger.leaf_hash(text, uuid) is
   'Hash of a sealed event, from its tenant''s log.';
 
+-- from sql/state/has_entry.sql
+-- Whether the event that records a snapshot, and is in a cold file, says what the snapshot says. The
+-- log has the event's hash, the snapshot what was hashed (docs/leaf-format.md): its fields one to six
+-- have fixed places, causation_id has 16 bytes or none; then type, version and payload follow. Type
+-- and payload are compared where they stand: elsewhere a writer could have put the same bytes.
+create or replace function ledger.has_entry(snapshot ledger.snapshots)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_type constant bytea := '\x00000017'::bytea || convert_to('ledger.snapshot_created', 'UTF8');
+  v_payload bytea := convert_to(
+    ledger.snapshot_payload(
+      snapshot.aggregate_type, snapshot.aggregate_id, snapshot.sequence, snapshot.event_hash,
+      snapshot.reducer_fingerprint, snapshot.digest
+    )::text,
+    'UTF8'
+  );
+  -- Head of 24 bytes, tenant_id, id, created_at, run_id, trace_id, correlation_id.
+  v_at int := 25 + 4 + octet_length(convert_to(snapshot.tenant_id, 'UTF8')) + 20 + 12 + 60;
+begin
+  if ledger.event_hash(snapshot.entry, null)
+    is distinct from ledger.leaf_hash(snapshot.tenant_id, snapshot.id)
+  then
+    return false;
+  end if;
+  v_at := v_at + case substr(snapshot.entry, v_at, 4) when '\xffffffff' then 4 else 20 end;
+  if substr(snapshot.entry, v_at, 27) <> c_type then
+    return false;
+  end if;
+  -- schema_version takes 8 bytes.
+  v_payload := int4send(octet_length(v_payload)) || v_payload;
+  return substr(snapshot.entry, v_at + 27 + 8, octet_length(v_payload)) = v_payload;
+end
+$$;
+
+comment on function ledger.has_entry(ledger.snapshots) is
+  'Part of snapshot_problem(): whether a snapshot''s own event, in a cold file, says the same.';
+
 -- from sql/state/snapshot_problem.sql
 -- Why a snapshot is not to be believed; NULL when it is. It must be what its digest is over, stand
 -- on an event of the stream, and have been recorded by an event of its own. Of an event that is in
--- a cold file the log still has the hash.
+-- a cold file the log still has the hash, and the snapshot what was hashed.
 create or replace function ledger.snapshot_problem(snapshot ledger.snapshots)
 returns text
 language plpgsql
@@ -12431,7 +12572,10 @@ begin
     and e.created_at = ledger.event_time(snapshot.id)
     and e.id = snapshot.id
     and e.event_type = 'ledger.snapshot_created';
-  if not coalesce(v_is_recorded, ledger.is_cold(snapshot.tenant_id, snapshot.id)) then
+  if not found and ledger.is_cold(snapshot.tenant_id, snapshot.id) then
+    v_is_recorded := ledger.has_entry(snapshot);
+  end if;
+  if v_is_recorded is not true then
     return 'No event ledger.snapshot_created records it.';
   end if;
 
@@ -12779,10 +12923,63 @@ $$;
 comment on function ledger.log_page(text, bigint, int, text[]) is
   'Part of replay_log(): the next events of a log, and the position they reach.';
 
+-- from sql/state/refuse_cold.sql
+-- Says which events of a part of a log are in cold files (LG016), and how they come back. Called
+-- after the events were read, so that a partition that went meanwhile is noticed.
+create or replace function ledger.refuse_cold(
+  tenant_id text,
+  after_position bigint,
+  through_position bigint
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_part int8range := int8range(
+    refuse_cold.after_position, refuse_cold.through_position, '(]'
+  );
+  v_cold int8multirange :=
+    ledger.cold_positions(refuse_cold.tenant_id) * int8multirange(v_part);
+  v_positions text;
+  v_partitions text;
+begin
+  if isempty(v_cold) then
+    return;
+  end if;
+  select string_agg(format('%s to %s', lower(r), upper(r) - 1), ', ' order by r)
+  into v_positions
+  from unnest(v_cold) as r;
+  select string_agg(p.partition_name::text, ', ' order by p.from_time)
+  into v_partitions
+  from ledger.partitions as p
+  where p.tier in ('cold', 'dropped')
+    and exists (
+      select
+      from ledger.cold_ranges as r
+      where r.tenant_id = refuse_cold.tenant_id
+        and r.partition_name = p.partition_name
+        and r.positions && v_part
+    );
+  raise exception using
+    errcode = 'LG016',
+    message = format(
+      'events of tenant %s are not in the database: positions %s',
+      refuse_cold.tenant_id, v_positions
+    ),
+    detail = format('Partitions in cold files: %s.', v_partitions),
+    hint = 'agent-events cold restore PARTITION brings one back; after_position begins after them.';
+end
+$$;
+
+comment on function ledger.refuse_cold(text, bigint, bigint) is
+  'Part of replay_log(): raises LG016 that names the positions whose events are in cold files.';
+
 -- from sql/state/replay_log.sql
 -- Folds a tenant's log, whatever the aggregates, into one state: a projection that needs no table.
 -- Give last_position and state back, as after_position and initial, to go on; where events of the
--- wanted types are at the end, last_position is the end of the log.
+-- wanted types are at the end, last_position is the end of the log. Events in cold files are none that
+-- it may pass over: LG016.
 create or replace function ledger.replay_log(
   reducer text default null,
   initial jsonb default '{}',
@@ -12822,6 +13019,7 @@ begin
     exit when v_size = 0;
     select p.* into v_page
     from ledger.log_page(v_tenant_id, replay_log.last_position, v_size, replay_log.event_types) as p;
+    perform ledger.refuse_cold(v_tenant_id, replay_log.last_position, v_page.last_position);
     replay_log.last_position := v_page.last_position;
     exit when v_page.events is null;
     replay_log.state := (
@@ -12836,7 +13034,8 @@ $$;
 
 comment on function ledger.replay_log(text, jsonb, bigint, int, text[], text) is
   'Folds up to max_events sealed events of a tenant, after a position, with a reducer (default: '
-  'ledger.merge_event). Go on with after_position => last_position, initial => state.';
+  'ledger.merge_event). Go on with after_position => last_position, initial => state. LG016 when '
+  'events are in cold files.';
 
 -- from sql/state/lock_snapshots.sql
 -- One session at a time makes snapshots of an aggregate, until its transaction ends; the next one
@@ -12880,17 +13079,14 @@ declare
     keep_snapshot.reducer_fingerprint, state.state
   );
   v_id uuid;
+  v_created_at timestamptz;
 begin
-  select r.id into v_id
+  select r.id, r.created_at into v_id, v_created_at
   from ledger.emit_event(
     'ledger.snapshot_created',
-    jsonb_build_object(
-      'aggregate_type', state.aggregate_type,
-      'aggregate_id', state.aggregate_id,
-      'sequence', state.sequence,
-      'event_hash', encode(state.hash, 'hex'),
-      'reducer_fingerprint', encode(keep_snapshot.reducer_fingerprint, 'hex'),
-      'digest', encode(v_digest, 'hex')
+    ledger.snapshot_payload(
+      state.aggregate_type, state.aggregate_id, state.sequence, state.hash,
+      keep_snapshot.reducer_fingerprint, v_digest
     ),
     tenant_id => keep_snapshot.tenant_id
   ) as r;
@@ -12903,14 +13099,21 @@ begin
     and s.sequence = state.sequence;
   insert into ledger.snapshots (
     tenant_id, aggregate_type, aggregate_id, reducer_fingerprint, sequence, id, event_id,
-    event_created_at, event_hash, state, digest, bytes, replayed, replay_ms, created_by
+    event_created_at, event_hash, state, digest, bytes, replayed, replay_ms, created_by, entry
   )
-  values (
+  select
     keep_snapshot.tenant_id, state.aggregate_type, state.aggregate_id,
     keep_snapshot.reducer_fingerprint, state.sequence, v_id, state.event_id, state.created_at,
     state.hash, state.state, v_digest, octet_length(state.state::text), state.replayed,
-    keep_snapshot.replay_ms, ledger.caller()
-  );
+    keep_snapshot.replay_ms, ledger.caller(),
+    ledger.event_entry(
+      e.tenant_id, e.id, e.created_at, e.run_id, e.trace_id, e.correlation_id, e.causation_id,
+      e.event_type, e.schema_version, e.payload::text, e.deal_id, e.action_id, e.aggregate_type,
+      e.aggregate_id, e.sequence, e.actor_type, e.actor_id, e.outcome, e.proof, e.metadata,
+      e.occurred_at, e.private_hash
+    )
+  from ledger.agent_events as e
+  where e.tenant_id = keep_snapshot.tenant_id and e.created_at = v_created_at and e.id = v_id;
   return v_id;
 end
 $$;
@@ -16107,7 +16310,7 @@ begin
     begin
       v_has_more := ledger.maintenance_step(run_step.step, run_step.object);
       v_is_over := not v_has_more;
-    exception when others then
+    exception when others or assert_failure then
       get stacked diagnostics
         v_sqlstate := returned_sqlstate,
         v_message := message_text,
@@ -22214,7 +22417,7 @@ grant select on ledger.inbox, ledger.inbox_status, ledger.subscription_cursors t
 grant execute on function
   ledger.merge_patch, ledger.merge_event, ledger.require_reducer, ledger.check_pure_function,
   ledger.impure_part, ledger.find_function,
-  ledger.refuse_reducer, ledger.refuse_fold
+  ledger.refuse_reducer, ledger.refuse_fold, ledger.refuse_prepared
 to ledger_sandbox;
 grant execute on function
   ledger.state_of, ledger.replay, ledger.replay_log, ledger.verify_snapshots, ledger.merge_patch,
@@ -22222,8 +22425,9 @@ grant execute on function
   ledger.reducer_fingerprint, ledger.require_reducer, ledger.check_pure_function,
   ledger.impure_part, ledger.find_function,
   ledger.refuse_reducer, ledger.fold_events, ledger.fold_page, ledger.next_events,
-  ledger.refuse_gap, ledger.last_state, ledger.advance_state, ledger.find_snapshot,
-  ledger.snapshot_problem, ledger.snapshot_digest, ledger.leaf_hash, ledger.is_cold,
+  ledger.refuse_gap, ledger.refuse_cold, ledger.last_state, ledger.advance_state,
+  ledger.find_snapshot, ledger.snapshot_problem, ledger.snapshot_digest, ledger.leaf_hash,
+  ledger.is_cold, ledger.has_entry, ledger.snapshot_payload, ledger.event_hash,
   ledger.log_page, ledger.replayed_snapshots
 to ledger_reader, ledger_auditor;
 grant select on ledger.reducers to

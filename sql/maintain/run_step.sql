@@ -32,7 +32,7 @@ begin
     begin
       v_has_more := ledger.maintenance_step(run_step.step, run_step.object);
       v_is_over := not v_has_more;
-    exception when others then
+    exception when others or assert_failure then
       get stacked diagnostics
         v_sqlstate := returned_sqlstate,
         v_message := message_text,

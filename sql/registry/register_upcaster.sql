@@ -18,6 +18,7 @@ declare
   v_present ledger.upcasters;
 begin
   perform ledger.require_registrar(event_type);
+  perform ledger.require_tenant('*', 'register');
   if register_upcaster.from_version is null then
     raise exception using errcode = 'LG009', message = 'from_version is missing';
   end if;
@@ -73,4 +74,5 @@ $$;
 comment on function ledger.register_upcaster(text, int, text, boolean) is
   'Registers the function (payload jsonb) returns jsonb, IMMUTABLE, named with its schema, that '
   'lifts payloads of a version to the next, after trying it on examples and events (LG011); false '
-  'when it is registered already. replace => true puts it in the place of another one.';
+  'when it is registered already. replace => true puts it in the place of another one. For '
+  'registrars of every tenant.';

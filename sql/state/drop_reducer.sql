@@ -6,6 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform ledger.require_registrar();
+  perform ledger.require_tenant('*', 'register');
   delete from ledger.reducers as r where r.aggregate_type = drop_reducer.aggregate_type;
   return found;
 end
@@ -13,4 +14,5 @@ $$;
 
 comment on function ledger.drop_reducer(text) is
   'Takes the reducer of an aggregate type away, so that it has that of * or the default again; false '
-  'when it had none. For registrars.';
+  'when it had none. For registrars of every '
+  'tenant.';

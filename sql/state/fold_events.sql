@@ -1,7 +1,8 @@
 -- Folds a page of events with a reducer: the state after the last, or after each. The reducer can
 -- do nothing but compute: it runs as ledger_sandbox, which has no privilege on any table;
 -- read-only, so that it cannot change what ledger_sandbox owns, such as this function; and in a
--- subtransaction that is always rolled back, which undoes what settings it made for its caller. The
+-- subtransaction that is always rolled back, which undoes what settings it made for its caller. What
+-- it prepared is no part of that: refuse_prepared() looks whatever happened, a cancellation too. The
 -- rows that are returned stay. One statement for the page; when that fails, refuse_fold() finds the
 -- event.
 create or replace function ledger.fold_events(
@@ -38,7 +39,11 @@ begin
     using fold_events.state, fold_events.events, v_count, fold_events.all_states;
     get diagnostics v_found = row_count;
     raise null_value_not_allowed;
-  exception when others then
+  exception when others or query_canceled or assert_failure then
+    perform ledger.refuse_prepared(v_reducer);
+    if sqlstate = '57014' then
+      raise;
+    end if;
     if v_found = v_count or (v_found = 1 and not fold_events.all_states) then
       return;
     end if;

@@ -18,17 +18,14 @@ declare
     keep_snapshot.reducer_fingerprint, state.state
   );
   v_id uuid;
+  v_created_at timestamptz;
 begin
-  select r.id into v_id
+  select r.id, r.created_at into v_id, v_created_at
   from ledger.emit_event(
     'ledger.snapshot_created',
-    jsonb_build_object(
-      'aggregate_type', state.aggregate_type,
-      'aggregate_id', state.aggregate_id,
-      'sequence', state.sequence,
-      'event_hash', encode(state.hash, 'hex'),
-      'reducer_fingerprint', encode(keep_snapshot.reducer_fingerprint, 'hex'),
-      'digest', encode(v_digest, 'hex')
+    ledger.snapshot_payload(
+      state.aggregate_type, state.aggregate_id, state.sequence, state.hash,
+      keep_snapshot.reducer_fingerprint, v_digest
     ),
     tenant_id => keep_snapshot.tenant_id
   ) as r;
@@ -41,14 +38,21 @@ begin
     and s.sequence = state.sequence;
   insert into ledger.snapshots (
     tenant_id, aggregate_type, aggregate_id, reducer_fingerprint, sequence, id, event_id,
-    event_created_at, event_hash, state, digest, bytes, replayed, replay_ms, created_by
+    event_created_at, event_hash, state, digest, bytes, replayed, replay_ms, created_by, entry
   )
-  values (
+  select
     keep_snapshot.tenant_id, state.aggregate_type, state.aggregate_id,
     keep_snapshot.reducer_fingerprint, state.sequence, v_id, state.event_id, state.created_at,
     state.hash, state.state, v_digest, octet_length(state.state::text), state.replayed,
-    keep_snapshot.replay_ms, ledger.caller()
-  );
+    keep_snapshot.replay_ms, ledger.caller(),
+    ledger.event_entry(
+      e.tenant_id, e.id, e.created_at, e.run_id, e.trace_id, e.correlation_id, e.causation_id,
+      e.event_type, e.schema_version, e.payload::text, e.deal_id, e.action_id, e.aggregate_type,
+      e.aggregate_id, e.sequence, e.actor_type, e.actor_id, e.outcome, e.proof, e.metadata,
+      e.occurred_at, e.private_hash
+    )
+  from ledger.agent_events as e
+  where e.tenant_id = keep_snapshot.tenant_id and e.created_at = v_created_at and e.id = v_id;
   return v_id;
 end
 $$;

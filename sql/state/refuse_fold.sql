@@ -21,7 +21,11 @@ begin
       end if;
     end loop;
     raise null_value_not_allowed using message = 'it fails no longer';
-  exception when others then
+  exception when others or query_canceled or assert_failure then
+    perform ledger.refuse_prepared(refuse_fold.reducer);
+    if sqlstate = '57014' then
+      raise;
+    end if;
     get stacked diagnostics v_sqlstate := returned_sqlstate, v_message := message_text;
   end;
   raise exception using

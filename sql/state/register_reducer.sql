@@ -17,6 +17,7 @@ declare
   v_reducer text;
 begin
   perform ledger.require_registrar();
+  perform ledger.require_tenant('*', 'register');
   if length(register_reducer.aggregate_type) between 1 and 255 is not true
     or register_reducer.initial is null
   then
@@ -48,4 +49,5 @@ $$;
 comment on function ledger.register_reducer(text, text, jsonb, boolean) is
   'Makes a function (state jsonb, event ledger.events) returns jsonb immutable the reducer of an '
   'aggregate type; * = of every type without its own. upcast => true hands it payloads as of the '
-  'current schema version. LG009 when the function is not pure. For registrars.';
+  'current schema version. LG009 when the function is not pure. For registrars of '
+  'every tenant.';

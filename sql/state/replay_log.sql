@@ -1,6 +1,7 @@
 -- Folds a tenant's log, whatever the aggregates, into one state: a projection that needs no table.
 -- Give last_position and state back, as after_position and initial, to go on; where events of the
--- wanted types are at the end, last_position is the end of the log.
+-- wanted types are at the end, last_position is the end of the log. Events in cold files are none that
+-- it may pass over: LG016.
 create or replace function ledger.replay_log(
   reducer text default null,
   initial jsonb default '{}',
@@ -40,6 +41,7 @@ begin
     exit when v_size = 0;
     select p.* into v_page
     from ledger.log_page(v_tenant_id, replay_log.last_position, v_size, replay_log.event_types) as p;
+    perform ledger.refuse_cold(v_tenant_id, replay_log.last_position, v_page.last_position);
     replay_log.last_position := v_page.last_position;
     exit when v_page.events is null;
     replay_log.state := (
@@ -54,4 +56,5 @@ $$;
 
 comment on function ledger.replay_log(text, jsonb, bigint, int, text[], text) is
   'Folds up to max_events sealed events of a tenant, after a position, with a reducer (default: '
-  'ledger.merge_event). Go on with after_position => last_position, initial => state.';
+  'ledger.merge_event). Go on with after_position => last_position, initial => state. LG016 when '
+  'events are in cold files.';

@@ -1,6 +1,6 @@
 -- Why a snapshot is not to be believed; NULL when it is. It must be what its digest is over, stand
 -- on an event of the stream, and have been recorded by an event of its own. Of an event that is in
--- a cold file the log still has the hash.
+-- a cold file the log still has the hash, and the snapshot what was hashed.
 create or replace function ledger.snapshot_problem(snapshot ledger.snapshots)
 returns text
 language plpgsql
@@ -27,7 +27,10 @@ begin
     and e.created_at = ledger.event_time(snapshot.id)
     and e.id = snapshot.id
     and e.event_type = 'ledger.snapshot_created';
-  if not coalesce(v_is_recorded, ledger.is_cold(snapshot.tenant_id, snapshot.id)) then
+  if not found and ledger.is_cold(snapshot.tenant_id, snapshot.id) then
+    v_is_recorded := ledger.has_entry(snapshot);
+  end if;
+  if v_is_recorded is not true then
     return 'No event ledger.snapshot_created records it.';
   end if;
 

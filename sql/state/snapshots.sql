@@ -18,6 +18,7 @@ create table ledger.snapshots (
   replay_ms double precision not null,
   created_at timestamptz not null default clock_timestamp(),
   created_by name not null,
+  entry bytea not null,
   primary key (tenant_id, aggregate_type, aggregate_id, reducer_fingerprint, sequence)
 );
 
@@ -42,6 +43,9 @@ comment on column ledger.snapshots.reducer_fingerprint is
   'SHA-256 over the reducer that computed it: after a change of the reducer it does not count.';
 comment on column ledger.snapshots.digest is
   'SHA-256 over tenant, aggregate, sequence, event_hash, reducer_fingerprint and state.';
+comment on column ledger.snapshots.entry is
+  'What is hashed of the event ledger.snapshot_created, as event_entry() writes it: it counts when '
+  'that event is in a cold file.';
 comment on column ledger.snapshots.bytes is 'Length of the state as text.';
 comment on column ledger.snapshots.replayed is
   'Number of events that were replayed to make it, and in replay_ms milliseconds.';

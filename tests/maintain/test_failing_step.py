@@ -12,6 +12,7 @@ from archive.history import check_manifest, findings, problems, start_of_day, ti
 from log.consistency import Row
 from log.emitting import seal_all
 from maintain.steps import failures, fill_days, plan, set_retention, steps
+from verifying.tampering import unguarded
 
 AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]
@@ -91,6 +92,19 @@ def test_doctor_says_so_until_it_is_mended(
     assert failing(ledger) == []
     assert problems(ledger) == []
     assert set(tiers(ledger).values()) == {"archive"}
+
+
+def test_an_assertion_fails_only_its_step(ledger: AnyConnection, refused: Refused) -> None:
+    """PL/pgSQL's WHEN OTHERS passes ASSERT_FAILURE over."""
+    fill_days(ledger, [1])
+    seal_all(ledger)
+    with unguarded(ledger, tables=False):
+        ledger.execute(
+            "create or replace function ledger.make_snapshots(max_events int default 20000)"
+            " returns boolean language plpgsql as $$ begin assert false, 'a bug'; end $$"
+        )
+    refused(ledger, "P0004", "call ledger.maintain()")
+    assert failures(ledger) == [("snapshot", None, "P0004")]
 
 
 def test_what_is_no_longer_due_is_no_longer_failing(

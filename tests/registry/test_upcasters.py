@@ -250,9 +250,7 @@ def test_events_are_tried_of_the_tenants_that_the_registrar_may_read(
         " schema_version => 1, tenant_id => 'globex')"
     )
     define(three, "spy", "begin raise notice '%', payload; return '{\"title\": \"x\"}'; end")
-    role = login_role("registrar", {"default": ["read"]})
-    three.execute(f"grant ledger_registrar to {role}")
-    registrar = connect(user=role)
+    registrar = connect(user=login_role("registrar", {"default": ["read"], "*": ["register"]}))
     notices: list[str] = []
     registrar.add_notice_handler(lambda diag: notices.append(str(diag.message_primary)))
     assert register(registrar, 1, "app.spy")
@@ -285,7 +283,7 @@ def test_the_hundred_newest_events_are_tried(three: Connection, refused: Refused
 
 
 def test_registering_takes_the_role(
-    chained: Connection,
+    chained: Connection,  # noqa: ARG001
     connect: Callable[..., Connection],
     login_role: Callable[..., str],
     refused: Refused,
@@ -293,9 +291,11 @@ def test_registering_takes_the_role(
     reader = connect(user=login_role("reader", {"default": ["read", "write"]}))
     refused(reader, "42501", lambda pg: register(pg, 1, "app.lift_1"))
     refused(reader, "42501", "select ledger.drop_upcaster('test.made', 1)")
-    role = login_role("registrar")
-    chained.execute(f"grant ledger_registrar to {role}")
-    registrar = connect(user=role)
+    # An upcaster changes what every tenant reads.
+    registrar = connect(user=login_role("registrar", {"default": ["read", "register"]}))
+    refused(registrar, "LG005", lambda pg: register(pg, 1, "app.lift_1"))
+    refused(registrar, "LG005", "select ledger.drop_upcaster('test.made', 1)")
+    registrar = connect(user=login_role("registrar", {"*": ["register"]}))
     refused(registrar, "LG009", "select ledger.drop_upcaster('ledger.verified', 1)")
     refused(
         registrar, "LG009", "select ledger.register_upcaster('ledger.verified', 1, 'app.lift_1')"
@@ -352,6 +352,7 @@ def test_private_fields_stay_out(pg: Connection) -> None:
     [
         ("begin return payload / 0; end", "42883: operator does not exist: jsonb / integer"),
         ("begin raise 'no' using errcode = 'XX999'; end", "XX999: no"),
+        ("begin assert false, 'no'; end", "P0004: no"),
         ("select null::jsonb", "22004: it returned NULL"),
     ],
 )
@@ -457,6 +458,42 @@ def test_function_leaves_no_settings_behind(chained: Connection) -> None:
         "select current_setting('ledger.context', true), current_setting('ledger.actor_id', true)"
     )
     assert set(chained.execute(left).fetchone() or ()) <= {None, ""}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "",
+        "raise 'it fails';",
+        "raise 'as if canceled' using errcode = 'query_canceled';",
+        "assert false;",
+    ],
+)
+def test_function_prepares_nothing_for_its_caller(
+    chained: Connection, refused: Refused, after: str
+) -> None:
+    """A prepared statement survives a rollback; the caller's driver would execute it."""
+    chained.execute("select 'the driver''s'", prepare=True)
+    chained.execute(
+        "create function app.helper() returns void language plpgsql as $f$ begin"
+        f" deallocate _pg3_0; prepare _pg3_0 as select 'the attacker''s'; {after} end $f$"
+    )
+    define(chained, "lift_2", "begin perform app.helper(); return payload; end")
+    error = refused(
+        chained, "LG009", "select * from ledger.read_stream('thing', '1', upcast => true)"
+    )
+    assert "app.lift_2(jsonb) prepared a statement" in str(error.diag.message_primary)
+    with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+        chained.execute("select 'the driver''s'", prepare=True)
+
+
+@pytest.mark.parametrize("options", ["volatile", "immutable security definer"])
+def test_function_that_was_redefined_is_looked_at_again(
+    chained: Connection, refused: Refused, options: str
+) -> None:
+    define(chained, "lift_2", LIFT[2], options)
+    error = refused(chained, "LG017", f"select * from {READERS['read_stream']}", [True])
+    assert str(error.diag.message_detail).startswith("42501: it is not IMMUTABLE")
 
 
 def test_run_upcaster_runs_nothing_else_for_a_reader(

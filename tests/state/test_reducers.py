@@ -145,6 +145,108 @@ def test_it_leaves_nothing_behind(app: AnyConnection, refused: Refused) -> None:
     assert app.execute("show transaction_read_only").fetchone() == ("off",)
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        "",
+        "raise 'it fails';",
+        "raise 'as if canceled' using errcode = 'query_canceled';",
+        "assert false;",
+    ],
+)
+@pytest.mark.parametrize("name", ["_pg3_0", "later", "prepare", "all"])
+def test_it_prepares_nothing_for_its_caller(
+    app: AnyConnection, refused: Refused, name: str, after: str
+) -> None:
+    """A prepared statement survives a rollback; the caller's driver would execute it."""
+    app.execute(PLPGSQL % "return state;")  # type: ignore[arg-type]
+    app.execute(REGISTER, ["deal", "app.f", Jsonb({})])
+    emit(app, [{"a": 1}])
+    app.execute("select 'the driver''s'", prepare=True)
+    app.execute("prepare mine as select 1")
+    app.execute(
+        "create function app.evil() returns void language plpgsql as $$ begin"
+        "  if exists (select from pg_prepared_statements where name = '_pg3_0') then"
+        "    deallocate _pg3_0;"
+        "  end if;"
+        f"  prepare \"{name}\" as select 'the attacker''s'; {after} end $$"
+    )
+    evil = "perform app.evil(); return state;"
+    app.execute((PLPGSQL % evil).replace("create", "create or replace", 1))  # type: ignore[arg-type]
+    error = refused(app, "LG009", "select * from ledger.state_of('deal', '42')")
+    assert error.diag.message_primary == "app.f prepared a statement for its caller"
+    query = "select name from pg_prepared_statements where from_sql"
+    assert app.execute(query, prepare=False).fetchall() == [("mine",)]
+    with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+        app.execute("select 'the driver''s'", prepare=True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "listen other",
+        "unlisten *",
+        "notify mine",
+        "declare other cursor with hold for select 1",
+        "discard temp",
+        "insert into pg_temp.kept values (2)",
+    ],
+)
+def test_its_caller_s_session_stays_as_it_is(app: AnyConnection, command: str) -> None:
+    app.execute(PLPGSQL % "return state;")  # type: ignore[arg-type]
+    app.execute(REGISTER, ["deal", "app.f", Jsonb({})])
+    emit(app, [{"a": 1}])
+    app.execute("listen mine; create temp table kept as select 1 as n; grant all on kept to public")
+    app.execute(
+        "create function app.evil() returns void language plpgsql as"
+        f" $$ begin execute '{command}'; end $$"
+    )
+    evil = "perform app.evil(); return state;"
+    app.execute((PLPGSQL % evil).replace("create", "create or replace", 1))  # type: ignore[arg-type]
+    assert state_of(app) == {}
+    session = """
+        select
+          (select array_agg(c) from pg_listening_channels() as c),
+          (select array_agg(n) from kept),
+          (select count(*) from pg_cursors where name = 'other')
+    """
+    assert app.execute(session).fetchone() == (["mine"], [1], 0)
+    assert list(app.notifies(timeout=0)) == []
+
+
+def test_what_is_left_to_it(app: AnyConnection) -> None:
+    """As docs/security.md says: these outlive the rollback."""
+    app.execute(PLPGSQL % "return state;")  # type: ignore[arg-type]
+    app.execute(REGISTER, ["deal", "app.f", Jsonb({})])
+    emit(app, [{"a": 1}])
+    app.execute("prepare mine as select 1")
+    app.execute(
+        "create function app.evil() returns void language plpgsql as $$ begin deallocate mine;"
+        " execute 'fetch rows'; perform pg_advisory_unlock_all(), pg_advisory_lock(2); end $$"
+    )
+    evil = "perform app.evil(); return state;"
+    app.execute((PLPGSQL % evil).replace("create", "create or replace", 1))  # type: ignore[arg-type]
+    app.execute("select pg_advisory_lock(1)")
+    with app.transaction():
+        app.execute("declare rows cursor for select generate_series(1, 3)")
+        state_of(app)
+        assert app.execute("fetch rows").fetchone() == (2,)
+    locks = "select objid from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
+    assert app.execute(locks).fetchall() == [(2,)]
+    prepared = "select count(*) from pg_prepared_statements where name = 'mine'"
+    assert app.execute(prepared).fetchone() == (0,)
+
+
+def test_a_cancellation_stays_one(app: AnyConnection, refused: Refused) -> None:
+    app.execute(PLPGSQL % "return state;")  # type: ignore[arg-type]
+    app.execute(REGISTER, ["deal", "app.f", Jsonb({})])
+    emit(app, [{"a": 1}])
+    slow = "perform pg_sleep(60); return state;"
+    app.execute((PLPGSQL % slow).replace("create", "create or replace", 1))  # type: ignore[arg-type]
+    app.execute("set statement_timeout = '200ms'")
+    refused(app, "57014", "select * from ledger.state_of('deal', '42')")
+
+
 def test_one_that_throws_names_the_event(app: AnyConnection, refused: Refused) -> None:
     app.execute(DIVIDE)
     app.execute(REGISTER, ["deal", "app.divide", Jsonb({})])
@@ -183,6 +285,20 @@ def test_a_failing_aggregate_does_not_stop_the_others(app: AnyConnection) -> Non
     assert str(bad[2500][0]) in detail
 
 
+def test_an_assertion_fails_only_its_aggregate(app: AnyConnection, refused: Refused) -> None:
+    """PL/pgSQL's WHEN OTHERS passes ASSERT_FAILURE over."""
+    body = "assert (event).aggregate_id <> 'bad', 'bad'; return state;"
+    app.execute(PLPGSQL % body)  # type: ignore[arg-type]
+    app.execute(REGISTER, ["deal", "app.f", Jsonb({})])
+    emit(app, [{"a": 1}] * 1000, "bad")
+    emit(app, [{"a": 1}] * 1000, "good")
+    maintain(app)
+    assert snapshots(app, "good") == [1000]
+    assert [kind for _, kind, _ in doctor(app)] == ["reducer failed"]
+    error = refused(app, "LG015", "select * from ledger.state_of('deal', 'bad')")
+    assert error.diag.message_detail == "P0004: bad"
+
+
 def test_it_is_tried_again_when_the_reducer_changed(app: AnyConnection) -> None:
     app.execute(DIVIDE)
     app.execute(REGISTER, ["deal", "app.divide", Jsonb({})])
@@ -209,6 +325,10 @@ def test_who_may_register(
     registrar.execute(REGISTER, ["deal", "app.count_events", Jsonb({"n": 0})])
     row: Any = registrar.execute("select reducer, registered_by from ledger.reducers").fetchone()
     assert row == ("app.count_events(jsonb, ledger.events)", registrar.info.user)
+    # A reducer changes what every tenant reads.
+    registrar = connect(user=login_role("registrar", {"acme": ["read", "register"]}))
+    refused(registrar, "LG005", REGISTER, ["deal", "app.count_events", Jsonb({"n": 0})])
+    refused(registrar, "LG005", "select ledger.drop_reducer('deal')")
     reader = connect(user=login_role("reader", {"acme": ["read"]}))
     refused(reader, "42501", REGISTER, ["deal", "app.count_events", Jsonb({"n": 0})])
     refused(reader, "42501", "select ledger.drop_reducer('deal')")

@@ -232,7 +232,7 @@ def test_an_inserted_one_is_ignored(ledger: AnyConnection, states: list[Payload]
             s.tenant_id, s.aggregate_type, s.aggregate_id, e.sequence, e.hash,
             s.reducer_fingerprint, '{"forged": true}'
           ),
-          16, 1, 1, now(), 'postgres'
+          16, 1, 1, now(), 'postgres', s.entry
         from ledger.snapshots as s
         join ledger.events as e on e.aggregate_id = s.aggregate_id and e.sequence = 2400
         where s.sequence = 2000
