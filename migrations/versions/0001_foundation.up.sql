@@ -4816,32 +4816,48 @@ $$;
 comment on function ledger.require_run(text, uuid) is
   'Part of emit_event(): the run, LG006 when there is none; NULL makes the ambient run if need be.';
 
+-- from sql/event/emit_permits.sql
+-- Transactions in which the ledger is saying something that only its own functions may say. Only
+-- emit_own_event() writes here, and it takes its row away again: nobody ever sees one. A setting
+-- would not do, because any caller can set it.
+create table ledger.emit_permits (
+  xact_id xid8 primary key default pg_current_xact_id()
+);
+
+comment on table ledger.emit_permits is
+  'Part of emit_own_event(): transactions that are about to emit an event of the ledger''s own.';
+
 -- from sql/event/require_own_type.sql
--- What happened to the ledger, only those can say who operate or audit it. A reader can say of
--- itself that it exports, and that is all that begin_export() and finish_export() say for it.
-create or replace function ledger.require_own_type(
-  event_type text,
-  payload jsonb,
-  tenant_id text
-)
+-- What happened to the ledger, only those can say who operate or audit it. That somebody exported
+-- or verified, nobody can say but the functions that do it and are told nothing about who it was:
+-- an export's events decide what it gives out.
+create or replace function ledger.require_own_type(event_type text, tenant_id text)
 returns void
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_function text := case event_type
+    when 'ledger.export_started' then 'begin_export'
+    when 'ledger.export_created' then 'finish_export'
+    when 'ledger.verified' then 'record_verification'
+  end;
 begin
-  if event_type in ('ledger.export_started', 'ledger.export_created')
-    and payload ->> 'exported_by' = ledger.caller()
-    and payload -> 'is_redacted' = 'true'
-  then
-    perform ledger.require_any(tenant_id, '{read,operate,audit,privacy}');
-  else
+  if v_function is null then
     perform ledger.require_any(tenant_id, '{operate,audit,privacy}');
+  elsif not exists (
+    select from ledger.emit_permits as p where p.xact_id = pg_current_xact_id_if_assigned()
+  ) then
+    raise exception using
+      errcode = 'LG005',
+      message = format('nobody emits %s directly', event_type),
+      hint = format('ledger.%s() does, for who may do that.', v_function);
   end if;
 end
 $$;
 
-comment on function ledger.require_own_type(text, jsonb, text) is
+comment on function ledger.require_own_type(text, text) is
   'Part of prepare_event(): LG005 unless the caller may emit that event of the ledger''s own.';
 
 -- from sql/event/prepare_event.sql
@@ -4870,7 +4886,7 @@ declare
   v_private_fields jsonb;
 begin
   if event_type like 'ledger.%' then
-    perform ledger.require_own_type(event_type, payload, tenant_id);
+    perform ledger.require_own_type(event_type, tenant_id);
   end if;
   select * into v_type from ledger.find_event_type(event_type, schema_version, tenant_id);
   if not coalesce(payload @@ v_type.predicate, v_type.predicate is null) then
@@ -5364,6 +5380,45 @@ comment on function ledger.emit_event is
   'same idempotency_key gets the first receipt back (duplicate = true). expected_sequence is the '
   'sequence that the stream must be at, 0 for a new one. Errors: LG002 unknown type, LG003 '
   'payload, LG004 sequence, LG005 tenant, LG006 run, LG009 argument.';
+
+-- from sql/event/emit_own_event.sql
+-- Emits an event that is the record of what a function just did or is about to do, and that nobody
+-- may emit otherwise. Granted to nobody: the functions that call it check who calls them, and say in
+-- the payload what they know, not what they were told. Locks nothing.
+create or replace function ledger.emit_own_event(
+  event_type text,
+  payload jsonb,
+  tenant_id text,
+  correlation_id uuid default null,
+  causation_id uuid default null,
+  outcome text default null
+)
+returns ledger.receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_receipt ledger.receipt;
+begin
+  insert into ledger.emit_permits default values;
+  v_receipt := ledger.emit_event(
+    emit_own_event.event_type,
+    emit_own_event.payload,
+    tenant_id => emit_own_event.tenant_id,
+    correlation_id => emit_own_event.correlation_id,
+    causation_id => emit_own_event.causation_id,
+    outcome => emit_own_event.outcome
+  );
+  delete from ledger.emit_permits as p where p.xact_id = pg_current_xact_id();
+  return v_receipt;
+end
+$$;
+
+comment on function ledger.emit_own_event(text, jsonb, text, uuid, uuid, text) is
+  'Part of begin_export(), finish_export() and record_verification(): emits what only they may '
+  'emit.';
 
 -- from sql/event/refuse_events.sql
 -- A batch must be an array of objects with known keys: a misspelt key would otherwise be lost
@@ -13766,7 +13821,7 @@ begin
   from ledger.log_heads as h
   where h.tenant_id = v_tenant_id;
   return r.id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.export_started',
     jsonb_strip_nulls(jsonb_build_object(
       'format', begin_export.format,
@@ -13862,8 +13917,37 @@ end
 $$;
 
 comment on function ledger.find_export(uuid, text) is
-  'Part of export_events() and finish_export(): the event that began the export, LG009 unless the '
+  'Part of open_export() and finish_export(): the event that began the export, LG009 unless the '
   'caller began it, 55000 unless it is committed and not finished.';
+
+-- from sql/export/open_export.sql
+-- The export that the caller reads. It must not stay a way out for ever: what somebody gets years
+-- later, with rights and redaction as they are then, is to be on record then. A transaction that
+-- began in time reads on, however long that takes.
+create or replace function ledger.open_export(export_id uuid, tenant_id text)
+returns ledger.agent_events
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_started ledger.agent_events :=
+    ledger.find_export(open_export.export_id, open_export.tenant_id);
+begin
+  if v_started.created_at < transaction_timestamp() - interval '1 day' then
+    raise exception using
+      errcode = '55000',
+      message = format('export %s was begun more than a day ago', open_export.export_id),
+      detail = format('It was begun at %s.', v_started.created_at),
+      hint = 'Begin another one. ledger.finish_export() still ends this one.';
+  end if;
+  return v_started;
+end
+$$;
+
+comment on function ledger.open_export(uuid, text) is
+  'Part of export_events(): the event that began the export, as ledger.find_export(), 55000 when '
+  'the caller''s transaction began more than a day later.';
 
 -- from sql/export/export_conditions.sql
 -- The filters of an export as SQL conditions on an event e; those of find_events() (which says why
@@ -14079,7 +14163,7 @@ comment on function ledger.csv_line(boolean, boolean) is
 
 -- from sql/export/export_private.sql
 -- The private data of events that an unredacted export gives out: for who began it, with the
--- privilege still.
+-- privilege still, and of no other events than those that the export says.
 create or replace function ledger.export_private(
   export_id uuid,
   event_ids uuid[],
@@ -14095,18 +14179,33 @@ as $$
 #variable_conflict use_column
 declare
   v_started ledger.agent_events :=
-    ledger.find_export(export_private.export_id, export_private.tenant_id);
+    ledger.open_export(export_private.export_id, export_private.tenant_id);
 begin
   perform ledger.require_tenant(v_started.tenant_id, 'privacy');
   if (v_started.payload -> 'is_redacted')::boolean then
     raise exception using
       errcode = 'LG009', message = format('export %s is redacted', export_private.export_id);
   end if;
-  return query
-  select p.event_id, p.private
-  from unnest(export_private.event_ids) as wanted (id)
-  join ledger.event_private as p
-    on p.tenant_id = v_started.tenant_id and p.event_id = wanted.id;
+  return query execute concat(
+    $query$
+    select p.event_id, p.private
+    from unnest($1) as wanted (id)
+    cross join lateral (
+      select e.tenant_id, e.id
+      from ledger.events as e
+      where e.tenant_id = $2
+        and e.created_at = ledger.event_time(wanted.id)
+        and e.created_at <= $3
+        and e.id = wanted.id
+    $query$,
+    ledger.export_conditions(v_started.payload -> 'filters'),
+    $query$
+      offset 0
+    ) as e
+    join ledger.event_private as p on p.tenant_id = e.tenant_id and p.event_id = e.id
+    $query$
+  )
+  using export_private.event_ids, v_started.tenant_id, v_started.created_at;
 end
 $$;
 
@@ -14115,13 +14214,16 @@ comment on function ledger.export_private(uuid, uuid[], text) is
 
 -- from sql/export/export_range.sql
 -- The events of an export after one of them, in time order, as find_events() finds them: the end of
--- a statement. Within a stream, sequence is time order.
+-- a statement. None is younger than the export, so that export_has_event() can say later which they
+-- were. Within a stream, sequence is time order. Times are quoted in ISO form: under another
+-- datestyle the caller's abbreviation of a time zone could be read as another zone's.
 create or replace function ledger.export_range(export ledger.agent_events, after_id uuid)
 returns text
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set datestyle = 'ISO, YMD'
 as $$
 declare
   v_filters jsonb := export.payload -> 'filters';
@@ -14145,7 +14247,10 @@ begin
       and e.aggregate_id = v_filters ->> 'aggregate_id';
   end if;
   return concat(
-    format(' from ledger.events as e where e.tenant_id = %L', export.tenant_id),
+    format(
+      ' from ledger.events as e where e.tenant_id = %L and e.created_at <= %L',
+      export.tenant_id, export.created_at
+    ),
     ledger.export_conditions(v_filters),
     case
       when export_range.after_id is not null then format(
@@ -14330,7 +14435,7 @@ declare
   v_export ledger.agent_events;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
-  v_export := ledger.find_export(export_events.export_id, v_tenant_id);
+  v_export := ledger.open_export(export_events.export_id, v_tenant_id);
   return query execute ledger.export_query(
     v_export,
     ledger.export_page(v_export, export_events.after_id, export_events.page_size),
@@ -14375,7 +14480,7 @@ declare
   v_redacted boolean;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
-  v_export := ledger.find_export(export_lines.export_id, v_tenant_id);
+  v_export := ledger.open_export(export_lines.export_id, v_tenant_id);
   v_with_proof := (v_export.payload -> 'with_proof')::boolean;
   v_redacted := (v_export.payload -> 'is_redacted')::boolean;
   return query execute ledger.export_query(
@@ -14418,7 +14523,7 @@ begin
   execute concat(
     'select e.id ',
     ledger.export_range(
-      ledger.find_export(export_page_end.export_id, v_tenant_id), export_page_end.after_id
+      ledger.open_export(export_page_end.export_id, v_tenant_id), export_page_end.after_id
     ),
     ' limit 1 offset ', export_page_end.page_size - 1
   )
@@ -14453,7 +14558,7 @@ begin
   perform ledger.require_tenant(v_tenant_id, 'read');
   v_started := ledger.find_export(finish_export.export_id, v_tenant_id);
   return r.id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.export_created',
     jsonb_strip_nulls(jsonb_build_object(
       'export_id', v_started.id,
@@ -14498,7 +14603,7 @@ declare
 begin
   perform ledger.require_any(v_tenant_id, '{audit,operate}');
   return r.id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.verified',
     jsonb_strip_nulls(jsonb_build_object(
       'tree_size', record_verification.tree_size,
@@ -19198,7 +19303,7 @@ as $$
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-      'event_counts', 'count_cursors'
+      'event_counts', 'count_cursors', 'emit_permits'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;
@@ -20207,7 +20312,7 @@ begin
     'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
     'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
     'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-    'event_counts', 'count_cursors'
+    'event_counts', 'count_cursors', 'emit_permits'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -20597,7 +20702,7 @@ as $$
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-      'event_counts', 'count_cursors'
+      'event_counts', 'count_cursors', 'emit_permits'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
@@ -21908,7 +22013,8 @@ grant create on schema ledger_guard to ledger_guard;
 do $$
 declare
   c_append constant text[] := array[
-    'emit_event', 'emit_events', 'emit_plain_events', 'lock_keys', 'lock_streams', 'prepare_event',
+    'emit_event', 'emit_own_event', 'emit_events', 'emit_plain_events', 'lock_keys',
+    'lock_streams', 'prepare_event',
     'require_run', 'begin_stream', 'find_receipt', 'keep_receipt', 'correlation_of',
     'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
     'register_event_type', 'refuse_payload',
@@ -22025,7 +22131,7 @@ to ledger_append;
 grant select, insert, update, delete on
   ledger.reducers, ledger.snapshot_cursors, ledger.snapshot_failures
 to ledger_append;
-grant select, insert, delete on ledger.snapshots to ledger_append;
+grant select, insert, delete on ledger.snapshots, ledger.emit_permits to ledger_append;
 grant select on ledger.snapshot_policy to ledger_append;
 grant delete on ledger.event_private to ledger_append;
 grant update on
@@ -22074,7 +22180,7 @@ grant execute on function ledger.describe_event, ledger.summary_expression, ledg
 grant execute on function
   ledger.begin_export, ledger.export_events, ledger.export_lines, ledger.export_page_end,
   ledger.finish_export, ledger.export_range,
-  ledger.find_export, ledger.export_columns, ledger.json_line, ledger.csv_cell, ledger.csv_line,
+  ledger.find_export, ledger.open_export, ledger.export_columns, ledger.json_line, ledger.csv_cell, ledger.csv_line,
   ledger.export_conditions, ledger.redaction, ledger.export_page, ledger.export_query,
   ledger.choose_by_type, ledger.pointer_jsonpath, ledger.pointer_path, ledger.find_paths,
   ledger.mask, ledger.mask_keys, ledger.secret_keys, ledger.has_secret_keys,
