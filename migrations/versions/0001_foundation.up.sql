@@ -14625,7 +14625,8 @@ comment on function ledger.record_verification(bigint, bytea, int, jsonb, numeri
 
 -- from sql/export/export_has_event.sql
 -- Whether an event was among those that an export gave out: it was there when the export began, and
--- matches its filters. For who may look into the access log, who need not be able to read the event.
+-- matches its filters. For who may look into the access log, who need not be able to read the event:
+-- so nothing but the filters of begin_export() is compared. One that cannot be read matches nothing.
 create or replace function ledger.export_has_event(
   export_id uuid,
   event_id uuid,
@@ -14661,12 +14662,18 @@ begin
             when 'action_prefix' then starts_with(e.event_type, f.value #>> '{}')
             when 'from_time' then e.created_at >= (f.value #>> '{}')::timestamptz
             when 'to_time' then e.created_at < (f.value #>> '{}')::timestamptz
-            else coalesce(to_jsonb(e) ->> f.key = f.value #>> '{}', false)
+            else f.key in (
+              'aggregate_type', 'aggregate_id', 'actor_type', 'actor_id', 'outcome',
+              'correlation_id', 'run_id', 'trace_id', 'deal_id'
+            ) and coalesce(to_jsonb(e) ->> f.key = f.value #>> '{}', false)
           end
         ), true)
         from jsonb_each(x.payload -> 'filters') as f
       )
   );
+exception
+  when data_exception then
+    return false;
 end
 $$;
 
@@ -14678,6 +14685,7 @@ comment on function ledger.export_has_event(uuid, uuid, text) is
 -- Who looked at what, took it out, verified it, held or erased it: the ledger's own events about
 -- that, in one shape. The view reads as its owner (ledger.events would read as the caller), so
 -- that operators, who may not read events, see these; its condition says who sees which tenants.
+-- A number that is no count is NULL, so that no event ever makes the view fail.
 create or replace view ledger.access_log
 with (security_barrier = true) as
 select
@@ -14699,7 +14707,12 @@ select
     else substr(e.event_type, 8)
   end as action,
   coalesce(e.payload ->> 'purpose', e.payload ->> 'reason') as purpose,
-  coalesce(e.payload -> 'event_count', e.payload -> 'row_count')::bigint as event_count,
+  coalesce(
+    jsonb_path_query_first(
+      e.payload, '$.event_count ? (@ >= 0 && @ <= 9223372036854775807)'
+    ),
+    jsonb_path_query_first(e.payload, '$.row_count ? (@ >= 0 && @ <= 9223372036854775807)')
+  )::bigint as event_count,
   e.payload ->> 'subject_hash' as subject_hash,
   e.payload as details,
   e.id as event_id
