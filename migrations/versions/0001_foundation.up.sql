@@ -4828,9 +4828,10 @@ comment on table ledger.emit_permits is
   'Part of emit_own_event(): transactions that are about to emit an event of the ledger''s own.';
 
 -- from sql/event/require_own_type.sql
--- What happened to the ledger, only those can say who operate or audit it. That somebody exported
--- or verified, nobody can say but the functions that do it and are told nothing about who it was:
--- an export's events decide what it gives out.
+-- What happened to the ledger, only those can say who operate or audit it. Who exported, verified,
+-- read or erased private data or decided about holds, nobody can say but the functions by which it
+-- is done: the record of access must hold against those who look after it, and an export's events
+-- decide what it gives out.
 create or replace function ledger.require_own_type(event_type text, tenant_id text)
 returns void
 language plpgsql
@@ -4842,6 +4843,10 @@ declare
     when 'ledger.export_started' then 'begin_export'
     when 'ledger.export_created' then 'finish_export'
     when 'ledger.verified' then 'record_verification'
+    when 'ledger.private_read' then 'read_private'
+    when 'ledger.private_erased' then 'erase_private'
+    when 'ledger.hold_placed' then 'place_hold'
+    when 'ledger.hold_released' then 'release_hold'
   end;
 begin
   if v_function is null then
@@ -5389,6 +5394,8 @@ create or replace function ledger.emit_own_event(
   event_type text,
   payload jsonb,
   tenant_id text,
+  aggregate_type text default null,
+  aggregate_id text default null,
   correlation_id uuid default null,
   causation_id uuid default null,
   outcome text default null
@@ -5407,6 +5414,8 @@ begin
     emit_own_event.event_type,
     emit_own_event.payload,
     tenant_id => emit_own_event.tenant_id,
+    aggregate_type => emit_own_event.aggregate_type,
+    aggregate_id => emit_own_event.aggregate_id,
     correlation_id => emit_own_event.correlation_id,
     causation_id => emit_own_event.causation_id,
     outcome => emit_own_event.outcome
@@ -5416,8 +5425,8 @@ begin
 end
 $$;
 
-comment on function ledger.emit_own_event(text, jsonb, text, uuid, uuid, text) is
-  'Part of begin_export(), finish_export() and record_verification(): emits what only they may '
+comment on function ledger.emit_own_event(text, jsonb, text, text, text, uuid, uuid, text) is
+  'Part of begin_export(), read_private(), place_hold() and the like: emits what only they may '
   'emit.';
 
 -- from sql/event/refuse_events.sql
@@ -11357,7 +11366,7 @@ begin
   perform ledger.lock_holds(v_hold.tenant_id);
   v_hold.placed_at := clock_timestamp();
   insert into ledger.legal_holds select v_hold.*;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.hold_placed',
     jsonb_strip_nulls(jsonb_build_object(
       'hold_id', v_hold.id,
@@ -11412,7 +11421,7 @@ begin
       ),
       hint = 'select * from ledger.legal_holds shows every hold, and which were released.';
   end if;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.hold_released',
     jsonb_build_object(
       'hold_id', v_hold.id,
@@ -11523,7 +11532,7 @@ begin
 
   select r.id, cardinality(v_ids), r.created_at
   into v_certificate.erasure_id, v_certificate.event_count, v_certificate.erased_at
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.private_erased',
     jsonb_strip_nulls(jsonb_build_object(
       'subject_hash',
@@ -11659,7 +11668,7 @@ as $$
 begin
   raise log 'role % reads private data of % events of tenant %: %',
     ledger.caller(), cardinality(event_ids), tenant_id, purpose;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.private_read',
     jsonb_strip_nulls(jsonb_build_object(
       'reader', ledger.caller(),
@@ -14180,18 +14189,19 @@ as $$
 declare
   v_started ledger.agent_events :=
     ledger.open_export(export_private.export_id, export_private.tenant_id);
+  v_ids uuid[];
 begin
   perform ledger.require_tenant(v_started.tenant_id, 'privacy');
   if (v_started.payload -> 'is_redacted')::boolean then
     raise exception using
       errcode = 'LG009', message = format('export %s is redacted', export_private.export_id);
   end if;
-  return query execute concat(
+  execute concat(
     $query$
-    select p.event_id, p.private
+    select array_agg(e.id)
     from unnest($1) as wanted (id)
     cross join lateral (
-      select e.tenant_id, e.id
+      select e.id
       from ledger.events as e
       where e.tenant_id = $2
         and e.created_at = ledger.event_time(wanted.id)
@@ -14199,13 +14209,15 @@ begin
         and e.id = wanted.id
     $query$,
     ledger.export_conditions(v_started.payload -> 'filters'),
-    $query$
-      offset 0
-    ) as e
-    join ledger.event_private as p on p.tenant_id = e.tenant_id and p.event_id = e.id
-    $query$
+    ' offset 0) as e'
   )
+  into v_ids
   using export_private.event_ids, v_started.tenant_id, v_started.created_at;
+  return query
+  select p.event_id, p.private
+  from unnest(v_ids) as wanted (id)
+  join ledger.event_private as p
+    on p.tenant_id = v_started.tenant_id and p.event_id = wanted.id;
 end
 $$;
 

@@ -5,6 +5,8 @@ create or replace function ledger.emit_own_event(
   event_type text,
   payload jsonb,
   tenant_id text,
+  aggregate_type text default null,
+  aggregate_id text default null,
   correlation_id uuid default null,
   causation_id uuid default null,
   outcome text default null
@@ -23,6 +25,8 @@ begin
     emit_own_event.event_type,
     emit_own_event.payload,
     tenant_id => emit_own_event.tenant_id,
+    aggregate_type => emit_own_event.aggregate_type,
+    aggregate_id => emit_own_event.aggregate_id,
     correlation_id => emit_own_event.correlation_id,
     causation_id => emit_own_event.causation_id,
     outcome => emit_own_event.outcome
@@ -32,6 +36,6 @@ begin
 end
 $$;
 
-comment on function ledger.emit_own_event(text, jsonb, text, uuid, uuid, text) is
-  'Part of begin_export(), finish_export() and record_verification(): emits what only they may '
+comment on function ledger.emit_own_event(text, jsonb, text, text, text, uuid, uuid, text) is
+  'Part of begin_export(), read_private(), place_hold() and the like: emits what only they may '
   'emit.';

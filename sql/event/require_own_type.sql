@@ -1,6 +1,7 @@
--- What happened to the ledger, only those can say who operate or audit it. That somebody exported
--- or verified, nobody can say but the functions that do it and are told nothing about who it was:
--- an export's events decide what it gives out.
+-- What happened to the ledger, only those can say who operate or audit it. Who exported, verified,
+-- read or erased private data or decided about holds, nobody can say but the functions by which it
+-- is done: the record of access must hold against those who look after it, and an export's events
+-- decide what it gives out.
 create or replace function ledger.require_own_type(event_type text, tenant_id text)
 returns void
 language plpgsql
@@ -12,6 +13,10 @@ declare
     when 'ledger.export_started' then 'begin_export'
     when 'ledger.export_created' then 'finish_export'
     when 'ledger.verified' then 'record_verification'
+    when 'ledger.private_read' then 'read_private'
+    when 'ledger.private_erased' then 'erase_private'
+    when 'ledger.hold_placed' then 'place_hold'
+    when 'ledger.hold_released' then 'release_hold'
   end;
 begin
   if v_function is null then

@@ -16,18 +16,19 @@ as $$
 declare
   v_started ledger.agent_events :=
     ledger.open_export(export_private.export_id, export_private.tenant_id);
+  v_ids uuid[];
 begin
   perform ledger.require_tenant(v_started.tenant_id, 'privacy');
   if (v_started.payload -> 'is_redacted')::boolean then
     raise exception using
       errcode = 'LG009', message = format('export %s is redacted', export_private.export_id);
   end if;
-  return query execute concat(
+  execute concat(
     $query$
-    select p.event_id, p.private
+    select array_agg(e.id)
     from unnest($1) as wanted (id)
     cross join lateral (
-      select e.tenant_id, e.id
+      select e.id
       from ledger.events as e
       where e.tenant_id = $2
         and e.created_at = ledger.event_time(wanted.id)
@@ -35,13 +36,15 @@ begin
         and e.id = wanted.id
     $query$,
     ledger.export_conditions(v_started.payload -> 'filters'),
-    $query$
-      offset 0
-    ) as e
-    join ledger.event_private as p on p.tenant_id = e.tenant_id and p.event_id = e.id
-    $query$
+    ' offset 0) as e'
   )
+  into v_ids
   using export_private.event_ids, v_started.tenant_id, v_started.created_at;
+  return query
+  select p.event_id, p.private
+  from unnest(v_ids) as wanted (id)
+  join ledger.event_private as p
+    on p.tenant_id = v_started.tenant_id and p.event_id = wanted.id;
 end
 $$;
 

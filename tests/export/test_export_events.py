@@ -249,6 +249,10 @@ START = """{"format": "csv", "filters": {}, "with_proof": false, "is_redacted": 
             """{"export_id": "01981d2f-4a6e-7c31-9b1e-2f6f0e1c7a55", "format": "csv",
                 "event_count": 0, "is_redacted": true, "exported_by": "ME"}""",
         ),
+        ("ledger.private_read", "{}"),
+        ("ledger.private_erased", "{}"),
+        ("ledger.hold_placed", "{}"),
+        ("ledger.hold_released", "{}"),
         ("ledger.verified", """{"tree_size": 0, "finding_count": 0, "verified_by": "ME"}"""),
     ],
 )
