@@ -4829,9 +4829,9 @@ comment on table ledger.emit_permits is
 
 -- from sql/event/require_own_type.sql
 -- What happened to the ledger, only those can say who operate or audit it. Who exported, verified,
--- read or erased private data or decided about holds, nobody can say but the functions by which it
--- is done: the record of access must hold against those who look after it, and an export's events
--- decide what it gives out.
+-- read or erased private data, decided about holds or moved a partition, nobody can say but the
+-- functions by which it is done: the record of access must hold against those who look after it, and
+-- an export's events decide what it gives out.
 create or replace function ledger.require_own_type(event_type text, tenant_id text)
 returns void
 language plpgsql
@@ -4847,6 +4847,10 @@ declare
     when 'ledger.private_erased' then 'erase_private'
     when 'ledger.hold_placed' then 'place_hold'
     when 'ledger.hold_released' then 'release_hold'
+    when 'ledger.partition_archived' then 'archive_partition'
+    when 'ledger.partition_exported' then 'record_cold_file'
+    when 'ledger.partition_dropped' then 'drop_cold'
+    when 'ledger.partition_restored' then 'finish_restore'
   end;
 begin
   if v_function is null then
@@ -15005,7 +15009,7 @@ returns void
 language sql
 set search_path = pg_catalog, pg_temp
 as $$
-  select from ledger.emit_event(
+  select from ledger.emit_own_event(
     case record_move.new_tier
       when 'archive' then 'ledger.partition_archived'
       else 'ledger.partition_restored'
@@ -16773,7 +16777,7 @@ begin
     record_cold_file.file_bytes, record_cold_file.row_count, record_cold_file.tenants,
     ledger.caller(), clock_timestamp()
   );
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.partition_exported',
     ledger.partition_payload(v_partition, v_partition.tier) || jsonb_build_object(
       'row_count', record_cold_file.row_count,
@@ -16953,7 +16957,7 @@ begin
   end loop;
 
   select r.id into v_event_id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.partition_dropped',
     ledger.partition_payload(v_partition, 'cold') || jsonb_build_object(
       'row_count', v_file.row_count,
@@ -17353,7 +17357,7 @@ begin
   where d.partition_name = v_partition.partition_name
   order by d.dropped_at desc
   limit 1;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.partition_restored',
     ledger.partition_payload(v_partition, 'archive') || jsonb_build_object(
       'row_count', v_count,
@@ -17443,7 +17447,7 @@ begin
   where f.partition_name = v_partition.partition_name
   order by d.dropped_at desc
   limit 1;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.partition_dropped',
     ledger.partition_payload(v_partition, 'dropped') || jsonb_build_object(
       'row_count', v_file.row_count,

@@ -1,7 +1,7 @@
 -- What happened to the ledger, only those can say who operate or audit it. Who exported, verified,
--- read or erased private data or decided about holds, nobody can say but the functions by which it
--- is done: the record of access must hold against those who look after it, and an export's events
--- decide what it gives out.
+-- read or erased private data, decided about holds or moved a partition, nobody can say but the
+-- functions by which it is done: the record of access must hold against those who look after it, and
+-- an export's events decide what it gives out.
 create or replace function ledger.require_own_type(event_type text, tenant_id text)
 returns void
 language plpgsql
@@ -17,6 +17,10 @@ declare
     when 'ledger.private_erased' then 'erase_private'
     when 'ledger.hold_placed' then 'place_hold'
     when 'ledger.hold_released' then 'release_hold'
+    when 'ledger.partition_archived' then 'archive_partition'
+    when 'ledger.partition_exported' then 'record_cold_file'
+    when 'ledger.partition_dropped' then 'drop_cold'
+    when 'ledger.partition_restored' then 'finish_restore'
   end;
 begin
   if v_function is null then

@@ -253,6 +253,10 @@ START = """{"format": "csv", "filters": {}, "with_proof": false, "is_redacted": 
         ("ledger.private_erased", "{}"),
         ("ledger.hold_placed", "{}"),
         ("ledger.hold_released", "{}"),
+        ("ledger.partition_archived", "{}"),
+        ("ledger.partition_exported", "{}"),
+        ("ledger.partition_dropped", "{}"),
+        ("ledger.partition_restored", "{}"),
         ("ledger.verified", """{"tree_size": 0, "finding_count": 0, "verified_by": "ME"}"""),
     ],
 )
