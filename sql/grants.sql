@@ -10,7 +10,8 @@ grant create on schema ledger_guard to ledger_guard;
 do $$
 declare
   c_append constant text[] := array[
-    'emit_event', 'emit_events', 'emit_plain_events', 'lock_keys', 'lock_streams', 'prepare_event',
+    'emit_event', 'emit_own_event', 'emit_events', 'emit_plain_events', 'lock_keys',
+    'lock_streams', 'prepare_event',
     'require_run', 'begin_stream', 'find_receipt', 'keep_receipt', 'correlation_of',
     'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
     'register_event_type', 'refuse_payload',
@@ -127,7 +128,7 @@ to ledger_append;
 grant select, insert, update, delete on
   ledger.reducers, ledger.snapshot_cursors, ledger.snapshot_failures
 to ledger_append;
-grant select, insert, delete on ledger.snapshots to ledger_append;
+grant select, insert, delete on ledger.snapshots, ledger.emit_permits to ledger_append;
 grant select on ledger.snapshot_policy to ledger_append;
 grant delete on ledger.event_private to ledger_append;
 grant update on
@@ -176,7 +177,7 @@ grant execute on function ledger.describe_event, ledger.summary_expression, ledg
 grant execute on function
   ledger.begin_export, ledger.export_events, ledger.export_lines, ledger.export_page_end,
   ledger.finish_export, ledger.export_range,
-  ledger.find_export, ledger.export_columns, ledger.json_line, ledger.csv_cell, ledger.csv_line,
+  ledger.find_export, ledger.open_export, ledger.export_columns, ledger.json_line, ledger.csv_cell, ledger.csv_line,
   ledger.export_conditions, ledger.redaction, ledger.export_page, ledger.export_query,
   ledger.choose_by_type, ledger.pointer_jsonpath, ledger.pointer_path, ledger.find_paths,
   ledger.mask, ledger.mask_keys, ledger.secret_keys, ledger.has_secret_keys,

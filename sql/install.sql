@@ -177,6 +177,7 @@ set local client_min_messages = warning;
 -- emit: the hot path. emit_event and emit_events are what people call; the rest are their parts.
 \ir run/ensure_tenant.sql
 \ir event/require_run.sql
+\ir event/emit_permits.sql
 \ir event/require_own_type.sql
 \ir event/prepare_event.sql
 \ir event/correlation_of.sql
@@ -184,6 +185,7 @@ set local client_min_messages = warning;
 \ir event/keep_receipt.sql
 \ir event/begin_stream.sql
 \ir event/emit_event.sql
+\ir event/emit_own_event.sql
 \ir event/refuse_events.sql
 \ir event/lock_keys.sql
 \ir event/lock_streams.sql
@@ -424,6 +426,7 @@ set local client_min_messages = warning;
 \ir export/exported_event.sql
 \ir export/begin_export.sql
 \ir export/find_export.sql
+\ir export/open_export.sql
 \ir export/export_conditions.sql
 \ir export/redaction.sql
 \ir export/export_columns.sql

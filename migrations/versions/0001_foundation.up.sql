@@ -4873,32 +4873,57 @@ $$;
 comment on function ledger.require_run(text, uuid) is
   'Part of emit_event(): the run, LG006 when there is none; NULL makes the ambient run if need be.';
 
+-- from sql/event/emit_permits.sql
+-- Transactions in which the ledger is saying something that only its own functions may say. Only
+-- emit_own_event() writes here, and it takes its row away again: nobody ever sees one. A setting
+-- would not do, because any caller can set it.
+create table ledger.emit_permits (
+  xact_id xid8 primary key default pg_current_xact_id()
+);
+
+comment on table ledger.emit_permits is
+  'Part of emit_own_event(): transactions that are about to emit an event of the ledger''s own.';
+
 -- from sql/event/require_own_type.sql
--- What happened to the ledger, only those can say who operate or audit it. A reader can say of
--- itself that it exports, and that is all that begin_export() and finish_export() say for it.
-create or replace function ledger.require_own_type(
-  event_type text,
-  payload jsonb,
-  tenant_id text
-)
+-- What happened to the ledger, only those can say who operate or audit it. Who exported, verified,
+-- read or erased private data, decided about holds or moved a partition, nobody can say but the
+-- functions by which it is done: the record of access must hold against those who look after it, and
+-- an export's events decide what it gives out.
+create or replace function ledger.require_own_type(event_type text, tenant_id text)
 returns void
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_function text := case event_type
+    when 'ledger.export_started' then 'begin_export'
+    when 'ledger.export_created' then 'finish_export'
+    when 'ledger.verified' then 'record_verification'
+    when 'ledger.private_read' then 'read_private'
+    when 'ledger.private_erased' then 'erase_private'
+    when 'ledger.hold_placed' then 'place_hold'
+    when 'ledger.hold_released' then 'release_hold'
+    when 'ledger.partition_archived' then 'archive_partition'
+    when 'ledger.partition_exported' then 'record_cold_file'
+    when 'ledger.partition_dropped' then 'drop_cold'
+    when 'ledger.partition_restored' then 'finish_restore'
+  end;
 begin
-  if event_type in ('ledger.export_started', 'ledger.export_created')
-    and payload ->> 'exported_by' = ledger.caller()
-    and payload -> 'is_redacted' = 'true'
-  then
-    perform ledger.require_any(tenant_id, '{read,operate,audit,privacy}');
-  else
+  if v_function is null then
     perform ledger.require_any(tenant_id, '{operate,audit,privacy}');
+  elsif not exists (
+    select from ledger.emit_permits as p where p.xact_id = pg_current_xact_id_if_assigned()
+  ) then
+    raise exception using
+      errcode = 'LG005',
+      message = format('nobody emits %s directly', event_type),
+      hint = format('ledger.%s() does, for who may do that.', v_function);
   end if;
 end
 $$;
 
-comment on function ledger.require_own_type(text, jsonb, text) is
+comment on function ledger.require_own_type(text, text) is
   'Part of prepare_event(): LG005 unless the caller may emit that event of the ledger''s own.';
 
 -- from sql/event/prepare_event.sql
@@ -4927,7 +4952,7 @@ declare
   v_private_fields jsonb;
 begin
   if event_type like 'ledger.%' then
-    perform ledger.require_own_type(event_type, payload, tenant_id);
+    perform ledger.require_own_type(event_type, tenant_id);
   end if;
   select * into v_type from ledger.find_event_type(event_type, schema_version, tenant_id);
   if not coalesce(payload @@ v_type.predicate, v_type.predicate is null) then
@@ -5421,6 +5446,49 @@ comment on function ledger.emit_event is
   'same idempotency_key gets the first receipt back (duplicate = true). expected_sequence is the '
   'sequence that the stream must be at, 0 for a new one. Errors: LG002 unknown type, LG003 '
   'payload, LG004 sequence, LG005 tenant, LG006 run, LG009 argument.';
+
+-- from sql/event/emit_own_event.sql
+-- Emits an event that is the record of what a function just did or is about to do, and that nobody
+-- may emit otherwise. Granted to nobody: the functions that call it check who calls them, and say in
+-- the payload what they know, not what they were told. Locks nothing.
+create or replace function ledger.emit_own_event(
+  event_type text,
+  payload jsonb,
+  tenant_id text,
+  aggregate_type text default null,
+  aggregate_id text default null,
+  correlation_id uuid default null,
+  causation_id uuid default null,
+  outcome text default null
+)
+returns ledger.receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_receipt ledger.receipt;
+begin
+  insert into ledger.emit_permits default values;
+  v_receipt := ledger.emit_event(
+    emit_own_event.event_type,
+    emit_own_event.payload,
+    tenant_id => emit_own_event.tenant_id,
+    aggregate_type => emit_own_event.aggregate_type,
+    aggregate_id => emit_own_event.aggregate_id,
+    correlation_id => emit_own_event.correlation_id,
+    causation_id => emit_own_event.causation_id,
+    outcome => emit_own_event.outcome
+  );
+  delete from ledger.emit_permits as p where p.xact_id = pg_current_xact_id();
+  return v_receipt;
+end
+$$;
+
+comment on function ledger.emit_own_event(text, jsonb, text, text, text, uuid, uuid, text) is
+  'Part of begin_export(), read_private(), place_hold() and the like: emits what only they may '
+  'emit.';
 
 -- from sql/event/refuse_events.sql
 -- A batch must be an array of objects with known keys: a misspelt key would otherwise be lost
@@ -11359,7 +11427,7 @@ begin
   perform ledger.lock_holds(v_hold.tenant_id);
   v_hold.placed_at := clock_timestamp();
   insert into ledger.legal_holds select v_hold.*;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.hold_placed',
     jsonb_strip_nulls(jsonb_build_object(
       'hold_id', v_hold.id,
@@ -11414,7 +11482,7 @@ begin
       ),
       hint = 'select * from ledger.legal_holds shows every hold, and which were released.';
   end if;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.hold_released',
     jsonb_build_object(
       'hold_id', v_hold.id,
@@ -11525,7 +11593,7 @@ begin
 
   select r.id, cardinality(v_ids), r.created_at
   into v_certificate.erasure_id, v_certificate.event_count, v_certificate.erased_at
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.private_erased',
     jsonb_strip_nulls(jsonb_build_object(
       'subject_hash',
@@ -11661,7 +11729,7 @@ as $$
 begin
   raise log 'role % reads private data of % events of tenant %: %',
     ledger.caller(), cardinality(event_ids), tenant_id, purpose;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.private_read',
     jsonb_strip_nulls(jsonb_build_object(
       'reader', ledger.caller(),
@@ -13969,7 +14037,7 @@ begin
   from ledger.log_heads as h
   where h.tenant_id = v_tenant_id;
   return r.id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.export_started',
     jsonb_strip_nulls(jsonb_build_object(
       'format', begin_export.format,
@@ -14065,8 +14133,37 @@ end
 $$;
 
 comment on function ledger.find_export(uuid, text) is
-  'Part of export_events() and finish_export(): the event that began the export, LG009 unless the '
+  'Part of open_export() and finish_export(): the event that began the export, LG009 unless the '
   'caller began it, 55000 unless it is committed and not finished.';
+
+-- from sql/export/open_export.sql
+-- The export that the caller reads. It must not stay a way out for ever: what somebody gets years
+-- later, with rights and redaction as they are then, is to be on record then. A transaction that
+-- began in time reads on, however long that takes.
+create or replace function ledger.open_export(export_id uuid, tenant_id text)
+returns ledger.agent_events
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_started ledger.agent_events :=
+    ledger.find_export(open_export.export_id, open_export.tenant_id);
+begin
+  if v_started.created_at < transaction_timestamp() - interval '1 day' then
+    raise exception using
+      errcode = '55000',
+      message = format('export %s was begun more than a day ago', open_export.export_id),
+      detail = format('It was begun at %s.', v_started.created_at),
+      hint = 'Begin another one. ledger.finish_export() still ends this one.';
+  end if;
+  return v_started;
+end
+$$;
+
+comment on function ledger.open_export(uuid, text) is
+  'Part of export_events(): the event that began the export, as ledger.find_export(), 55000 when '
+  'the caller''s transaction began more than a day later.';
 
 -- from sql/export/export_conditions.sql
 -- The filters of an export as SQL conditions on an event e; those of find_events() (which says why
@@ -14282,7 +14379,7 @@ comment on function ledger.csv_line(boolean, boolean) is
 
 -- from sql/export/export_private.sql
 -- The private data of events that an unredacted export gives out: for who began it, with the
--- privilege still.
+-- privilege still, and of no other events than those that the export says.
 create or replace function ledger.export_private(
   export_id uuid,
   event_ids uuid[],
@@ -14298,16 +14395,34 @@ as $$
 #variable_conflict use_column
 declare
   v_started ledger.agent_events :=
-    ledger.find_export(export_private.export_id, export_private.tenant_id);
+    ledger.open_export(export_private.export_id, export_private.tenant_id);
+  v_ids uuid[];
 begin
   perform ledger.require_tenant(v_started.tenant_id, 'privacy');
   if (v_started.payload -> 'is_redacted')::boolean then
     raise exception using
       errcode = 'LG009', message = format('export %s is redacted', export_private.export_id);
   end if;
+  execute concat(
+    $query$
+    select array_agg(e.id)
+    from unnest($1) as wanted (id)
+    cross join lateral (
+      select e.id
+      from ledger.events as e
+      where e.tenant_id = $2
+        and e.created_at = ledger.event_time(wanted.id)
+        and e.created_at <= $3
+        and e.id = wanted.id
+    $query$,
+    ledger.export_conditions(v_started.payload -> 'filters'),
+    ' offset 0) as e'
+  )
+  into v_ids
+  using export_private.event_ids, v_started.tenant_id, v_started.created_at;
   return query
   select p.event_id, p.private
-  from unnest(export_private.event_ids) as wanted (id)
+  from unnest(v_ids) as wanted (id)
   join ledger.event_private as p
     on p.tenant_id = v_started.tenant_id and p.event_id = wanted.id;
 end
@@ -14318,13 +14433,16 @@ comment on function ledger.export_private(uuid, uuid[], text) is
 
 -- from sql/export/export_range.sql
 -- The events of an export after one of them, in time order, as find_events() finds them: the end of
--- a statement. Within a stream, sequence is time order.
+-- a statement. None is younger than the export, so that export_has_event() can say later which they
+-- were. Within a stream, sequence is time order. Times are quoted in ISO form: under another
+-- datestyle the caller's abbreviation of a time zone could be read as another zone's.
 create or replace function ledger.export_range(export ledger.agent_events, after_id uuid)
 returns text
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set datestyle = 'ISO, YMD'
 as $$
 declare
   v_filters jsonb := export.payload -> 'filters';
@@ -14348,7 +14466,10 @@ begin
       and e.aggregate_id = v_filters ->> 'aggregate_id';
   end if;
   return concat(
-    format(' from ledger.events as e where e.tenant_id = %L', export.tenant_id),
+    format(
+      ' from ledger.events as e where e.tenant_id = %L and e.created_at <= %L',
+      export.tenant_id, export.created_at
+    ),
     ledger.export_conditions(v_filters),
     case
       when export_range.after_id is not null then format(
@@ -14533,7 +14654,7 @@ declare
   v_export ledger.agent_events;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
-  v_export := ledger.find_export(export_events.export_id, v_tenant_id);
+  v_export := ledger.open_export(export_events.export_id, v_tenant_id);
   return query execute ledger.export_query(
     v_export,
     ledger.export_page(v_export, export_events.after_id, export_events.page_size),
@@ -14578,7 +14699,7 @@ declare
   v_redacted boolean;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
-  v_export := ledger.find_export(export_lines.export_id, v_tenant_id);
+  v_export := ledger.open_export(export_lines.export_id, v_tenant_id);
   v_with_proof := (v_export.payload -> 'with_proof')::boolean;
   v_redacted := (v_export.payload -> 'is_redacted')::boolean;
   return query execute ledger.export_query(
@@ -14621,7 +14742,7 @@ begin
   execute concat(
     'select e.id ',
     ledger.export_range(
-      ledger.find_export(export_page_end.export_id, v_tenant_id), export_page_end.after_id
+      ledger.open_export(export_page_end.export_id, v_tenant_id), export_page_end.after_id
     ),
     ' limit 1 offset ', export_page_end.page_size - 1
   )
@@ -14656,7 +14777,7 @@ begin
   perform ledger.require_tenant(v_tenant_id, 'read');
   v_started := ledger.find_export(finish_export.export_id, v_tenant_id);
   return r.id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.export_created',
     jsonb_strip_nulls(jsonb_build_object(
       'export_id', v_started.id,
@@ -14701,7 +14822,7 @@ declare
 begin
   perform ledger.require_any(v_tenant_id, '{audit,operate}');
   return r.id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.verified',
     jsonb_strip_nulls(jsonb_build_object(
       'tree_size', record_verification.tree_size,
@@ -14723,7 +14844,8 @@ comment on function ledger.record_verification(bigint, bytea, int, jsonb, numeri
 
 -- from sql/export/export_has_event.sql
 -- Whether an event was among those that an export gave out: it was there when the export began, and
--- matches its filters. For who may look into the access log, who need not be able to read the event.
+-- matches its filters. For who may look into the access log, who need not be able to read the event:
+-- so nothing but the filters of begin_export() is compared. One that cannot be read matches nothing.
 create or replace function ledger.export_has_event(
   export_id uuid,
   event_id uuid,
@@ -14759,12 +14881,18 @@ begin
             when 'action_prefix' then starts_with(e.event_type, f.value #>> '{}')
             when 'from_time' then e.created_at >= (f.value #>> '{}')::timestamptz
             when 'to_time' then e.created_at < (f.value #>> '{}')::timestamptz
-            else coalesce(to_jsonb(e) ->> f.key = f.value #>> '{}', false)
+            else f.key in (
+              'aggregate_type', 'aggregate_id', 'actor_type', 'actor_id', 'outcome',
+              'correlation_id', 'run_id', 'trace_id', 'deal_id'
+            ) and coalesce(to_jsonb(e) ->> f.key = f.value #>> '{}', false)
           end
         ), true)
         from jsonb_each(x.payload -> 'filters') as f
       )
   );
+exception
+  when data_exception then
+    return false;
 end
 $$;
 
@@ -14776,6 +14904,7 @@ comment on function ledger.export_has_event(uuid, uuid, text) is
 -- Who looked at what, took it out, verified it, held or erased it: the ledger's own events about
 -- that, in one shape. The view reads as its owner (ledger.events would read as the caller), so
 -- that operators, who may not read events, see these; its condition says who sees which tenants.
+-- A number that is no count is NULL, so that no event ever makes the view fail.
 create or replace view ledger.access_log
 with (security_barrier = true) as
 select
@@ -14797,7 +14926,12 @@ select
     else substr(e.event_type, 8)
   end as action,
   coalesce(e.payload ->> 'purpose', e.payload ->> 'reason') as purpose,
-  coalesce(e.payload -> 'event_count', e.payload -> 'row_count')::bigint as event_count,
+  coalesce(
+    jsonb_path_query_first(
+      e.payload, '$.event_count ? (@ >= 0 && @ <= 9223372036854775807)'
+    ),
+    jsonb_path_query_first(e.payload, '$.row_count ? (@ >= 0 && @ <= 9223372036854775807)')
+  )::bigint as event_count,
   e.payload ->> 'subject_hash' as subject_hash,
   e.payload as details,
   e.id as event_id
@@ -15078,7 +15212,7 @@ returns void
 language sql
 set search_path = pg_catalog, pg_temp
 as $$
-  select from ledger.emit_event(
+  select from ledger.emit_own_event(
     case record_move.new_tier
       when 'archive' then 'ledger.partition_archived'
       else 'ledger.partition_restored'
@@ -16846,7 +16980,7 @@ begin
     record_cold_file.file_bytes, record_cold_file.row_count, record_cold_file.tenants,
     ledger.caller(), clock_timestamp()
   );
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.partition_exported',
     ledger.partition_payload(v_partition, v_partition.tier) || jsonb_build_object(
       'row_count', record_cold_file.row_count,
@@ -17026,7 +17160,7 @@ begin
   end loop;
 
   select r.id into v_event_id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.partition_dropped',
     ledger.partition_payload(v_partition, 'cold') || jsonb_build_object(
       'row_count', v_file.row_count,
@@ -17426,7 +17560,7 @@ begin
   where d.partition_name = v_partition.partition_name
   order by d.dropped_at desc
   limit 1;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.partition_restored',
     ledger.partition_payload(v_partition, 'archive') || jsonb_build_object(
       'row_count', v_count,
@@ -17516,7 +17650,7 @@ begin
   where f.partition_name = v_partition.partition_name
   order by d.dropped_at desc
   limit 1;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.partition_dropped',
     ledger.partition_payload(v_partition, 'dropped') || jsonb_build_object(
       'row_count', v_file.row_count,
@@ -19458,7 +19592,7 @@ as $$
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-      'event_counts', 'count_cursors'
+      'event_counts', 'count_cursors', 'emit_permits'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;
@@ -20467,7 +20601,7 @@ begin
     'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
     'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
     'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-    'event_counts', 'count_cursors'
+    'event_counts', 'count_cursors', 'emit_permits'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -20857,7 +20991,7 @@ as $$
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-      'event_counts', 'count_cursors'
+      'event_counts', 'count_cursors', 'emit_permits'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
@@ -22168,7 +22302,8 @@ grant create on schema ledger_guard to ledger_guard;
 do $$
 declare
   c_append constant text[] := array[
-    'emit_event', 'emit_events', 'emit_plain_events', 'lock_keys', 'lock_streams', 'prepare_event',
+    'emit_event', 'emit_own_event', 'emit_events', 'emit_plain_events', 'lock_keys',
+    'lock_streams', 'prepare_event',
     'require_run', 'begin_stream', 'find_receipt', 'keep_receipt', 'correlation_of',
     'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
     'register_event_type', 'refuse_payload',
@@ -22285,7 +22420,7 @@ to ledger_append;
 grant select, insert, update, delete on
   ledger.reducers, ledger.snapshot_cursors, ledger.snapshot_failures
 to ledger_append;
-grant select, insert, delete on ledger.snapshots to ledger_append;
+grant select, insert, delete on ledger.snapshots, ledger.emit_permits to ledger_append;
 grant select on ledger.snapshot_policy to ledger_append;
 grant delete on ledger.event_private to ledger_append;
 grant update on
@@ -22334,7 +22469,7 @@ grant execute on function ledger.describe_event, ledger.summary_expression, ledg
 grant execute on function
   ledger.begin_export, ledger.export_events, ledger.export_lines, ledger.export_page_end,
   ledger.finish_export, ledger.export_range,
-  ledger.find_export, ledger.export_columns, ledger.json_line, ledger.csv_cell, ledger.csv_line,
+  ledger.find_export, ledger.open_export, ledger.export_columns, ledger.json_line, ledger.csv_cell, ledger.csv_line,
   ledger.export_conditions, ledger.redaction, ledger.export_page, ledger.export_query,
   ledger.choose_by_type, ledger.pointer_jsonpath, ledger.pointer_path, ledger.find_paths,
   ledger.mask, ledger.mask_keys, ledger.secret_keys, ledger.has_secret_keys,

@@ -5,7 +5,7 @@ returns void
 language sql
 set search_path = pg_catalog, pg_temp
 as $$
-  select from ledger.emit_event(
+  select from ledger.emit_own_event(
     case record_move.new_tier
       when 'archive' then 'ledger.partition_archived'
       else 'ledger.partition_restored'

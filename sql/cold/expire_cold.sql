@@ -62,7 +62,7 @@ begin
   where f.partition_name = v_partition.partition_name
   order by d.dropped_at desc
   limit 1;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.partition_dropped',
     ledger.partition_payload(v_partition, 'dropped') || jsonb_build_object(
       'row_count', v_file.row_count,

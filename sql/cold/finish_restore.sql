@@ -40,7 +40,7 @@ begin
   where d.partition_name = v_partition.partition_name
   order by d.dropped_at desc
   limit 1;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.partition_restored',
     ledger.partition_payload(v_partition, 'archive') || jsonb_build_object(
       'row_count', v_count,

@@ -51,7 +51,7 @@ begin
   end loop;
 
   select r.id into v_event_id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.partition_dropped',
     ledger.partition_payload(v_partition, 'cold') || jsonb_build_object(
       'row_count', v_file.row_count,

@@ -56,7 +56,7 @@ begin
     record_cold_file.file_bytes, record_cold_file.row_count, record_cold_file.tenants,
     ledger.caller(), clock_timestamp()
   );
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.partition_exported',
     ledger.partition_payload(v_partition, v_partition.tier) || jsonb_build_object(
       'row_count', record_cold_file.row_count,

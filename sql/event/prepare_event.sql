@@ -23,7 +23,7 @@ declare
   v_private_fields jsonb;
 begin
   if event_type like 'ledger.%' then
-    perform ledger.require_own_type(event_type, payload, tenant_id);
+    perform ledger.require_own_type(event_type, tenant_id);
   end if;
   select * into v_type from ledger.find_event_type(event_type, schema_version, tenant_id);
   if not coalesce(payload @@ v_type.predicate, v_type.predicate is null) then

@@ -1,6 +1,7 @@
 -- Who looked at what, took it out, verified it, held or erased it: the ledger's own events about
 -- that, in one shape. The view reads as its owner (ledger.events would read as the caller), so
 -- that operators, who may not read events, see these; its condition says who sees which tenants.
+-- A number that is no count is NULL, so that no event ever makes the view fail.
 create or replace view ledger.access_log
 with (security_barrier = true) as
 select
@@ -22,7 +23,12 @@ select
     else substr(e.event_type, 8)
   end as action,
   coalesce(e.payload ->> 'purpose', e.payload ->> 'reason') as purpose,
-  coalesce(e.payload -> 'event_count', e.payload -> 'row_count')::bigint as event_count,
+  coalesce(
+    jsonb_path_query_first(
+      e.payload, '$.event_count ? (@ >= 0 && @ <= 9223372036854775807)'
+    ),
+    jsonb_path_query_first(e.payload, '$.row_count ? (@ >= 0 && @ <= 9223372036854775807)')
+  )::bigint as event_count,
   e.payload ->> 'subject_hash' as subject_hash,
   e.payload as details,
   e.id as event_id

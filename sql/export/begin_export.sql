@@ -56,7 +56,7 @@ begin
   from ledger.log_heads as h
   where h.tenant_id = v_tenant_id;
   return r.id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.export_started',
     jsonb_strip_nulls(jsonb_build_object(
       'format', begin_export.format,

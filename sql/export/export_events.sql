@@ -19,7 +19,7 @@ declare
   v_export ledger.agent_events;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
-  v_export := ledger.find_export(export_events.export_id, v_tenant_id);
+  v_export := ledger.open_export(export_events.export_id, v_tenant_id);
   return query execute ledger.export_query(
     v_export,
     ledger.export_page(v_export, export_events.after_id, export_events.page_size),

@@ -22,7 +22,7 @@ declare
   v_redacted boolean;
 begin
   perform ledger.require_tenant(v_tenant_id, 'read');
-  v_export := ledger.find_export(export_lines.export_id, v_tenant_id);
+  v_export := ledger.open_export(export_lines.export_id, v_tenant_id);
   v_with_proof := (v_export.payload -> 'with_proof')::boolean;
   v_redacted := (v_export.payload -> 'is_redacted')::boolean;
   return query execute ledger.export_query(

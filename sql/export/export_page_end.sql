@@ -22,7 +22,7 @@ begin
   execute concat(
     'select e.id ',
     ledger.export_range(
-      ledger.find_export(export_page_end.export_id, v_tenant_id), export_page_end.after_id
+      ledger.open_export(export_page_end.export_id, v_tenant_id), export_page_end.after_id
     ),
     ' limit 1 offset ', export_page_end.page_size - 1
   )

@@ -1,11 +1,14 @@
 -- The events of an export after one of them, in time order, as find_events() finds them: the end of
--- a statement. Within a stream, sequence is time order.
+-- a statement. None is younger than the export, so that export_has_event() can say later which they
+-- were. Within a stream, sequence is time order. Times are quoted in ISO form: under another
+-- datestyle the caller's abbreviation of a time zone could be read as another zone's.
 create or replace function ledger.export_range(export ledger.agent_events, after_id uuid)
 returns text
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set datestyle = 'ISO, YMD'
 as $$
 declare
   v_filters jsonb := export.payload -> 'filters';
@@ -29,7 +32,10 @@ begin
       and e.aggregate_id = v_filters ->> 'aggregate_id';
   end if;
   return concat(
-    format(' from ledger.events as e where e.tenant_id = %L', export.tenant_id),
+    format(
+      ' from ledger.events as e where e.tenant_id = %L and e.created_at <= %L',
+      export.tenant_id, export.created_at
+    ),
     ledger.export_conditions(v_filters),
     case
       when export_range.after_id is not null then format(

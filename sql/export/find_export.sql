@@ -55,5 +55,5 @@ end
 $$;
 
 comment on function ledger.find_export(uuid, text) is
-  'Part of export_events() and finish_export(): the event that began the export, LG009 unless the '
+  'Part of open_export() and finish_export(): the event that began the export, LG009 unless the '
   'caller began it, 55000 unless it is committed and not finished.';

@@ -19,7 +19,7 @@ begin
   perform ledger.require_tenant(v_tenant_id, 'read');
   v_started := ledger.find_export(finish_export.export_id, v_tenant_id);
   return r.id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.export_created',
     jsonb_strip_nulls(jsonb_build_object(
       'export_id', v_started.id,

@@ -19,7 +19,7 @@ declare
 begin
   perform ledger.require_any(v_tenant_id, '{audit,operate}');
   return r.id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.verified',
     jsonb_strip_nulls(jsonb_build_object(
       'tree_size', record_verification.tree_size,

@@ -27,7 +27,7 @@ begin
     'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
     'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
     'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-    'event_counts', 'count_cursors'
+    'event_counts', 'count_cursors', 'emit_permits'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(

@@ -16,7 +16,7 @@ as $$
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-      'event_counts', 'count_cursors'
+      'event_counts', 'count_cursors', 'emit_permits'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',

@@ -31,7 +31,7 @@ begin
 
   select r.id, cardinality(v_ids), r.created_at
   into v_certificate.erasure_id, v_certificate.event_count, v_certificate.erased_at
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.private_erased',
     jsonb_strip_nulls(jsonb_build_object(
       'subject_hash',

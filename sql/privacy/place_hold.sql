@@ -30,7 +30,7 @@ begin
   perform ledger.lock_holds(v_hold.tenant_id);
   v_hold.placed_at := clock_timestamp();
   insert into ledger.legal_holds select v_hold.*;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.hold_placed',
     jsonb_strip_nulls(jsonb_build_object(
       'hold_id', v_hold.id,

@@ -13,7 +13,7 @@ as $$
 begin
   raise log 'role % reads private data of % events of tenant %: %',
     ledger.caller(), cardinality(event_ids), tenant_id, purpose;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.private_read',
     jsonb_strip_nulls(jsonb_build_object(
       'reader', ledger.caller(),

@@ -28,7 +28,7 @@ begin
       ),
       hint = 'select * from ledger.legal_holds shows every hold, and which were released.';
   end if;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.hold_released',
     jsonb_build_object(
       'hold_id', v_hold.id,

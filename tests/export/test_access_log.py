@@ -15,6 +15,7 @@ from agent_events import Ledger
 
 AnyConnection = psycopg.Connection[Any]
 Run = Callable[..., Result]
+Forge = Callable[..., Any]
 Refused = Callable[..., psycopg.Error]
 
 
@@ -193,3 +194,58 @@ def test_which_exports_gave_an_event_out(
     assert [each.event_id for each in found] == [export_id] * has_it
     late = ledger.emit_event("run.paused", {}).id
     assert Ledger(operator).access_log(event_id=late) == []
+
+
+CHANGE = """
+    update ledger.agent_events set payload = payload || %s
+    where event_type = 'ledger.export_started' returning id
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        ("9223372036854775807", 2**63 - 1),
+        ("9223372036854775808", None),
+        ("1e30", None),
+        ("-1", None),
+        ('"many"', None),
+        ("null", None),
+        ('{"a": 1}', None),
+    ],
+)
+def test_no_event_breaks_the_view(
+    forge: Forge,
+    story: dict[str, Any],  # noqa: ARG001
+    auditor: AnyConnection,
+    count: str,
+    shown: int | None,
+) -> None:
+    forge(CHANGE, f'{{"event_count": {count}}}')
+    (entry,) = Ledger(auditor).access_log(actions=["export_started"])
+    assert entry.event_count == shown
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        '{"from_time": "never"}',
+        '{"from_time": "2026-01-01 Nowhere/Land"}',
+        '{"to_time": "2026-99-01"}',
+        '{"from_time": {}}',
+        "[]",
+        "7",
+        '{"payload": "{}"}',
+        '{"event_types": null}',
+    ],
+)
+def test_a_filter_that_is_none_matches_nothing(
+    ledger: Ledger, forge: Forge, reader: AnyConnection, operator: AnyConnection, filters: str
+) -> None:
+    """Nor is it a way to learn of a payload what it says."""
+    event_id = ledger.emit_event("run.paused", {}).id
+    Ledger(reader).begin_export("jsonl")
+    export_id = forge(CHANGE, f'{{"filters": {filters}}}')
+    has = operator.execute("select ledger.export_has_event(%s, %s)", [export_id, event_id])
+    assert has.fetchone() == (False,)
+    assert Ledger(operator).access_log(event_id=event_id) == []

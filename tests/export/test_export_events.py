@@ -15,6 +15,7 @@ from agent_events import Ledger
 
 AnyConnection = psycopg.Connection[Any]
 Refused = Callable[..., psycopg.Error]
+Forge = Callable[..., Any]
 
 EXPORT = "select id from ledger.export_events(%s)"
 PAGE = "select id from ledger.export_events(%s, after_id => %s, page_size => %s)"
@@ -233,20 +234,145 @@ def test_a_reader_who_lost_access_reads_no_further(
     refused(reader, "LG005", EXPORT, [export_id])
 
 
-def test_a_reader_who_writes_says_nothing_but_that(
-    pg: AnyConnection, reader: AnyConnection, refused: Refused
+START = """{"format": "csv", "filters": {}, "with_proof": false, "is_redacted": %s,
+    "tree_size": 0, "exported_by": "%s"}"""
+
+
+@pytest.mark.parametrize(
+    ("event_type", "payload"),
+    [
+        ("ledger.export_started", START % ("true", "ME")),
+        ("ledger.export_started", START % ("false", "ME")),
+        ("ledger.export_started", START % ("true", "somebody")),
+        (
+            "ledger.export_created",
+            """{"export_id": "01981d2f-4a6e-7c31-9b1e-2f6f0e1c7a55", "format": "csv",
+                "event_count": 0, "is_redacted": true, "exported_by": "ME"}""",
+        ),
+        ("ledger.private_read", "{}"),
+        ("ledger.private_erased", "{}"),
+        ("ledger.hold_placed", "{}"),
+        ("ledger.hold_released", "{}"),
+        ("ledger.partition_archived", "{}"),
+        ("ledger.partition_exported", "{}"),
+        ("ledger.partition_dropped", "{}"),
+        ("ledger.partition_restored", "{}"),
+        ("ledger.verified", """{"tree_size": 0, "finding_count": 0, "verified_by": "ME"}"""),
+    ],
+)
+@pytest.mark.parametrize(
+    "privileges", [["read"], ["read", "write"], ["read", "write", "operate", "audit", "privacy"]]
+)
+def test_nobody_emits_the_record_of_access_directly(
+    reader: AnyConnection,
+    pg: AnyConnection,
+    refused: Refused,
+    privileges: list[str],
+    event_type: str,
+    payload: str,
 ) -> None:
-    """Readers' exports are events of the ledger's own: it opens no way to forge others."""
-    pg.execute("select ledger.grant_access(%s, 'acme', '{read,write}')", [reader.info.user])
-    emit = "select ledger.emit_event(%s, %s::jsonb || jsonb_build_object('exported_by', %s::text))"
-    start = """{"format": "csv", "filters": {}, "with_proof": false, "is_redacted": %s,
-        "tree_size": 0}"""
+    """Write on another tenant lets a reader call emit_event(); an officer could forge all alike."""
     mine = reader.info.user
-    refused(reader, "LG005", emit, ["ledger.export_started", start % "true", "somebody"])
-    refused(reader, "LG005", emit, ["ledger.export_started", start % "false", mine])
-    refused(reader, "LG005", emit, ["ledger.verified", "{}", mine])
-    refused(reader, "LG005", emit, ["ledger.private_read", "{}", mine])
-    reader.execute(emit, ["ledger.export_started", start % "true", mine])
+    pg.execute("select ledger.grant_access(%s, 'globex', '{write}')", [mine])
+    pg.execute("select ledger.grant_access(%s, 'acme', %s)", [mine, privileges])
+    payload = payload.replace("ME", mine)
+    emit = "select ledger.emit_event(%s, %s, aggregate_type => 'deal', aggregate_id => '7')"
+    refused(reader, "LG005", emit, [event_type, payload])
+    batch = "select ledger.emit_events(jsonb_build_array(%s::jsonb))"
+    event = f'{{"event_type": "{event_type}", "payload": {payload}}}'
+    refused(reader, "LG005", batch, [event])
+
+
+def test_what_begins_an_export_permits_no_other_event(
+    reader: AnyConnection, pg: AnyConnection
+) -> None:
+    """Neither before nor after begin_export(), in its transaction; nor when that fails."""
+    pg.execute("select ledger.grant_access(%s, 'acme', '{read,write}')", [reader.info.user])
+    emit = "select ledger.emit_event('ledger.export_started', %s)"
+    payload = START % ("true", reader.info.user)
+    with reader.transaction():
+        begin(reader)
+        begin(reader)
+        with pytest.raises(psycopg.Error, match="directly"), reader.transaction():
+            reader.execute(emit, [payload])
+        with pytest.raises(psycopg.Error), reader.transaction():
+            Ledger(reader).finish_export(begin(reader), -1)
+        with pytest.raises(psycopg.Error, match="directly"), reader.transaction():
+            reader.execute(emit, [payload])
+    assert pg.execute("select * from ledger.emit_permits").fetchall() == []
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "insert into ledger.emit_permits default values",
+        "select ledger.emit_own_event('ledger.verified', '{}', 'acme')",
+    ],
+)
+def test_nobody_permits_it_to_themselves(
+    reader: AnyConnection, pg: AnyConnection, refused: Refused, attempt: str
+) -> None:
+    privileges = ["read", "write", "operate", "audit", "privacy", "register", "consume", "relay"]
+    pg.execute("select ledger.grant_access(%s, 'acme', %s)", [reader.info.user, privileges])
+    refused(reader, "42501", attempt)
+
+
+def test_later_events_are_not_in_it(ledger: Ledger, reader: AnyConnection) -> None:
+    """Whether a stream or not, by every function, and whatever form of times the caller likes."""
+    by_type, stream = begin(reader), begin(reader, aggregate_type="deal", aggregate_id="7")
+    late = ledger.emit_event("deal.archived", {}, aggregate_type="deal", aggregate_id="7").id
+    reader.execute("set datestyle = 'SQL, DMY'")
+    reader.execute("set timezone = 'Asia/Kolkata'")
+    for export_id in (by_type, stream):
+        rows = ids(reader, EXPORT, export_id)
+        assert rows
+        assert late not in rows
+        lines = reader.execute("select ledger.export_lines(%s)", [export_id]).fetchall()
+        assert len(lines) == len(rows)
+        end = "select ledger.export_page_end(%s, null, %s)"
+        assert ids(reader, end, export_id, len(rows)) == rows[-1:]
+        assert ids(reader, end, export_id, len(rows) + 1) == [None]
+
+
+def test_an_event_that_was_under_way_is_in_it_as_the_reading_transaction_sees_it(
+    ledger: Ledger, reader: AnyConnection, pg: AnyConnection, auditor: AnyConnection
+) -> None:
+    with pg.transaction():
+        open_event = ledger.emit_event("run.paused", {}).id
+        export_id = begin(reader)
+        assert open_event not in ids(reader, EXPORT, export_id)
+    assert open_event in ids(reader, EXPORT, export_id)
+    assert ids(auditor, "select ledger.export_has_event(%s, %s)", export_id, open_event) == [True]
+
+
+def test_private_data_comes_only_of_what_the_export_says(
+    ledger: Ledger, officer: AnyConnection
+) -> None:
+    def emit(event_type: str) -> UUID:
+        return ledger.emit_event(event_type, {}, private={"phone": "1"}).id
+
+    told, other = emit("run.paused"), emit("run.resumed")
+    export_id = begin(officer, event_types=["run.paused"], redacted=False, purpose="Ticket 1")
+    late = emit("run.paused")
+    private = "select event_id from ledger.export_private(%s, %s, 'acme')"
+    assert ids(officer, private, export_id, [told, other, late]) == [told]
+
+
+def test_an_export_is_open_for_a_day(
+    pg: AnyConnection, reader: AnyConnection, forge: Forge, refused: Refused
+) -> None:
+    pg.execute("select ledger.ensure_partition(now() - interval '1 day')")
+    aged = forge(
+        """update ledger.agent_events set
+          id = ledger.event_id(created_at - interval '1 day', gen_random_uuid()),
+          created_at = created_at - interval '1 day'
+        where id = %s returning id""",
+        begin(reader),
+    )
+    for function in ("export_events", "export_lines", "export_page_end"):
+        error = refused(reader, "55000", f"select ledger.{function}(%s)", [aged])
+        assert "more than a day ago" in str(error)
+    assert Ledger(reader).finish_export(aged, 0)
 
 
 def test_tenants_are_apart(pg: AnyConnection, reader: AnyConnection, refused: Refused) -> None:

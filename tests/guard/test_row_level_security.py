@@ -19,6 +19,7 @@ FORCED = [
     "cold_files",
     "cold_ranges",
     "count_cursors",
+    "emit_permits",
     "erasures",
     "event_counts",
     "event_private",
