@@ -177,7 +177,8 @@ grant execute on function ledger.describe_event, ledger.summary_expression, ledg
 grant execute on function
   ledger.begin_export, ledger.export_events, ledger.export_lines, ledger.export_page_end,
   ledger.finish_export, ledger.export_range,
-  ledger.find_export, ledger.open_export, ledger.export_columns, ledger.json_line, ledger.csv_cell, ledger.csv_line,
+  ledger.find_export, ledger.open_export, ledger.export_columns, ledger.json_line,
+  ledger.csv_cell, ledger.csv_line,
   ledger.export_conditions, ledger.redaction, ledger.export_page, ledger.export_query,
   ledger.choose_by_type, ledger.pointer_jsonpath, ledger.pointer_path, ledger.find_paths,
   ledger.mask, ledger.mask_keys, ledger.secret_keys, ledger.has_secret_keys,
