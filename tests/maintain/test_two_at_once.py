@@ -59,7 +59,7 @@ def test_a_second_one_leaves_at_once(
     set_retention(ledger, hot_for="7 days")
     first, blocker = connect(), connect(autocommit=False)
     if step == "seal":
-        blocker.execute("lock table ledger.log_heads in access exclusive mode")
+        blocker.execute("lock table ledger.log_heads in exclusive mode")
     else:
         for name in names:
             for before in ("seal", "add bounds", "validate bounds", "prepare archive"):
@@ -82,7 +82,7 @@ def test_nobody_archives_beside_maintain(
     names = fill_days(ledger, [41, 40])
     set_retention(ledger, hot_for="7 days")
     first, blocker = connect(), connect(autocommit=False)
-    blocker.execute("lock table ledger.log_heads in access exclusive mode")
+    blocker.execute("lock table ledger.log_heads in exclusive mode")
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(first.execute, "call ledger.maintain()")
         await_lock(ledger, first)
@@ -119,7 +119,7 @@ def test_cancelled_it_leaves_nothing_locked(
     runner, blocker = connect(), connect(autocommit=False)
     match where:
         case "seal":
-            blocker.execute("lock table ledger.log_heads in access exclusive mode")
+            blocker.execute("lock table ledger.log_heads in exclusive mode")
         case "prepare archive":
             blocker.execute("select from ledger.partitions for update")
         case "archive":
