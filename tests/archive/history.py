@@ -164,15 +164,6 @@ def expected(partition: Row) -> Row:
     }
 
 
-def problems(connection: AnyConnection, *, deep: bool = True) -> list[tuple[str, str, str]]:
-    """What doctor() complains about, but for the privileges of the test's own superuser."""
-    report = """
-        select kind, object, detail from ledger.doctor(%s)
-        where severity <> 'info' and kind !~ '^(member of|CREATEROLE|BYPASSRLS)'
-    """
-    return connection.execute(report, [deep]).fetchall()
-
-
 def findings(connection: AnyConnection, *tenants: str) -> list[Row]:
     """What verify() finds in the logs of these tenants."""
     return [

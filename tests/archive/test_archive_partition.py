@@ -13,12 +13,12 @@ from archive.history import (
     findings,
     moves,
     partition_of,
-    problems,
     start_of_day,
     tiers,
 )
 from log.consistency import rows
 from log.emitting import emit, seal_all
+from problems import problems
 from psycopg.types.json import Jsonb
 
 AnyConnection = psycopg.Connection[Any]

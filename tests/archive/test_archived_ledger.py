@@ -12,13 +12,13 @@ from archive.history import (
     check_manifest,
     emit_at,
     findings,
-    problems,
     start_of_day,
     tiers,
 )
 from log.consistency import check_log, rows
 from log.emitting import emit, emit_many, seal, seal_all
 from log.test_log_restore import copy_database, create_roles
+from problems import problems
 from psycopg.conninfo import make_conninfo
 
 from agent_events.verifying import verify

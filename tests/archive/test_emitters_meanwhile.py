@@ -18,13 +18,13 @@ from archive.history import (
     fill,
     findings,
     partition_of,
-    problems,
     set_interval,
     start_of_day,
     tiers,
 )
 from archive.load import loaded, note_lock_waits
 from log.emitting import seal_all
+from problems import problems
 
 AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]

@@ -7,7 +7,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from archive.history import check_manifest, problems, tiers
+from archive.history import check_manifest, tiers
+from problems import problems
 
 AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]

@@ -8,9 +8,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from archive.history import check_manifest, findings, problems, tiers
+from archive.history import check_manifest, findings, tiers
 from log.consistency import rows
 from log.emitting import emit
+from problems import problems
 
 AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]

@@ -6,9 +6,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from archive.history import check_manifest, findings, problems, tiers
+from archive.history import check_manifest, findings, tiers
 from log.consistency import Row, check_log, rows
 from log.emitting import seal_all
+from problems import problems
 
 from agent_events.verifying import verify
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from problems import problems
 from psycopg import sql
 
 AnyConnection = psycopg.Connection[Any]
@@ -148,8 +149,4 @@ def findings(pg: AnyConnection) -> list[tuple[Any, ...]]:
 
 def complaints(pg: AnyConnection) -> set[tuple[str, str]]:
     """What doctor() has to say; not of roles, which all databases of a cluster share."""
-    rows = pg.execute(
-        "select kind, object from ledger.doctor(true) where severity <> 'info'"
-        " and kind !~ '^(member of|CREATEROLE|BYPASSRLS)'"
-    )
-    return set(rows.fetchall())
+    return {(kind, name) for kind, name, _ in problems(pg)}

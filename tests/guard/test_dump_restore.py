@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from problems import problems
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -52,14 +53,6 @@ def copy(pg: AnyConnection, dsn: str) -> Iterator[str]:
     pg.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
     yield make_conninfo(dsn, dbname=name)
     pg.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-
-
-def problems(connection: AnyConnection) -> list[tuple[Any, ...]]:
-    report = """
-        select kind, object, detail from ledger.doctor(true)
-        where severity <> 'info' and kind !~ '^(member of|CREATEROLE|BYPASSRLS)'
-    """
-    return connection.execute(report).fetchall()
 
 
 def test_restore_keeps_every_guard(

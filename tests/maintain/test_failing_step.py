@@ -8,10 +8,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from archive.history import check_manifest, findings, problems, start_of_day, tiers
+from archive.history import check_manifest, findings, start_of_day, tiers
 from log.consistency import Row
 from log.emitting import seal_all
 from maintain.steps import failures, fill_days, plan, set_retention, steps
+from problems import problems
 from verifying.tampering import unguarded
 
 AnyConnection = psycopg.Connection[Any]

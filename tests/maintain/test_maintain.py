@@ -7,10 +7,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from archive.history import check_manifest, findings, moves, problems, tiers
+from archive.history import check_manifest, findings, moves, tiers
 from log.consistency import check_log, rows
 from log.emitting import emit, seal_all
 from maintain.steps import ARCHIVING, failures, fill_days, plan, set_retention, steps
+from problems import problems
 
 AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]

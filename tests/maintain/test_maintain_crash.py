@@ -17,13 +17,13 @@ from archive.history import (
     findings,
     forget_partitions,
     moves,
-    problems,
     tiers,
 )
 from event.test_crash import kill
 from log.consistency import check_log, rows
 from log.emitting import seal_all
 from maintain.steps import failures, fill_days, set_retention
+from problems import problems
 from psycopg.conninfo import make_conninfo
 
 from agent_events import embedded, migrate

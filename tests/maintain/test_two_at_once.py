@@ -9,9 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from archive.history import check_manifest, findings, moves, problems, tiers
+from archive.history import check_manifest, findings, moves, tiers
 from log.emitting import await_lock, seal_all
 from maintain.steps import failures, fill_days, set_retention, steps
+from problems import problems
 
 AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]

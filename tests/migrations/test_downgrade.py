@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from problems import problems
 
 from agent_events import migrate
 from agent_events.errors import AppendOnlyViolation
@@ -33,8 +34,7 @@ def test_upgrade_downgrade_upgrade(installed: str, schema_dump: Dump) -> None:
     assert migrate.upgrade(installed) == [migrate.head()]
     assert schema_dump(installed) == first
     with psycopg.connect(installed) as connection:
-        errors = connection.execute("select * from ledger.doctor() where severity = 'error'")
-        assert errors.fetchall() == []
+        assert problems(connection, severities=["error"]) == []
         assert connection.execute("select from ledger.event_types").rowcount > 50
 
 
@@ -56,8 +56,7 @@ def test_downgrade_that_would_lose_events_is_refused(installed: str) -> None:
     assert migrate.current(installed) == migrate.head()
     with psycopg.connect(installed) as connection:
         assert connection.execute("select count(*) from ledger.events").fetchone() == stored
-        errors = connection.execute("select * from ledger.doctor() where severity = 'error'")
-        assert errors.fetchall() == []
+        assert problems(connection, severities=["error"]) == []
 
 
 def test_downgrade_that_would_drop_a_view_of_the_user_is_refused(installed: str) -> None:

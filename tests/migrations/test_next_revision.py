@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
+from problems import problems
 
 from agent_events import migrate
 
@@ -96,8 +97,7 @@ def test_up_and_down(
         connection.execute("select ledger.emit_event('thing.happened')")
         assert connection.execute("select ledger.ensure_partitions()").fetchone() == (0,)
         assert connection.execute("select * from ledger.run_count").rowcount == 1
-        errors = connection.execute("select * from ledger.doctor() where severity = 'error'")
-        assert errors.fetchall() == []
+        assert problems(connection, severities=["error"]) == []
 
     if is_superuser:  # columns and views of a ledger with event triggers: superusers drop them
         copy.run(command.downgrade, dsn, "agent_events_0001")

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from problems import problems
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -26,7 +27,7 @@ def test_installs_and_upgrades(managed_database: NewDatabase) -> None:
     assert migrate.upgrade(dsn) == [migrate.head()]
     assert migrate.upgrade(dsn) == []
     with psycopg.connect(dsn) as connection:
-        assert rows(connection, "select * from ledger.doctor() where severity = 'error'") == []
+        assert problems(connection, severities=["error"]) == []
 
 
 def test_two_ledgers_in_one_cluster(managed_database: NewDatabase) -> None:
@@ -40,7 +41,7 @@ def test_two_ledgers_in_one_cluster(managed_database: NewDatabase) -> None:
     with psycopg.connect(first) as connection:
         assert rows(connection, "select count(*) > 0 from ledger.events") == [(True,)]
         connection.execute("select ledger.emit_event('thing.happened')")
-        assert rows(connection, "select * from ledger.doctor() where severity = 'error'") == []
+        assert problems(connection, severities=["error"]) == []
     assert migrate.upgrade(second) == [migrate.head()]
     with psycopg.connect(second) as connection:
         assert rows(connection, "select count(*) from ledger.events") == [(0,)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from problems import OF_ROLES
 
 AnyConnection = psycopg.Connection[Any]
 Findings = Callable[..., set[tuple[str, str, str]]]
@@ -23,9 +24,9 @@ def findings(pg: AnyConnection) -> Findings:
         report = """
             select severity, kind, object from ledger.doctor(%s)
             where severity <> 'info'
-              and (kind !~ '^(member of|CREATEROLE|BYPASSRLS)' or object = %s)
+              and (kind !~ %s or object = %s)
         """
-        return set(pg.execute(report, [deep, role]).fetchall())
+        return set(pg.execute(report, [deep, OF_ROLES, role]).fetchall())
 
     return look
 

@@ -11,10 +11,10 @@ from archive.history import (
     HAPPENED,
     check_manifest,
     emit_at,
-    problems,
     set_interval,
     start_of_day,
 )
+from problems import problems
 from relay.delivering import claim, confirm, deliver_all, emit, fail, positions
 
 AnyConnection = psycopg.Connection[Any]

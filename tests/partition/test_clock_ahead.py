@@ -15,12 +15,12 @@ from archive.history import (
     findings,
     forget_partitions,
     partition_of,
-    problems,
     set_interval,
     start_of_day,
 )
 from log.consistency import check_log, rows
 from log.emitting import seal_all
+from problems import problems
 
 AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]

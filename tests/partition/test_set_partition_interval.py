@@ -16,11 +16,11 @@ from archive.history import (
     emit_at,
     forget_partitions,
     partition_of,
-    problems,
     set_interval,
     start_of_day,
 )
 from log.emitting import seal_all
+from problems import problems
 
 AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]
