@@ -111,8 +111,8 @@ def test_sql_of_the_reference_runs(pg: psycopg.Connection[Any]) -> None:
     assert len(statements) > 10
     for statement, _ in statements:
         if "4711" in statement:
-            text = statement.replace("4711", str(claim["token"]))
-            statement = text.replace("499", str(claim["through_position"]))
+            text = statement.replace("499", str(claim["through_position"]))
+            statement = text.replace("4711", str(claim["token"]))
         cursor.execute(statement)
         if "from ledger.claim_outbox" in statement:
             claim = cursor.fetchone() or {}

@@ -26,6 +26,8 @@ PATTERNS = [
     *["^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "\\.", "\\\\", "[\\]\\[]", "^$", "", "日", "[à-ÿ]", "[a-c-]"],
     *["x{255}", "(a|b)*?c", "/", "[-a]", "[.]", '"'],
 ]
+# jsonschema takes an empty pattern alone for none when it looks for additional properties.
+PROPERTY_PATTERNS = [pattern for pattern in PATTERNS if pattern]
 TYPES = ["null", "boolean", "integer", "number", "string", "array", "object"]
 
 numbers = st.one_of(
@@ -72,7 +74,9 @@ def keywords(schemas: st.SearchStrategy[Json]) -> dict[str, st.SearchStrategy[Js
         "dependentRequired": st.dictionaries(st.sampled_from(KEYS), names, max_size=2),
         "properties": properties,
         "additionalProperties": schemas,
-        "patternProperties": st.dictionaries(st.sampled_from(PATTERNS), schemas, max_size=2),
+        "patternProperties": st.dictionaries(
+            st.sampled_from(PROPERTY_PATTERNS), schemas, max_size=2
+        ),
         "propertyNames": schemas,
         "items": schemas,
         "prefixItems": branches,
@@ -198,3 +202,13 @@ def test_only_invalid_payloads_are_explained(pg: Connection, pair: tuple[Json, l
     validator = Draft202012Validator(schema)
     for payload, reasons in explanations:
         assert (reasons == []) == validator.is_valid(payload), (schema, payload, reasons)
+
+
+def test_an_empty_pattern_matches_every_name(pg: Connection) -> None:
+    schema = {"patternProperties": {"": {"type": "integer"}}, "additionalProperties": False}
+    verdicts = pg.execute(
+        "select jsonb '{\"a\": 1}' @@ p, jsonb '{\"a\": null}' @@ p"
+        " from ledger.compile_schema(%s) as p",
+        [json.dumps(schema)],
+    )
+    assert verdicts.fetchone() == (True, False)
