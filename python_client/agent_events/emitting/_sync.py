@@ -213,6 +213,7 @@ class AuditEmitter(Generic[R]):
             self._own.forget()
         self._has_parents_pool = self._own is None
         self._failures.forget()
+        self._sender.forget()
         self._buffer.forget()
 
     def _refuse_parents_pool(self) -> None:

@@ -6,10 +6,11 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Any, cast
 
 from agent_events._records import log_spooled
-from agent_events.emitting._threads import append, drain, set_aside
+from agent_events.emitting._threads import Condition, append, drain, set_aside, wait
 from agent_events.emitting.batch import Batch, batches_of
 from agent_events.emitting.failures import Failures, reason_of
 from agent_events.emitting.journal import Journal
@@ -18,6 +19,7 @@ from agent_events.emitting.storing._sync import Store
 from agent_events.errors import FailedEvent
 from agent_events.models import EventArguments, Receipt, Spooled
 
+_PATIENCE = 1.0  # seconds
 _NO_JSON = (TypeError, ValueError, RecursionError)
 
 
@@ -39,11 +41,19 @@ class Sender:
         self._journal = journal
         self._failures = failures
         self._logger = logger
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, in a process that was forked."""
+        self._changed = Condition()
+        self._allowance: int | None = None
 
     def send(self, event: EventArguments) -> Receipt | Spooled:
         """Send one event, which is keyed where there is a journal."""
         if self._journal is None:
             return self._store.store(event)
+        if not self._journal.is_empty():
+            self._make_way()
         if self._journal.is_empty():
             try:
                 return self._store.store(event)
@@ -107,10 +117,31 @@ class Sender:
             if is_over():
                 raise _Over
             self._store.store_all(batches_of(events), self._report)
+            self._allow(len(events) // 2)
 
         if self._journal is not None:
-            with suppress(_Over):
-                drain(self._journal, store)
+            try:
+                with suppress(_Over):
+                    drain(self._journal, store)
+            finally:
+                self._allow(None)
+
+    def _allow(self, count: int | None) -> None:
+        with self._changed:
+            self._allowance = count
+            self._changed.notify_all()
+
+    def _make_way(self) -> None:
+        """While the journal is emptied let half as many in as go out, so that it does get empty.
+
+        Whoever waits does so for a batch that is being stored, and not for long.
+        """
+        deadline = monotonic() + _PATIENCE
+        with self._changed:
+            while self._allowance == 0 and (seconds := deadline - monotonic()) > 0:
+                wait(self._changed, seconds)
+            if self._allowance:
+                self._allowance -= 1
 
     def _report(self, failed: FailedEvent) -> None:
         """Have the journal keep what is refused, if it has a JSON form, and say so."""
