@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import psycopg
@@ -77,9 +77,12 @@ def test_spool_gets_empty_although_threads_go_on_emitting(
     make_emitter: MakeEmitter, noted: str, journal: Any, outage: Any
 ) -> None:
     emitter = make_emitter(on_unavailable="spool", journal=journal)
+    is_back = Event()
+    emitter.observers.append(lambda *_: is_back.set())
     with outage():
-        for _ in range(200):
+        for _ in range(300):
             emitter.emit(noted, {"text": "x"})
+    assert is_back.wait(120)
 
     def emit_until_stored() -> None:
         while isinstance(emitter.emit(noted, {"text": "x"}), Spooled):

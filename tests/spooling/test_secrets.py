@@ -36,7 +36,7 @@ def test_the_list_is_the_ledgers(pg: Connection) -> None:
 
 @given(st.lists(st.dictionaries(keys, documents, max_size=4), max_size=20))
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_masks_what_the_ledger_masks(pg: Connection, given_documents: list[Any]) -> None:
     query = "select ledger.mask(d) from jsonb_array_elements(%s) as d"
