@@ -53,7 +53,7 @@ class ClientPlan:
 
     events: int
     rounds: int
-    spool: Path
+    spool: str
     batch_size: int = 100
 
 
