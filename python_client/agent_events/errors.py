@@ -22,7 +22,8 @@ LedgerError
 The database raises them with these SQLSTATEs; the table in sql/README.md is the same list. Every
 other error of PostgreSQL or of the connection stays the `psycopg.Error` that it is.
 
-An emitter that buffers raises EventsNotStored, BufferFull and OutcomeUnknown of its own.
+An emitter that buffers raises EventsNotStored, BufferFull and OutcomeUnknown of its own, one that
+spools SpoolFull.
 """
 
 from __future__ import annotations
@@ -231,6 +232,26 @@ class BufferFull(Exception):
 
     def __init__(self, max_buffered: int) -> None:
         super().__init__(f"{max_buffered} events are buffered: this one was not taken")
+
+
+class SpoolFull(Exception):
+    """The spool of an emitter holds as many bytes as it may: this event was not taken.
+
+    `hint` says what to do.
+    """
+
+    def __init__(self, folder: str, size: int, in_use: int, max_bytes: int) -> None:
+        super().__init__(folder, size, in_use, max_bytes)
+        self.message = (
+            f"the spool {folder} has {in_use:,} of {max_bytes:,} bytes: {size:,} more do not fit"
+        )
+        self.hint = (
+            "`agent-events spool list` says what waits. It empties when the database is back; "
+            "max_spool_bytes=… lets it hold more."
+        )
+
+    def __str__(self) -> str:
+        return f"{self.message}\nHINT: {self.hint}"
 
 
 BY_SQLSTATE: dict[str, type[LedgerError]] = {

@@ -472,7 +472,7 @@ def client(
     json_file: Path | None,
 ) -> None:
     """The Python client against psycopg that calls the same functions; and what importing costs."""
-    plan = ClientPlan(events=events, rounds=rounds)
+    plan = ClientPlan(events=events, rounds=rounds, spool=str(data))
     find_programs(version)
     with bench_database(dsn, version, data) as bench:
         console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 from emit import PAYLOAD
@@ -24,6 +26,8 @@ from server import TENANT, Bench
 from stats import Rate, Ratio, interleave, ratio
 
 from agent_events import AuditEmitter, Ledger
+from agent_events.emitting.keys import keyed
+from agent_events.spooling import DiskJournal
 
 RECEIPT = "id, created_at, sequence, hash, duplicate"
 EMIT_EVENT = f"""
@@ -49,6 +53,7 @@ class ClientPlan:
 
     events: int
     rounds: int
+    spool: str
     batch_size: int = 100
 
 
@@ -58,7 +63,11 @@ def measure_client(
     ratios = []
     for commit in ("off", "on"):
         say(f"emitting, synchronous_commit {commit}")
-        with bench.clone() as clone, Clients(clone, plan, commit) as clients:
+        with (
+            bench.clone() as clone,
+            tempfile.TemporaryDirectory(dir=plan.spool) as spool,
+            Clients(clone, plan, commit, Path(spool)) as clients,
+        ):
             rates = interleave(clients.measurements(), plan.rounds)
         ratios += [
             ratio(rates, what, against, clients=1, commit=commit, goal=0.8)
@@ -67,8 +76,19 @@ def measure_client(
                 ("AuditEmitter.emit", "psycopg, autocommit"),
                 ("AuditEmitter.emit", "psycopg, commit"),
                 ("AuditEmitter.buffer", "psycopg, batches"),
+                ("AuditEmitter.emit, spool", "AuditEmitter.emit, key"),
             )
         ]
+        ratios.append(
+            ratio(
+                rates,
+                "DiskJournal.append",
+                "AuditEmitter.emit",
+                clients=1,
+                commit=commit,
+                goal=None,
+            )
+        )
     say("importing")
     return ratios, measure_imports(plan.rounds)
 
@@ -76,8 +96,9 @@ def measure_client(
 class Clients:
     """The same events, sent in each way."""
 
-    def __init__(self, bench: Bench, plan: ClientPlan, commit: str) -> None:
+    def __init__(self, bench: Bench, plan: ClientPlan, commit: str, spool: Path) -> None:
         self.plan = plan
+        self.spool = spool
         self.dsn = make_conninfo(bench.app_dsn, options=f"-c synchronous_commit={commit}")
         self.payload = json.loads(PAYLOAD)
         self.options: Any = {
@@ -91,9 +112,13 @@ class Clients:
         self.connection = psycopg.connect(self.dsn)
         self.own = psycopg.connect(self.dsn, autocommit=True)
         self.emitter = AuditEmitter(self.dsn, buffer_size=self.plan.batch_size)
+        self.spooling = AuditEmitter(
+            self.dsn, on_unavailable="spool", spool_dir=self.spool / "unused"
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.spooling.close()
         self.emitter.close()
         self.own.close()
         self.connection.close()
@@ -106,6 +131,9 @@ class Clients:
             "AuditEmitter.emit": self.emit,
             "psycopg, batches": self.execute_batches,
             "AuditEmitter.buffer": self.buffer,
+            "AuditEmitter.emit, key": self.emit_keyed,
+            "AuditEmitter.emit, spool": self.emit_spooling,
+            "DiskJournal.append": self.append,
         }
         return {name: lambda way=way: self.rate(way) for name, way in ways.items()}  # type: ignore[misc]
 
@@ -140,6 +168,29 @@ class Clients:
     def emit(self) -> None:
         for _ in range(self.plan.events):
             self.emitter.emit("bench.order_placed", self.payload, tenant_id=TENANT, **self.options)
+
+    def emit_keyed(self) -> None:
+        for _ in range(self.plan.events):
+            self.emitter.emit(
+                "bench.order_placed",
+                self.payload,
+                tenant_id=TENANT,
+                idempotency_key=uuid4().hex,
+                occurred_at=datetime.now(UTC),
+                **self.options,
+            )
+
+    def emit_spooling(self) -> None:
+        for _ in range(self.plan.events):
+            self.spooling.emit("bench.order_placed", self.payload, tenant_id=TENANT, **self.options)
+
+    def append(self) -> None:
+        journal = DiskJournal(self.spool / "full")
+        for _ in range(self.plan.events):
+            event: Any = {"event_type": "bench.order_placed", "payload": self.payload}
+            journal.append([keyed({**event, "tenant_id": TENANT, **self.options})])
+        journal.drain(lambda _: None)
+        journal.close()
 
     def execute_batches(self) -> None:
         size = self.plan.batch_size

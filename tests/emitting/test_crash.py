@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
-import select
-import signal
 from pathlib import Path
 from threading import Semaphore, Thread
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from emitting.crashing import kill_server, start
 
-from agent_events import AuditEmitter, Ledger, embedded, migrate
+from agent_events import AuditEmitter, Ledger, migrate
 
-SETTINGS = {"fsync": "off", "synchronous_commit": "on"}
 THREADS = 4
 EVENTS = 800
 CRASHES = 3
-
-
-def start(data: Path, version: int) -> str:
-    return make_conninfo(**embedded.ensure_server(data, version, settings=SETTINGS))
-
-
-def kill(data: Path) -> None:
-    """The postmaster, and all its processes, none of which gets to say goodbye."""
-    postmaster = int((data / "postmaster.pid").read_text().split()[0])
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    for pid in (postmaster, *map(int, children)):
-        with contextlib.suppress(ProcessLookupError):
-            process = os.pidfd_open(pid)
-            signal.pidfd_send_signal(process, signal.SIGKILL)
-            select.select([process], [], [], 60)  # until it is gone
-            os.close(process)
 
 
 def test_every_event_is_stored_once(server_folder: Path, server_version: int) -> None:
@@ -53,7 +32,7 @@ def test_every_event_is_stored_once(server_folder: Path, server_version: int) ->
     for _ in range(CRASHES):
         for _ in range(chance.randrange(200, 600)):
             assert progress.acquire(timeout=60)
-        kill(data)
+        kill_server(data)
         assert start(data, server_version) == dsn
     for thread in threads:
         thread.join()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from threading import Event, Thread
 from typing import Any
 
 import psycopg
 import pytest
+from emitting.conftest import ListJournal
 
 from agent_events import Ledger, Receipt, Spooled, errors
 from agent_events.emitting import AuditEmitter
@@ -70,6 +73,31 @@ def test_event_that_was_stored_after_all_is_stored_once(
     assert texts() == ["1"]
 
 
+def test_spool_gets_empty_although_threads_go_on_emitting(
+    make_emitter: MakeEmitter, noted: str, journal: Any, outage: Any
+) -> None:
+    emitter = make_emitter(on_unavailable="spool", journal=journal)
+    is_back = Event()
+    emitter.observers.append(lambda *_: is_back.set())
+    with outage():
+        for _ in range(300):
+            emitter.emit(noted, {"text": "x"})
+    assert is_back.wait(120)
+
+    def emit_until_stored() -> None:
+        while isinstance(emitter.emit(noted, {"text": "x"}), Spooled):
+            pass
+
+    threads = [Thread(target=emit_until_stored, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive()
+    emitter.flush()
+    assert journal.is_empty()
+
+
 def test_events_of_several_tenants(
     make_emitter: MakeEmitter, noted: str, journal: Any, outage: Any, pg: Connection
 ) -> None:
@@ -119,6 +147,25 @@ def test_full_journal_is_raised(
         emitter.emit(noted, {"text": "x"})
 
 
-def test_spool_needs_a_journal(dsn: str) -> None:
-    with pytest.raises(errors.InvalidArgument, match="there is no journal\nHINT: Give journal=…"):
-        AuditEmitter(dsn, on_unavailable="spool")
+@pytest.mark.parametrize("options", [{}, {"on_unavailable": "spool", "journal": ListJournal()}])
+def test_folder_is_given_where_nothing_is_on_disk(dsn: str, options: Any) -> None:
+    with pytest.raises(errors.InvalidArgument, match="spool_dir is given, but nothing waits on d"):
+        AuditEmitter(dsn, spool_dir="spool", **options)
+
+
+def test_event_without_a_json_form_keeps_no_others(
+    make_emitter: MakeEmitter, noted: str, journal: Any, texts: Texts
+) -> None:
+    def append(events: list[EventArguments]) -> None:
+        json.dumps([event["payload"] for event in events])
+        ListJournal.append(journal, events)
+
+    emitter = make_emitter(on_unavailable="spool", journal=journal, flush_interval=3600)
+    ListJournal.append(journal, [{"event_type": noted, "payload": {"text": "0"}}])
+    journal.append = append
+    for text in ("1", object(), "3"):
+        emitter.buffer(noted, {"text": text})
+    with pytest.raises(errors.EventsNotStored) as caught:
+        emitter.flush()
+    assert isinstance(caught.value.failed[0].error, TypeError)
+    assert texts() == ["0", "1", "3"]

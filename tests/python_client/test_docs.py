@@ -148,9 +148,10 @@ def test_python_of_the_consuming_page_runs(
 
 
 def test_python_of_the_emitting_page_runs(
-    dsn: str, pg: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    dsn: str, pg: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AGENT_EVENTS_DSN", dsn)
+    monkeypatch.setenv("AGENT_EVENTS_SPOOL_DIR", str(tmp_path / "spool"))
     namespace: dict[str, Any] = {"__name__": "docs"}
     configure()
     for example in blocks(ROOT / "docs" / "emitting.md", "python"):
@@ -162,7 +163,7 @@ def test_python_of_the_emitting_page_runs(
         "count(*) filter (where event_type = 'run.tool_called'), "
         "count(*) filter (where event_type = 'content.publish') from ledger.events"
     ).fetchall()
-    assert (created, called, published) == (3, 1000, 4)
+    assert (created, called, published) == (4, 1000, 4)
 
 
 class Delivery:

@@ -29,6 +29,7 @@ COMMANDS = (
     "partitions",
     "prove",
     "relay",
+    "spool",
     "state",
     "stats",
     "tables",

@@ -3,7 +3,8 @@
     emitter = AuditEmitter()                    # which database: agent_events.dsn
     receipt = emitter.emit("deal.created", {"name": "Acme renewal", "stage": "lead"})
 
-docs/emitting.md says what happens when the database is down, and when the process ends.
+With on_unavailable="spool" it keeps them on disk while the database is down, and returns `Spooled`:
+`agent_events.spooling`. docs/emitting.md says what happens then, and when the process ends.
 """
 
 from agent_events.emitting._async import AsyncAuditEmitter

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, Unpack, cast, overload
 
 from agent_events import errors
 from agent_events._queries import EMIT_OPTIONS, check_options
 from agent_events._records import LOGGER
 from agent_events.building._sync import EmitterAudit
 from agent_events.context import ambient, fill
-from agent_events.emitting._threads import close_at_exit, keep, release
+from agent_events.emitting._threads import close_at_exit, close_journal, keep, release
 from agent_events.emitting.buffering._sync import Buffer
 from agent_events.emitting.buffering.settings import BufferSettings
+from agent_events.emitting.choosing import journal_for
 from agent_events.emitting.connections._sync import Connections, Source
 from agent_events.emitting.failures import Failures
 from agent_events.emitting.journal import Journal
@@ -42,9 +43,10 @@ class AuditEmitter(Generic[R]):
     `close` it.
 
     `on_unavailable` says what happens when the database cannot be reached: "raise" raises psycopg's
-    error; "spool" keeps the event in `journal`, which is one of your own, and returns `Spooled`.
-    While anything is in the journal, new events go behind it. So every event is stored once, and
-    those of one thread in their order. `EmitterOptions` has the rest.
+    error; "spool" keeps the event on disk, in a journal, and returns `Spooled`; it is stored when
+    the database is back, also by another process. While anything is in the journal, new events go
+    behind it. So every event is stored once, and those of one thread in their order.
+    `EmitterOptions` has the rest.
 
     What is refused, because of the event itself, raises `errors.LedgerError`. Every event that is
     stored or spooled is a record of `logger`, by default `logging.getLogger("agent_events")`, at
@@ -82,14 +84,15 @@ class AuditEmitter(Generic[R]):
         check_options(options, frozenset(EmitterOptions.__annotations__))
         self._options = {"on_unavailable": on_unavailable, **options}
         self._logger = logger or LOGGER
-        self._journal = _journal(on_unavailable, options)
         self._own = None if _is_pool(database) else _connections(database, options)
+        source = self._own or cast(Source, database)
+        self._journal = journal_for(on_unavailable, options, source, self._logger)
+        self._has_own_journal = options.get("journal") is None
         self._has_parents_pool = False
         settings = _buffer_settings(self._journal, options)
-        self._failures = Failures(
-            self._logger, options.get("on_error"), self._journal, settings.max_buffered
-        )
-        self._store = Store(self._own or cast(Source, database), self._logger)
+        limit = None if self._journal is None else settings.max_buffered
+        self._failures = Failures(self._logger, options.get("on_error"), limit)
+        self._store = Store(source, self._logger)
         self._sender = Sender(self._store, self._journal, self._failures, self._logger)
         self._buffer = Buffer(self._sender, self._failures, settings, self._logger)
         close_at_exit(self)
@@ -116,9 +119,8 @@ class AuditEmitter(Generic[R]):
         with the same `idempotency_key`, or spool.
         """
         result = self._sender.send(self._complete(event_type, payload, tenant_id, options))
-        if isinstance(result, Spooled):
-            keep(self)
-            self._buffer.wake()
+        if isinstance(result, Spooled) or self._is_unattended():
+            self._attend()
         return cast(R, result)
 
     def buffer(
@@ -173,8 +175,12 @@ class AuditEmitter(Generic[R]):
                 release(self)
                 if self._own:
                     self._own.close()
+                if self._journal is not None and self._has_own_journal:
+                    close_journal(self._journal)
 
     def __enter__(self) -> Self:
+        if self._is_unattended():
+            self._attend()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -193,12 +199,21 @@ class AuditEmitter(Generic[R]):
         event = cast(EventArguments, fill(given, ambient()))
         return event if self._journal is None else keyed(event)
 
+    def _is_unattended(self) -> bool:
+        """Whether nobody looks after the journal: it may have what an ended process left."""
+        return self._journal is not None and not self._buffer.has_worker()
+
+    def _attend(self) -> None:
+        keep(self)
+        self._buffer.wake()
+
     def _forget_parent(self) -> None:
         """Begin anew in a process that was forked."""
         if self._own:
             self._own.forget()
         self._has_parents_pool = self._own is None
         self._failures.forget()
+        self._sender.forget()
         self._buffer.forget()
 
     def _refuse_parents_pool(self) -> None:
@@ -209,22 +224,6 @@ class AuditEmitter(Generic[R]):
             )
 
 
-def _journal(on_unavailable: OnUnavailable, options: EmitterOptions) -> Journal | None:
-    if on_unavailable not in get_args(OnUnavailable):
-        raise errors.InvalidArgument(
-            f"on_unavailable is {on_unavailable!r}", hint='Either "raise" or "spool".'
-        )
-    if on_unavailable == "raise":
-        return None
-    journal = options.get("journal")
-    if journal is None:
-        raise errors.InvalidArgument(
-            "on_unavailable is 'spool', but there is no journal",
-            hint="Give journal=…, one of your own: agent_events.emitting.Journal.",
-        )
-    return journal
-
-
 def _buffer_settings(journal: Journal | None, options: EmitterOptions) -> BufferSettings:
     names = ("buffer_size", "flush_interval", "max_buffered", "when_full")
     given: Mapping[str, Any] = options
@@ -232,7 +231,7 @@ def _buffer_settings(journal: Journal | None, options: EmitterOptions) -> Buffer
     if settings.when_full == "spool" and journal is None:
         raise errors.InvalidArgument(
             "when_full is 'spool', but on_unavailable is 'raise': there is no journal",
-            hint='on_unavailable="spool", with journal=….',
+            hint='It needs on_unavailable="spool".',
         )
     return settings
 

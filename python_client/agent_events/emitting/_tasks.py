@@ -7,9 +7,11 @@ import atexit
 import os
 from asyncio import Condition, Lock
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
 from agent_events.emitting.batch import Batch
@@ -20,6 +22,7 @@ from agent_events.models import EventArguments
 if TYPE_CHECKING:
     from agent_events.emitting._async import AsyncAuditEmitter
     from agent_events.emitting._sync import AuditEmitter
+    from agent_events.spooling import DiskJournal
 
 __all__ = [
     "Condition",
@@ -27,10 +30,12 @@ __all__ = [
     "Worker",
     "append",
     "close_at_exit",
+    "close_journal",
     "drain",
     "keep",
     "me",
     "release",
+    "set_aside",
     "start",
     "wait",
 ]
@@ -80,16 +85,50 @@ async def append(journal: Journal, events: Sequence[EventArguments]) -> None:
 async def drain(
     journal: Journal, store: Callable[[Sequence[EventArguments]], Awaitable[None]]
 ) -> int:
-    """Drain the journal beside the loop; `store` runs in the loop."""
+    """Drain the journal in a thread; `store` runs in the loop. Cancelled, it ends soon."""
     loop = asyncio.get_running_loop()
+    drained: Future[int] = Future()
 
     async def stored(events: Sequence[EventArguments]) -> None:
         await store(events)
 
     def hand_over(events: Sequence[EventArguments]) -> None:
-        asyncio.run_coroutine_threadsafe(stored(events), loop).result()
+        if drained.cancelled():
+            raise CancelledError
+        coroutine = stored(events)
+        try:
+            handed = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        except RuntimeError:  # the loop is closed
+            coroutine.close()
+            raise
+        handed.result()
 
-    return await asyncio.to_thread(journal.drain, hand_over)
+    def work() -> None:
+        try:
+            _settle(drained, journal.drain(hand_over), None)
+        except BaseException as error:  # noqa: BLE001 - raised by who waits for it
+            _settle(drained, 0, error)
+
+    Thread(target=work, name="agent-events drain", daemon=True).start()
+    return await asyncio.wrap_future(drained)
+
+
+def _settle(future: Future[int], result: int, error: BaseException | None) -> None:
+    with suppress(InvalidStateError, RuntimeError):  # cancelled, or the loop is closed
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+
+async def close_journal(journal: Journal) -> None:
+    """Close a journal that was made for the emitter, beside the loop."""
+    await asyncio.to_thread(cast("DiskJournal", journal).close)
+
+
+async def set_aside(journal: Journal, event: EventArguments, reason: str) -> None:
+    """Have the journal keep an event that is refused, beside the loop."""
+    await asyncio.to_thread(journal.set_aside, event, reason)
 
 
 def close_at_exit(emitter: AsyncAuditEmitter[Any]) -> None:
@@ -140,7 +179,8 @@ def _heir(emitter: AsyncAuditEmitter[Any]) -> AuditEmitter[Any]:
     from agent_events.emitting._sync import AuditEmitter
     from agent_events.emitting.connections.pooled import arguments_of
 
-    options: Any = dict(emitter._options, journal=emitter._journal)
+    options: Any = dict(emitter._options, journal=emitter._journal, spool_dir=None)
+    options.pop("max_spool_bytes", None)
     if emitter._own:
         conninfo = emitter._own.conninfo
     else:

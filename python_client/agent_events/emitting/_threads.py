@@ -6,7 +6,7 @@ import atexit
 import os
 from collections.abc import Callable, Sequence
 from threading import Condition, Lock, Thread, get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
 from agent_events.emitting.journal import Journal
@@ -14,6 +14,7 @@ from agent_events.models import EventArguments
 
 if TYPE_CHECKING:
     from agent_events.emitting._sync import AuditEmitter
+    from agent_events.spooling import DiskJournal
 
 __all__ = [
     "Condition",
@@ -21,10 +22,12 @@ __all__ = [
     "Worker",
     "append",
     "close_at_exit",
+    "close_journal",
     "drain",
     "keep",
     "me",
     "release",
+    "set_aside",
     "start",
     "wait",
 ]
@@ -59,6 +62,16 @@ def append(journal: Journal, events: Sequence[EventArguments]) -> None:
 def drain(journal: Journal, store: Callable[[Sequence[EventArguments]], None]) -> int:
     """Drain the journal."""
     return journal.drain(store)
+
+
+def close_journal(journal: Journal) -> None:
+    """Close a journal that was made for the emitter."""
+    cast("DiskJournal", journal).close()
+
+
+def set_aside(journal: Journal, event: EventArguments, reason: str) -> None:
+    """Have the journal keep an event that is refused."""
+    journal.set_aside(event, reason)
 
 
 def close_at_exit(emitter: AuditEmitter[Any]) -> None:

@@ -8,21 +8,17 @@ from threading import Lock
 
 import psycopg
 
-from agent_events.emitting.journal import Journal
 from agent_events.errors import EventsNotStored, FailedEvent, LedgerError
 
 OnError = Callable[[FailedEvent], None]
 
 
 class Failures:
-    """What failed since it was last raised, at most `limit` where the journal keeps them too."""
+    """What failed since it was last raised; at most `limit`, if any, of those kept elsewhere."""
 
-    def __init__(
-        self, logger: logging.Logger, on_error: OnError | None, journal: Journal | None, limit: int
-    ) -> None:
+    def __init__(self, logger: logging.Logger, on_error: OnError | None, limit: int | None) -> None:
         self._logger = logger
         self._on_error = on_error
-        self._journal = journal
         self._limit = limit
         self.forget()
 
@@ -35,11 +31,9 @@ class Failures:
         return len(self._kept)
 
     def report(self, failed: FailedEvent) -> None:
-        """Say that an event was refused; from any thread. Raises what the journal raises."""
-        if self._journal is not None:
-            self._journal.set_aside(failed.event, reason_of(failed.error))
+        """Say that an event was refused; the journal has it, if there is one. From any thread."""
         self._tell(failed)
-        if self._journal is None or len(self._kept) < self._limit:
+        if self._limit is None or len(self._kept) < self._limit:
             self._keep(failed)
 
     def give_up(self, failed: FailedEvent) -> None:

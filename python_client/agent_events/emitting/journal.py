@@ -26,6 +26,7 @@ class Journal(Protocol):
     def drain(self, store: Store, /) -> int:
         """Hand everything to `store`, in order and in batches; return how many events went.
 
+        Is called when something waits, at every flush, and each minute although nothing seems to.
         A batch is forgotten when `store` has returned; what `store` raises ends the drain, is
         raised, and leaves the batch in its place. It is empty only when all of it is stored.
         """

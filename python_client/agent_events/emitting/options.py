@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import PathLike
 from typing import Literal, TypedDict
 
 from agent_events.emitting.buffering.settings import WhenFull
@@ -24,7 +25,10 @@ class EmitterOptions(TypedDict, total=False):
 
     max_connections  to the database at once, 4; more calls than that wait. A pool has its own
     pgbouncer        True through PgBouncer in transaction mode: no prepared statements
-    journal          for on_unavailable="spool": where events wait, an object of your own
+    spool_dir        for on_unavailable="spool": where events wait, a folder on a disk that lasts.
+                     Default AGENT_EVENTS_SPOOL_DIR, else ~/.local/state/agent-events/spool
+    max_spool_bytes  that may wait there, 256 MiB; an event more raises `errors.SpoolFull`
+    journal          where events wait instead: an object of your own
     buffer_size      events that `buffer` collects before they are sent, 100; at most so many are
                      sent together
     flush_interval   seconds after which they are sent although they are fewer, 5
@@ -37,6 +41,8 @@ class EmitterOptions(TypedDict, total=False):
 
     max_connections: int
     pgbouncer: bool
+    spool_dir: str | PathLike[str] | None
+    max_spool_bytes: int
     journal: Journal | None
     buffer_size: int
     flush_interval: float

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime
+from pathlib import Path
 from typing import assert_type
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from agent_events import (
 )
 from agent_events.emitting import Journal
 from agent_events.models import EventOptions
+from agent_events.spooling import DiskJournal
 
 
 def emit(emitter: AuditEmitter) -> UUID:
@@ -37,6 +39,21 @@ def emit_with_a_spool(journal: Journal) -> Receipt | Spooled:
         if isinstance(outcome, Spooled):
             assert_type(outcome.occurred_at, datetime)
         return outcome
+
+
+def emit_with_a_spool_on_disk(folder: Path) -> Receipt | Spooled:
+    with AuditEmitter(
+        on_unavailable="spool", spool_dir=folder, max_spool_bytes=1_000_000
+    ) as emitter:
+        try:
+            return emitter.emit("deal.created", {"name": "Acme"})
+        except errors.SpoolFull as error:
+            assert_type(error.hint, str)
+            raise
+
+
+def give_a_journal(folder: Path) -> Receipt | Spooled:
+    return emit_with_a_spool(DiskJournal(folder, max_bytes=1_000_000))
 
 
 def buffer(pool: ConnectionPool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -47,7 +47,7 @@ class Buffer:
         self._waiting: deque[EventArguments] = deque()
         self._sending: deque[Batch] = deque()
         self._in_flight = self._put = self._taken = 0
-        self._since = self._retry_at = self._pause = 0.0
+        self._since = self._look_at = self._retry_at = self._pause = 0.0
         self._worker: Worker | None = None
         self._is_closed = False
 
@@ -69,10 +69,14 @@ class Buffer:
         with self._changed:
             self._start()
 
+    def has_worker(self) -> bool:
+        """Whether somebody sends what is due, and looks after the journal."""
+        return self._worker is not None and self._worker.is_alive()
+
     def flush(self) -> None:
         """Send what was put before, and the journal; raise what keeps it from that, or failed."""
         self._send(self._put)
-        self._replay()
+        self._replay(lambda: False)
         self._failures.raise_kept()
 
     def close(self) -> None:
@@ -135,7 +139,7 @@ class Buffer:
         while self._is_due():
             try:
                 self._send(self._due())
-                self._replay()
+                self._replay(lambda: self._is_closed)
             except Exception as error:  # noqa: BLE001 - logged, tried again, raised by flush
                 self._back_off(error)
 
@@ -154,9 +158,10 @@ class Buffer:
         is_due = self._sending or self._sender.has_spooled()
         if is_due or len(self._waiting) >= self._settings.buffer_size:
             return self._retry_at - now
+        times = [self._look_at] if self._sender.has_journal else []
         if self._waiting:
-            return max(self._since + self._settings.flush_interval, self._retry_at) - now
-        return None
+            times.append(self._since + self._settings.flush_interval)
+        return max(min(times), self._retry_at) - now if times else None
 
     def _due(self) -> int:
         """How many events, of all that were ever put, are to be sent: whole batches, if in time."""
@@ -212,9 +217,10 @@ class Buffer:
             finally:
                 self._turn_of = None
 
-    def _replay(self) -> None:
+    def _replay(self, is_over: Callable[[], bool]) -> None:
         with self._own_turn():
-            self._sender.replay()
+            self._sender.replay(is_over)
+            self._look_at = monotonic() + self._settings.look_interval
             self._pause = self._retry_at = 0.0
 
     def _back_off(self, error: Exception) -> None:

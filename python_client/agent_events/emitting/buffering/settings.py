@@ -20,6 +20,7 @@ class BufferSettings:
     when_full: WhenFull = "block"
     min_backoff: float = 0.1
     max_backoff: float = 30.0
+    look_interval: float = 60.0  # at what ended processes left in the journal
 
     def __post_init__(self) -> None:
         if not 1 <= self.buffer_size <= self.max_buffered:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 import psycopg
@@ -36,7 +36,9 @@ class AsyncStore:
         self._tell([event], [receipt])
         return receipt
 
-    async def store_all(self, batches: deque[Batch], report: Callable[[FailedEvent], None]) -> None:
+    async def store_all(
+        self, batches: deque[Batch], report: Callable[[FailedEvent], Awaitable[None]]
+    ) -> None:
         """Commit batches from the left; what is done leaves the queue.
 
         A batch that is refused is halved until it is known which events are at fault; these are
@@ -49,13 +51,13 @@ class AsyncStore:
                 await self._commit(batch)
             except OutcomeUnknown as error:
                 for event in batch.events:
-                    report(FailedEvent(event, error))
+                    await report(FailedEvent(event, error))
                 batches.popleft()
             except Exception as error:
                 if is_passing(error):
                     raise
                 if len(batch.events) == 1:
-                    report(FailedEvent(batch.events[0], error))
+                    await report(FailedEvent(batch.events[0], error))
                     batches.popleft()
                 else:
                     batches.popleft()
