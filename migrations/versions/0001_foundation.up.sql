@@ -5974,14 +5974,14 @@ comment on function ledger.find_run(text, uuid) is
 -- from sql/run/add_run.sql
 -- The row of a run; false when the run has one already. Without an event: start_run() emits
 -- run.started itself, a client that sends its events later emits it like any other event. Locks
--- nothing but the row that it makes.
+-- nothing but the row that it makes. Trace and correlation are the parent's where they are left out.
 create or replace function ledger.add_run(
   agent_name text,
   run_id uuid,
-  trace_id uuid,
-  correlation_id uuid,
   tenant_id text default null,
-  parent_run_id uuid default null
+  parent_run_id uuid default null,
+  trace_id uuid default null,
+  correlation_id uuid default null
 )
 returns boolean
 language plpgsql
@@ -5991,21 +5991,24 @@ as $$
 #variable_conflict use_column
 declare
   v_tenant_id text := coalesce(add_run.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_parent ledger.agent_runs;
 begin
   perform ledger.require_tenant(v_tenant_id, 'write');
   if length(add_run.agent_name) between 1 and 200 is not true then
     raise exception using errcode = 'LG009', message = 'agent_name must have 1 to 200 characters';
   end if;
+  if add_run.parent_run_id is not null then
+    v_parent := ledger.find_run(v_tenant_id, add_run.parent_run_id);
+  end if;
+  trace_id := coalesce(add_run.trace_id, v_parent.trace_id);
+  correlation_id := coalesce(add_run.correlation_id, v_parent.correlation_id);
   if num_nulls(add_run.run_id, add_run.trace_id, add_run.correlation_id) > 0 then
     raise exception using
       errcode = 'LG009',
-      message = 'a run needs run_id, trace_id and correlation_id',
+      message = 'a run without a parent needs run_id, trace_id and correlation_id',
       hint = 'ledger.start_run() makes those that are left out.';
   end if;
   perform ledger.ensure_tenant(v_tenant_id);
-  if add_run.parent_run_id is not null then
-    perform ledger.find_run(v_tenant_id, add_run.parent_run_id);
-  end if;
 
   insert into ledger.agent_runs (
     tenant_id, id, agent_name, parent_run_id, trace_id, correlation_id, started_at
@@ -6019,7 +6022,7 @@ begin
 end
 $$;
 
-comment on function ledger.add_run(text, uuid, uuid, uuid, text, uuid) is
+comment on function ledger.add_run(text, uuid, text, uuid, uuid, uuid) is
   'The row of a run, without its event; false when there is one already. For clients that emit '
   'run.started themselves: everybody else calls start_run().';
 
@@ -6071,8 +6074,8 @@ begin
   );
 
   if not ledger.add_run(
-    start_run.agent_name, v_run_id, v_trace_id, v_correlation_id, tenant_id => v_tenant_id,
-    parent_run_id => start_run.parent_run_id
+    start_run.agent_name, v_run_id, v_tenant_id, start_run.parent_run_id, v_trace_id,
+    v_correlation_id
   ) then
     raise exception using
       errcode = 'LG009',

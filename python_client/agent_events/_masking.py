@@ -47,7 +47,9 @@ _TEXT_ENDINGS = tuple(ending for ending, only_text in SECRET_KEYS.items() if onl
 _OTHER_ENDINGS = tuple(ending for ending, only_text in SECRET_KEYS.items() if not only_text)
 
 _LINES = ("authorization", "cookie")  # headers: what follows them on the line is the value
-_WORDS = "|".join(map(re.escape, [*(e for e in SECRET_KEYS if e not in _LINES), "pwd", "signature"]))
+_WORDS = "|".join(
+    map(re.escape, [*(e for e in SECRET_KEYS if e not in _LINES), "pwd", "signature"])
+)
 _IS = r"""(?:\\?["'])?[ \t]*(?:=>|[:=]|%3D)[ \t]*"""
 _QUOTED = r"""\*{3}(?!\w)|\\"[^"]*"?|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.|'')*'?"""
 _VALUE = rf"""(?:{_QUOTED}|[^\s"'&,;)}}\]]+)"""
@@ -107,7 +109,7 @@ def _masked(value: Any, of_text: Callable[[str], str]) -> Any:
         return of_text(value)
     if isinstance(value, Mapping):
         return {
-            key: MASKED if _is_secret(str(key), each) else _masked(each, of_text)
+            of_text(str(key)): MASKED if _is_secret(str(key), each) else _masked(each, of_text)
             for key, each in value.items()
         }
     if isinstance(value, list | tuple):

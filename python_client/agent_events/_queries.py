@@ -79,6 +79,7 @@ _COLUMNS = {
     "register_event_type": "register_event_type",
     "register_upcaster": "register_upcaster",
     "drop_upcaster": "drop_upcaster",
+    "add_run": "add_run",
     "start_run": "start_run",
     "finish_run": _RECEIPT,
     "emit_event": _RECEIPT,
@@ -187,6 +188,14 @@ STREAM_HEAD = """
       on s.tenant_id = t.tenant_id
       and s.aggregate_type = %(aggregate_type)s
       and s.aggregate_id = %(aggregate_id)s
+"""
+# Returns what the settings were, to be set again.
+SWAP_SETTINGS = """
+    with old as materialized (
+      select s.name, s.value, current_setting('ledger.' || s.name, true) as old_value
+      from unnest(%(names)s::text[], %(values)s::text[]) as s (name, value)
+    )
+    select name, old_value, set_config('ledger.' || name, value, true) from old
 """
 LOG_SIZE = """
     select h.tree_size

@@ -45,8 +45,8 @@ begin
   );
 
   if not ledger.add_run(
-    start_run.agent_name, v_run_id, v_trace_id, v_correlation_id, tenant_id => v_tenant_id,
-    parent_run_id => start_run.parent_run_id
+    start_run.agent_name, v_run_id, v_tenant_id, start_run.parent_run_id, v_trace_id,
+    v_correlation_id
   ) then
     raise exception using
       errcode = 'LG009',

@@ -62,7 +62,10 @@ def test_keys_are_masked_as_the_database_does(
         ("xoxb-12-hunter2 was refused", "*** was refused"),
         ("id AKIAIOSFODNN7EXAMPLE", "id ***"),
         ("jwt eyJhbGciOi.eyJzdWIi.hunter2", "jwt ***"),
-        ("-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----\nend", "***\nend"),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----\nend",
+            "***\nend",
+        ),
         ("-----BEGIN PRIVATE KEY-----\nhunter2", "***"),
         ("PRIVATE+KEY+ledger+c74f20a3+hunter2", "***"),
     ],

@@ -22,10 +22,12 @@ from agent_events.emitting.keys import keyed
 from agent_events.emitting.options import EmitterOptions, Observer, OnUnavailable
 from agent_events.emitting.sending._async import AsyncSender
 from agent_events.emitting.storing._async import AsyncStore
-from agent_events.models import EventArguments, EventOptions, Json, Receipt, Spooled
+from agent_events.models import EventArguments, EventOptions, Json, Receipt, RunOptions, Spooled
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
+
+    from agent_events.running._async import AsyncRun
 
     R = TypeVar("R", covariant=True, default=Receipt)
 else:
@@ -149,6 +151,13 @@ class AsyncAuditEmitter(Generic[R]):
     def audit(self) -> AsyncEmitterAudit[R]:
         """Begin to describe an audit event; see `agent_events.building`."""
         return AsyncEmitterAudit(emitter=self)
+
+    def run(self, agent_name: str, **options: Unpack[RunOptions]) -> AsyncRun:
+        """Have a block of code as a run of an agent; docs/agents.md says what it records."""
+        from agent_events.running._async import AsyncRun
+        from agent_events.running.recording._async import AsyncEmitterRecorder
+
+        return AsyncRun(AsyncEmitterRecorder(self), agent_name, **options)
 
     async def flush(self) -> None:
         """Store what was buffered before, and what waits in the journal.

@@ -22,10 +22,12 @@ from agent_events.emitting.keys import keyed
 from agent_events.emitting.options import EmitterOptions, Observer, OnUnavailable
 from agent_events.emitting.sending._sync import Sender
 from agent_events.emitting.storing._sync import Store
-from agent_events.models import EventArguments, EventOptions, Json, Receipt, Spooled
+from agent_events.models import EventArguments, EventOptions, Json, Receipt, RunOptions, Spooled
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
+
+    from agent_events.running._sync import Run
 
     R = TypeVar("R", covariant=True, default=Receipt)
 else:
@@ -149,6 +151,13 @@ class AuditEmitter(Generic[R]):
     def audit(self) -> EmitterAudit[R]:
         """Begin to describe an audit event; see `agent_events.building`."""
         return EmitterAudit(emitter=self)
+
+    def run(self, agent_name: str, **options: Unpack[RunOptions]) -> Run:
+        """Have a block of code as a run of an agent; docs/agents.md says what it records."""
+        from agent_events.running._sync import Run
+        from agent_events.running.recording._sync import EmitterRecorder
+
+        return Run(EmitterRecorder(self), agent_name, **options)
 
     def flush(self) -> None:
         """Store what was buffered before, and what waits in the journal.

@@ -12,6 +12,7 @@ from agent_events.emitting._tasks import append, drain
 from agent_events.emitting.batch import Batch, batches_of
 from agent_events.emitting.failures import Failures, reason_of
 from agent_events.emitting.journal import Journal
+from agent_events.emitting.keys import masked
 from agent_events.emitting.passing import is_passing
 from agent_events.emitting.storing._async import AsyncStore
 from agent_events.models import EventArguments, Receipt, Spooled
@@ -41,7 +42,7 @@ class AsyncSender:
                 return await self._store.store(event)
             except Exception as error:  # noqa: BLE001 - raised if it does not pass
                 self._require_passing(error)
-        await append(self._journal, [event])
+        await append(self._journal, [masked(event)])
         log_spooled(self._logger, [event])
         return Spooled(cast(str, event["idempotency_key"]), cast(Any, event["occurred_at"]))
 
@@ -61,7 +62,7 @@ class AsyncSender:
         """Append batches to the journal."""
         events = [event for batch in batches for event in batch.events]
         if events and self._journal is not None:
-            await append(self._journal, events)
+            await append(self._journal, [masked(event) for event in events])
             log_spooled(self._logger, events)
             batches.clear()
 
