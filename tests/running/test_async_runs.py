@@ -37,9 +37,13 @@ def test_run_with_calls(dsn: str, events: Any) -> None:
 
 def test_cancelled_run_has_failed(dsn: str, events: Any) -> None:
     async def main() -> None:
-        async with AsyncAuditEmitter(dsn) as emitter, emitter.run("scorer") as run:
-            async with asyncio.timeout(0.05), run.tool_call("sleep"):
-                await asyncio.sleep(600)
+        async with (
+            AsyncAuditEmitter(dsn) as emitter,
+            emitter.run("scorer") as run,
+            asyncio.timeout(0.05),
+            run.tool_call("sleep"),
+        ):
+            await asyncio.sleep(600)
 
     with pytest.raises(TimeoutError):
         asyncio.run(main())

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from typing import Any
 
-import psycopg
 import pytest
 
 from agent_events import (
@@ -30,7 +29,7 @@ def test_tool_records_what_it_is_asked_to(emitter: AuditEmitter, events: Any) ->
         return q.upper()
 
     @tool("find", step=2, record_arguments=True, record_result=True)
-    def search_again(q: str, limit: int = 10) -> str:
+    def search_again(q: str, limit: int = 10) -> str:  # noqa: ARG001
         return q.upper()
 
     with emitter.run("scorer"):
@@ -65,7 +64,7 @@ def test_tool_of_a_run_and_methods(emitter: AuditEmitter, events: Any) -> None:
 
 def test_tool_that_fails(emitter: AuditEmitter, events: Any) -> None:
     @tool(record_arguments=True)
-    def search(q: str) -> None:
+    def search(q: str) -> None:  # noqa: ARG001
         raise LookupError("nothing for token=hunter2")
 
     with emitter.run("scorer"):
@@ -137,7 +136,12 @@ def publisher(**options: Any) -> Callable[..., Any]:
     @audited(
         "content.publish", target=("post", "id"), payload=["old_status", "new_status"], **options
     )
-    def publish(id: int, new_status: str, old_status: str = "draft", password: str = "") -> int:
+    def publish(
+        id: int,
+        new_status: str,
+        old_status: str = "draft",  # noqa: ARG001
+        password: str = "",
+    ) -> int:
         if new_status == "lost":
             raise LookupError(f"no post {id}, password={password}")
         return id
@@ -181,9 +185,7 @@ def test_audited_function_without_an_emitter_uses_the_process_emitter(
     assert events()[0].actor_id == "ann"
 
 
-def test_audited_function_in_a_transaction(
-    pg: psycopg.Connection[Any], connect: Any, events: Any
-) -> None:
+def test_audited_function_in_a_transaction(connect: Any, events: Any) -> None:
     with connect(autocommit=False) as connection:
         publisher(emitter=Ledger(connection), actor=("user", "ann"))(1, "published")
         assert events() == []
@@ -200,7 +202,7 @@ def test_audited_coroutine(dsn: str, events: Any) -> None:
                 actor=("user", "ann"),
                 emitter=emitter,
             )
-            async def publish(reason: str = "asked") -> None:
+            async def publish(reason: str = "asked") -> None:  # noqa: ARG001
                 await asyncio.sleep(0)
 
             await publish()

@@ -220,7 +220,7 @@ class AsyncRun(AsyncBlock):
         event = {
             "event_type": "run.started",
             "payload": recordable(payload),
-            "metadata": given.get("metadata"),
+            "metadata": recordable(given.get("metadata")),
             "expected_sequence": 0,
             **self._ids(),
         }

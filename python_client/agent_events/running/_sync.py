@@ -218,7 +218,7 @@ class Run(Block):
         event = {
             "event_type": "run.started",
             "payload": recordable(payload),
-            "metadata": given.get("metadata"),
+            "metadata": recordable(given.get("metadata")),
             "expected_sequence": 0,
             **self._ids(),
         }
