@@ -189,6 +189,15 @@ class AuditEmitter(Generic[R]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _offer(
+        self, event_type: str, payload: Json, *, tenant_id: str | None, occurred_at: datetime
+    ) -> bool:
+        """Buffer an event if there is room at once; say whether it was taken."""
+        options: EventOptions = {"occurred_at": occurred_at}
+        event = self._complete(event_type, payload, tenant_id, options)
+        keep(self)
+        return self._buffer.offer(event)
+
     def _complete(
         self,
         event_type: str,

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from agent_events import errors
 from agent_events.building.audit import Audit
 from agent_events.models import ActorType, Json
-from agent_events.running._async import AsyncAudited, AsyncRun
-from agent_events.running._sync import Audited, Run
+from agent_events.running._async import AsyncRun
+from agent_events.running._sync import Run
+from agent_events.running.auditing._async import AsyncAudited
+from agent_events.running.auditing._sync import Audited
 from agent_events.running.current import current
 from agent_events.running.recording._async import AsyncEmitterRecorder, AsyncLedgerRecorder
 from agent_events.running.recording._sync import EmitterRecorder, LedgerRecorder
