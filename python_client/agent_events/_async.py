@@ -31,6 +31,7 @@ from agent_events._queries import (
     TRACKED_TABLES,
     bind,
     check_options,
+    reading_json,
     shares,
 )
 from agent_events._records import LOGGER, log_receipts
@@ -1691,7 +1692,7 @@ class AsyncLedger:
         self, query: str, arguments: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
         try:
-            cursor = self._connection.cursor(row_factory=tuple_row)
+            cursor = reading_json(self._connection.cursor(row_factory=tuple_row))
             await cursor.execute(query, arguments)
             return await cursor.fetchall()
         except psycopg.Error as error:
@@ -1713,7 +1714,7 @@ class AsyncLedger:
     async def _cursor(self) -> AsyncIterator[AsyncCursor[tuple[Any, ...]]]:
         try:
             async with self._connection.cursor(row_factory=tuple_row) as cursor:
-                yield cursor
+                yield reading_json(cursor)
         except psycopg.Error as error:
             if refused := errors.translated(error):
                 raise refused from error

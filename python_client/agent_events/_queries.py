@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
+from psycopg import AsyncCursor, Cursor, adapters
+from psycopg.pq import Format
+from psycopg.types.json import Jsonb, JsonbLoader, JsonLoader
 
 from agent_events.models import (
     AccessEntry,
@@ -52,6 +54,9 @@ from agent_events.models import (
     TrackedTable,
 )
 
+C = TypeVar("C", Cursor[Any], AsyncCursor[Any])
+
+_JSONB = adapters.types["jsonb"].oid
 EMIT_OPTIONS = frozenset(EventOptions.__annotations__)
 FIND_OPTIONS = frozenset(EventFilter.__annotations__)
 JSON_PARAMETERS = frozenset(
@@ -275,6 +280,14 @@ def check_options(options: Mapping[str, Any], known: frozenset[str]) -> None:
     if not options.keys() <= known:
         unknown = ", ".join(sorted(options.keys() - known))
         raise TypeError(f"unexpected keyword argument: {unknown}")
+
+
+def reading_json(cursor: C) -> C:
+    """Return the cursor, which gives JSON as Python's objects; Django's connections give text."""
+    loader = cursor.adapters.get_loader(_JSONB, Format.TEXT)
+    if loader is None or not issubclass(loader, JsonLoader):
+        cursor.adapters.register_loader("jsonb", JsonbLoader)
+    return cursor
 
 
 def shares(ranking: Any) -> tuple[Share, ...]:

@@ -31,6 +31,7 @@ from agent_events._queries import (
     TRACKED_TABLES,
     bind,
     check_options,
+    reading_json,
     shares,
 )
 from agent_events._records import LOGGER, log_receipts
@@ -1667,7 +1668,7 @@ class Ledger:
         self, query: str, arguments: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
         try:
-            cursor = self._connection.cursor(row_factory=tuple_row)
+            cursor = reading_json(self._connection.cursor(row_factory=tuple_row))
             cursor.execute(query, arguments)
             return cursor.fetchall()
         except psycopg.Error as error:
@@ -1689,7 +1690,7 @@ class Ledger:
     def _cursor(self) -> Iterator[Cursor[tuple[Any, ...]]]:
         try:
             with self._connection.cursor(row_factory=tuple_row) as cursor:
-                yield cursor
+                yield reading_json(cursor)
         except psycopg.Error as error:
             if refused := errors.translated(error):
                 raise refused from error
