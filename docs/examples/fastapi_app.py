@@ -23,8 +23,8 @@ TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9
 class LedgerContext:
     """Opens the context of a request: tenant, actor, trace and correlation.
 
-    It is plain ASGI: context variables that are set here reach the handlers, also those that
-    FastAPI runs in threads. Take tenant and user from your authentication, not from headers as here.
+    It is plain ASGI, so that context variables that are set here reach the handlers, also those
+    that run in threads. Take tenant and user from your authentication, not from headers as here.
     """
 
     def __init__(self, app: ASGIApp) -> None:
