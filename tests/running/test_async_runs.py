@@ -52,6 +52,26 @@ def test_cancelled_run_has_failed(dsn: str, events: Any) -> None:
     assert (failed.event_type, failed.payload["error_code"]) == ("run.failed", "TimeoutError")
 
 
+def test_end_that_is_cancelled_is_said(
+    dsn: str, pg: Any, events: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with AsyncAuditEmitter(dsn) as emitter:
+            run = emitter.run("scorer")
+            await run.begin()
+            with pg.transaction():
+                pg.execute("lock table ledger.agent_events in access exclusive mode")
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        await run.end(error)
+
+    error = ValueError("of the user")
+    asyncio.run(main())
+    assert "is not recorded: asyncio.exceptions.CancelledError" in error.__notes__[0]
+    assert error.__notes__[0] in caplog.text
+    assert [e.event_type for e in events()] == ["run.started"]
+
+
 def test_decorated_coroutines_and_generators(dsn: str, events: Any) -> None:
     seen = []
 

@@ -64,21 +64,22 @@ class Block(ABC):
     def end(self, error: BaseException | None = None) -> None:
         """Record that it ended, by this exception or well.
 
-        What cannot be recorded is logged. It is raised, unless there is an exception: then it
-        is a note of that.
+        What cannot be recorded is logged. It is raised, unless there is an exception: then it is a
+        note of that, and only a cancellation meanwhile is raised.
         """
         duration_ms = round((perf_counter() - self._began) * 1000, 3)
         try:
             self._recorder.leave(self._before)
             with context.enter(self._inside):
                 self._close(ending_of(error), duration_ms)
-        except Exception as failure:
+        except BaseException as failure:
             why = f"{type_of(failure)}: {message_of(failure)}"
             what = f"the end of {self._name()} is not recorded: {why}"
             self._recorder.logger.error(what)
-            if error is None:
+            if error is not None:
+                error.add_note(what)
+            if error is None or not isinstance(failure, Exception):
                 raise
-            error.add_note(what)
 
     def __enter__(self) -> Self:
         self.begin()
