@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent_events import AsyncAuditEmitter, AuditEmitter, audited, context, tool
+from agent_events import AsyncAuditEmitter, AuditEmitter, audited, context, errors, tool
 
 SECRET = "hunter2hunter2"
 DOCUMENT = {
@@ -96,6 +96,19 @@ def test_by_an_emitter_that_spools(
     assert journal.refused == []
     assert len(events()) == 14
     assert SECRET not in everything() + caplog.text
+
+
+def test_what_the_journal_sets_aside(dsn: str, journal: Any) -> None:
+    with AuditEmitter(dsn, on_unavailable="spool", journal=journal) as emitter:
+        emitter.buffer("run.paused", {"reason": 1, "token": SECRET}, metadata={"secret": SECRET})
+        with pytest.raises(errors.EventsNotStored):
+            emitter.flush()
+    [(event, reason)] = journal.refused
+    assert (event["payload"], event["metadata"]) == (
+        {"reason": 1, "token": "***"},
+        {"secret": "***"},
+    )
+    assert SECRET not in reason
 
 
 def test_over_asyncio(dsn: str, everything: Callable[[], str], events: Any) -> None:

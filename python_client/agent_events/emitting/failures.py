@@ -9,6 +9,7 @@ from threading import Lock
 import psycopg
 
 from agent_events.emitting.journal import Journal
+from agent_events.emitting.keys import masked
 from agent_events.errors import EventsNotStored, FailedEvent, LedgerError
 
 OnError = Callable[[FailedEvent], None]
@@ -37,7 +38,7 @@ class Failures:
     def report(self, failed: FailedEvent) -> None:
         """Say that an event was refused; from any thread. Raises what the journal raises."""
         if self._journal is not None:
-            self._journal.set_aside(failed.event, reason_of(failed.error))
+            self._journal.set_aside(masked(failed.event), reason_of(failed.error))
         self._tell(failed)
         if self._journal is None or len(self._kept) < self._limit:
             self._keep(failed)
