@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import psycopg
@@ -93,10 +93,10 @@ def test_other_text_stays(text: str) -> None:
 
 def test_long_text_is_cut_and_quickly_masked() -> None:
     assert mask_text("x" * 50, limit=10) == "xxxxxxxxx…"
-    started = perf_counter()
+    started = process_time()
     for piece in ("a", "token", "a:", "--", '"', "eyJ", "password=", "://", "\\", "'", "sk-"):
         assert len(mask_text(piece * 10_000)) <= 20_000
-    assert perf_counter() - started < 10
+    assert process_time() - started < 10
 
 
 def test_text_that_postgresql_refuses(pg: psycopg.Connection[Any]) -> None:

@@ -52,14 +52,15 @@ def test_tool_of_a_run_and_methods(emitter: AuditEmitter, events: Any) -> None:
 
     with emitter.run("scorer") as run:
 
-        @run.tool_call(record_result=True)
+        @run.tool_call("double", {"by": 2}, record_result=True)
         def double(n: int) -> int:
             return 2 * n
 
         assert (double(2), double(3), Tools().search("x")) == (4, 6, "x")
     results = [e.payload.get("result") for e in events("run.tool_completed")]
     assert results == [4, 6, None]
-    assert events("run.tool_called")[2].payload["arguments"] == {"q": "x"}
+    arguments = [e.payload["arguments"] for e in events("run.tool_called")]
+    assert arguments == [{"by": 2}, {"by": 2}, {"q": "x"}]
 
 
 def test_tool_that_fails(emitter: AuditEmitter, events: Any) -> None:

@@ -235,10 +235,10 @@ class AsyncToolCall(AsyncPart):
     def _again(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> AsyncToolCall:
-        arguments = arguments_of(function, args, kwargs) if self._record_arguments else None
+        given = arguments_of(function, args, kwargs) if self._record_arguments else {}
         return self._run.tool_call(
             self.tool_name or function.__name__,
-            arguments,
+            {**(self._arguments or {}), **given} or None,
             step=self._step,
             record_result=self._record_result,
         )
