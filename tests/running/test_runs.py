@@ -129,6 +129,29 @@ def test_model_call_is_one_event_with_private_prompt(
     )
 
 
+def test_outcome_that_is_no_exception(emitter: AuditEmitter, events: Any) -> None:
+    with emitter.run("scorer") as run:
+        with run.tool_call("search") as call:
+            call.outcome = "failure"
+            call.report(error="no such index, token=hunter2")
+        run.outcome = "partial"
+    with emitter.run("scorer") as run:
+        run.outcome = "failure"
+    tool_completed, completed, failed = [e for e in events() if e.outcome]
+    assert (tool_completed.outcome, tool_completed.payload["error"]) == (
+        "failure",
+        "no such index, token=***",
+    )
+    assert (completed.event_type, completed.outcome) == ("run.completed", "partial")
+    assert (failed.event_type, failed.outcome) == ("run.failed", "failure")
+
+
+def test_model_call_about_somebody_without_private_data(emitter: AuditEmitter, events: Any) -> None:
+    with emitter.run("scorer") as run, run.model_call("example", "example-2", subject_id="u-7"):
+        pass
+    assert events("agent.call_completed")[0].outcome == "success"
+
+
 def test_run_in_a_run_is_its_child(emitter: AuditEmitter, events: Any, pg: Connection) -> None:
     with emitter.run("planner") as outer, outer.tool_call("delegate"):
         with emitter.run("worker") as inner:

@@ -21,6 +21,8 @@ from agent_events.running.wrapping import require_async, wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_PRIVATE = ("prompt", "raw_output")
+
 
 class Run(Block):
     """A run of an agent: `with emitter.run("scorer") as run:`.
@@ -270,7 +272,7 @@ class ModelCall(Part):
     def __init__(self, run: Run, fields: Json, subject_id: str | None) -> None:
         super().__init__(run)
         self._subject_id = subject_id
-        self._given = dict(fields)
+        self._given: dict[str, Any] = recordable(fields)
         self._start = datetime.now(UTC)
 
     def _name(self) -> str:
@@ -286,13 +288,15 @@ class ModelCall(Part):
             "latency_ms": duration_ms,
             "agent_name": self._run.agent_name,
         }
+        said = self._given | self._fields
+        is_private = any(said.get(name) is not None for name in _PRIVATE)
         metadata = {"error_code": ending.error_code, "error_message": ending.error}
         self._record(
             "agent.call_completed",
-            about | self._given | self._fields,
+            about | said,
             outcome=ending.outcome,
             metadata=metadata if ending.error else None,
-            subject_id=self._subject_id,
+            subject_id=self._subject_id if is_private else None,
         )
 
 

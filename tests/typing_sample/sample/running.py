@@ -68,6 +68,7 @@ def work(emitter: AuditEmitter, connection: Connection[tuple[object, ...]]) -> N
 
         assert_type(double(2), int)
         run.report(result="done")
+        run.outcome = "partial"
     with Ledger(connection).run("scorer", actor_type="agent", actor_id="s") as run:
         assert_type(search("Acme"), list[str])
         for number in stream(2):
@@ -95,4 +96,5 @@ def log(emitter: AuditEmitter) -> int:
 def misuse(emitter: AuditEmitter) -> None:
     emitter.run("scorer", colour="red")  # type: ignore[call-arg]
     search(1)  # type: ignore[arg-type]
+    emitter.run("scorer").outcome = "pending"  # type: ignore[assignment]
     publish("456")  # type: ignore[call-arg]

@@ -13,7 +13,7 @@ from agent_events import context, errors
 from agent_events._failure import message_of, type_of
 from agent_events.context import Context
 from agent_events.models import EventArguments, Json, Receipt, Spooled
-from agent_events.running.ending import Ending, ending_of
+from agent_events.running.ending import Ended, Ending, ending_of
 from agent_events.running.recording._sync import Recorder, Settings
 from agent_events.running.values import recordable
 
@@ -21,11 +21,13 @@ from agent_events.running.values import recordable
 class Block(ABC):
     """What is recorded when it begins, when it ends, or both; everything inside has it as context.
 
-    `begin`, `inside` and `end` are the parts of `with`, for those who begin in one place and end in
-    another.
+    `outcome` may be set where it is not what the end says: a tool that returns its error has
+    failed. `begin`, `inside` and `end` are the parts of `with`, for those who begin in one place
+    and end in another.
     """
 
     def __init__(self, recorder: Recorder) -> None:
+        self.outcome: Ended | None = None
         self._recorder = recorder
         self._has_begun = False
         self._inside = context.NOTHING
@@ -71,7 +73,7 @@ class Block(ABC):
         try:
             self._recorder.leave(self._before)
             with context.enter(self._inside):
-                self._close(ending_of(error), duration_ms)
+                self._close(ending_of(error, self.outcome), duration_ms)
         except BaseException as failure:
             why = f"{type_of(failure)}: {message_of(failure)}"
             what = f"the end of {self._name()} is not recorded: {why}"
