@@ -13,7 +13,8 @@ declare
     'emit_event', 'emit_own_event', 'emit_events', 'emit_plain_events', 'lock_keys',
     'lock_streams', 'prepare_event',
     'require_run', 'begin_stream', 'find_receipt', 'keep_receipt', 'correlation_of',
-    'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
+    'find_event_type', 'ensure_tenant', 'find_run', 'add_run', 'start_run',
+    'finish_run',
     'register_event_type', 'refuse_payload',
     'register_upcaster', 'drop_upcaster', 'upcaster_samples',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
@@ -155,7 +156,7 @@ grant select on ledger.event_types, ledger.event_schemas, ledger.upcasters to
 
 -- Writers: nothing but functions.
 grant execute on function
-  ledger.emit_event, ledger.emit_events, ledger.start_run, ledger.finish_run
+  ledger.emit_event, ledger.emit_events, ledger.add_run, ledger.start_run, ledger.finish_run
 to ledger_writer;
 
 -- Readers: the parents, through row-level security.

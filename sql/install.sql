@@ -196,6 +196,7 @@ set local client_min_messages = warning;
 
 -- Runs and reads, built on the above.
 \ir run/find_run.sql
+\ir run/add_run.sql
 \ir run/start_run.sql
 \ir run/finish_run.sql
 \ir run/agent_run_status.sql

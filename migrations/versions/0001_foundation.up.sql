@@ -5971,6 +5971,61 @@ $$;
 comment on function ledger.find_run(text, uuid) is
   'Part of start_run() and finish_run(): a run of the tenant, LG006 when there is none.';
 
+-- from sql/run/add_run.sql
+-- The row of a run; false when the run has one already. Without an event: start_run() emits
+-- run.started itself, a client that sends its events later emits it like any other event. Locks
+-- nothing but the row that it makes. Trace and correlation are the parent's where they are left out.
+create or replace function ledger.add_run(
+  agent_name text,
+  run_id uuid,
+  tenant_id text default null,
+  parent_run_id uuid default null,
+  trace_id uuid default null,
+  correlation_id uuid default null
+)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_tenant_id text := coalesce(add_run.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_parent ledger.agent_runs;
+begin
+  perform ledger.require_tenant(v_tenant_id, 'write');
+  if length(add_run.agent_name) between 1 and 200 is not true then
+    raise exception using errcode = 'LG009', message = 'agent_name must have 1 to 200 characters';
+  end if;
+  if add_run.parent_run_id is not null then
+    v_parent := ledger.find_run(v_tenant_id, add_run.parent_run_id);
+  end if;
+  trace_id := coalesce(add_run.trace_id, v_parent.trace_id);
+  correlation_id := coalesce(add_run.correlation_id, v_parent.correlation_id);
+  if num_nulls(add_run.run_id, add_run.trace_id, add_run.correlation_id) > 0 then
+    raise exception using
+      errcode = 'LG009',
+      message = 'a run without a parent needs run_id, trace_id and correlation_id',
+      hint = 'ledger.start_run() makes those that are left out.';
+  end if;
+  perform ledger.ensure_tenant(v_tenant_id);
+
+  insert into ledger.agent_runs (
+    tenant_id, id, agent_name, parent_run_id, trace_id, correlation_id, started_at
+  )
+  values (
+    v_tenant_id, add_run.run_id, add_run.agent_name, add_run.parent_run_id, add_run.trace_id,
+    add_run.correlation_id, clock_timestamp()
+  )
+  on conflict do nothing;
+  return found;
+end
+$$;
+
+comment on function ledger.add_run(text, uuid, text, uuid, uuid, uuid) is
+  'The row of a run, without its event; false when there is one already. For clients that emit '
+  'run.started themselves: everybody else calls start_run().';
+
 -- from sql/run/start_run.sql
 -- Begins a run of an agent: the row in agent_runs and the event run.started, the first of the
 -- stream run/<id>. Events that the transaction emits from here on belong to the run, unless they
@@ -5994,60 +6049,49 @@ as $$
 declare
   v_tenant_id text := coalesce(start_run.tenant_id, ledger.setting('tenant_id'), 'default');
   v_has_context boolean := coalesce(current_setting('ledger.context', true) = 'on', false);
-  v_run ledger.agent_runs;
+  v_run_id uuid := coalesce(
+    start_run.run_id, ledger.event_id(clock_timestamp(), gen_random_uuid())
+  );
+  v_trace_id uuid;
+  v_correlation_id uuid;
   v_parent ledger.agent_runs;
 begin
   perform ledger.require_tenant(v_tenant_id, 'write');
-  if length(start_run.agent_name) between 1 and 200 is not true then
-    raise exception using errcode = 'LG009', message = 'agent_name must have 1 to 200 characters';
-  end if;
-  perform ledger.ensure_tenant(v_tenant_id);
   if start_run.parent_run_id is not null then
     v_parent := ledger.find_run(v_tenant_id, start_run.parent_run_id);
   end if;
+  v_trace_id := coalesce(
+    start_run.trace_id,
+    v_parent.trace_id,
+    case when v_has_context then ledger.setting('trace_id')::uuid end,
+    gen_random_uuid()
+  );
+  v_correlation_id := coalesce(
+    start_run.correlation_id,
+    v_parent.correlation_id,
+    case when v_has_context then ledger.setting('correlation_id')::uuid end,
+    v_trace_id
+  );
 
-  insert into ledger.agent_runs (
-    tenant_id, id, agent_name, parent_run_id, trace_id, correlation_id, started_at
-  )
-  select
-    v_tenant_id,
-    coalesce(start_run.run_id, ledger.event_id(clock_timestamp(), gen_random_uuid())),
-    start_run.agent_name,
-    start_run.parent_run_id,
-    t.trace_id,
-    coalesce(
-      start_run.correlation_id,
-      v_parent.correlation_id,
-      case when v_has_context then ledger.setting('correlation_id')::uuid end,
-      t.trace_id
-    ),
-    clock_timestamp()
-  from (
-    select coalesce(
-      start_run.trace_id,
-      v_parent.trace_id,
-      case when v_has_context then ledger.setting('trace_id')::uuid end,
-      gen_random_uuid()
-    ) as trace_id
-  ) as t
-  on conflict do nothing
-  returning * into v_run;
-  if not found then
+  if not ledger.add_run(
+    start_run.agent_name, v_run_id, v_tenant_id, start_run.parent_run_id, v_trace_id,
+    v_correlation_id
+  ) then
     raise exception using
       errcode = 'LG009',
-      message = format('run %s of tenant %s exists already', start_run.run_id, v_tenant_id),
+      message = format('run %s of tenant %s exists already', v_run_id, v_tenant_id),
       hint = 'Leave run_id out to have one made; set_context(run_id => ...) goes on with a run.';
   end if;
 
   perform ledger.set_context(
-    tenant_id => v_tenant_id, run_id => v_run.id, trace_id => v_run.trace_id
+    tenant_id => v_tenant_id, run_id => v_run_id, trace_id => v_trace_id
   );
   perform ledger.emit_event(
-    'run.started', start_run.payload, tenant_id => v_tenant_id, run_id => v_run.id,
-    trace_id => v_run.trace_id, correlation_id => v_run.correlation_id, aggregate_type => 'run',
-    aggregate_id => v_run.id::text, metadata => start_run.metadata
+    'run.started', start_run.payload, tenant_id => v_tenant_id, run_id => v_run_id,
+    trace_id => v_trace_id, correlation_id => v_correlation_id, aggregate_type => 'run',
+    aggregate_id => v_run_id::text, metadata => start_run.metadata
   );
-  return v_run.id;
+  return v_run_id;
 end
 $$;
 
@@ -22305,7 +22349,8 @@ declare
     'emit_event', 'emit_own_event', 'emit_events', 'emit_plain_events', 'lock_keys',
     'lock_streams', 'prepare_event',
     'require_run', 'begin_stream', 'find_receipt', 'keep_receipt', 'correlation_of',
-    'find_event_type', 'ensure_tenant', 'find_run', 'start_run', 'finish_run',
+    'find_event_type', 'ensure_tenant', 'find_run', 'add_run', 'start_run',
+    'finish_run',
     'register_event_type', 'refuse_payload',
     'register_upcaster', 'drop_upcaster', 'upcaster_samples',
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
@@ -22447,7 +22492,7 @@ grant select on ledger.event_types, ledger.event_schemas, ledger.upcasters to
 
 -- Writers: nothing but functions.
 grant execute on function
-  ledger.emit_event, ledger.emit_events, ledger.start_run, ledger.finish_run
+  ledger.emit_event, ledger.emit_events, ledger.add_run, ledger.start_run, ledger.finish_run
 to ledger_writer;
 
 -- Readers: the parents, through row-level security.
@@ -23646,6 +23691,83 @@ $json$
   );
 
   perform ledger.register_event_type(
+    event_type => 'log.recorded',
+    schema_version => 1,
+    catalog => 'agent_platform',
+    publish => false,
+    description => 'Emit for a line of a program''s log that belongs to the record; secrets are masked, personal data does not belong there.',
+    summary => '{payload.level} of {payload.logger}: {payload.message}',
+    schema => $json$
+{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "log.recorded",
+  "description": "Emit for a line of a program's log that belongs to the record; secrets are masked, personal data does not belong there.",
+  "x-event-type": "log.recorded",
+  "x-summary": "{payload.level} of {payload.logger}: {payload.message}",
+  "x-publish": false,
+  "type": "object",
+  "properties": {
+    "logger": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Name of the logger."
+    },
+    "level": {
+      "type": "string",
+      "minLength": 1,
+      "description": "How much it matters, such as WARNING or ERROR."
+    },
+    "message": {
+      "type": "string",
+      "description": "What was said, secrets masked."
+    },
+    "exception_type": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Type of the exception that was logged, with its module."
+    },
+    "exception_message": {
+      "type": "string",
+      "description": "What the exception said, secrets masked."
+    },
+    "module": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Module that logged."
+    },
+    "function": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Function that logged."
+    },
+    "line": {
+      "type": "integer",
+      "minimum": 0,
+      "description": "Line of the module that logged."
+    }
+  },
+  "required": [
+    "logger",
+    "level",
+    "message"
+  ],
+  "examples": [
+    {
+      "logger": "shop.payments",
+      "level": "ERROR",
+      "message": "The provider refused the charge",
+      "exception_type": "TimeoutError",
+      "exception_message": "no answer within 5 s",
+      "module": "payments",
+      "function": "charge",
+      "line": 81
+    }
+  ]
+}
+$json$
+  );
+
+  perform ledger.register_event_type(
     event_type => 'run.completed',
     schema_version => 1,
     catalog => 'agent_platform',
@@ -23901,6 +24023,11 @@ $json$
     },
     "input": {
       "description": "What the run was given."
+    },
+    "parent_run_id": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Run that this one is part of; agent_runs has it too."
     }
   },
   "examples": [
@@ -24006,6 +24133,11 @@ $json$
       "type": "string",
       "minLength": 1,
       "description": "What went wrong, if it failed."
+    },
+    "error_code": {
+      "type": "string",
+      "minLength": 1,
+      "description": "What went wrong, for a program: a code, or the type of the exception."
     },
     "step": {
       "type": "integer",

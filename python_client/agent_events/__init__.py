@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         get_emitter,
     )
     from agent_events.pool import open_async_pool, open_pool
+    from agent_events.running import AsyncRun, Run, audited, tool
     from agent_events.state_cache import StateCache
     from agent_events.subscribing import AsyncSubscription, Subscription
 
@@ -70,6 +71,7 @@ __all__ = [
     "AggregateState",
     "AsyncAuditEmitter",
     "AsyncLedger",
+    "AsyncRun",
     "AsyncSubscription",
     "AuditEmitter",
     "DeadMessage",
@@ -98,6 +100,7 @@ __all__ = [
     "RelayStatus",
     "ReplayedState",
     "RetentionPolicy",
+    "Run",
     "Sample",
     "SealReceipt",
     "Share",
@@ -112,6 +115,7 @@ __all__ = [
     "TraceNode",
     "TrackedTable",
     "audit",
+    "audited",
     "configure",
     "consumer",
     "emit_audit_event",
@@ -119,6 +123,7 @@ __all__ = [
     "get_emitter",
     "open_async_pool",
     "open_pool",
+    "tool",
 ]
 
 # Where what is imported above for type checkers only comes from, when it is first used.
@@ -133,6 +138,7 @@ _LATER = {
         "get_emitter",
     ),
     "agent_events.pool": ("open_async_pool", "open_pool"),
+    "agent_events.running": ("AsyncRun", "Run", "audited", "tool"),
     "agent_events.state_cache": ("StateCache",),
     "agent_events.subscribing": ("AsyncSubscription", "Subscription"),
 }

@@ -27,14 +27,16 @@ from agent_events._queries import (
     RELAYS,
     SNAPSHOTS,
     STREAM_HEAD,
+    SWAP_SETTINGS,
     TRACKED_TABLES,
     bind,
     check_options,
+    reading_json,
     shares,
 )
 from agent_events._records import LOGGER, log_receipts
 from agent_events._replaying import is_after, replay_note
-from agent_events.context import ambient, fill
+from agent_events.context import ambient, around_run, fill
 from agent_events.models import (
     AccessEntry,
     ActorType,
@@ -68,6 +70,7 @@ from agent_events.models import (
     RelayStatus,
     ReplayedState,
     RetentionPolicy,
+    RunOptions,
     Sample,
     SealReceipt,
     Snapshot,
@@ -82,6 +85,7 @@ from agent_events.state_cache import Moment, StateCache, StreamHead, is_past, se
 
 if TYPE_CHECKING:
     from agent_events.building._async import AsyncLedgerAudit
+    from agent_events.running._async import AsyncRun
     from agent_events.subscribing._async import AsyncSubscription
 
 T = TypeVar("T")
@@ -208,10 +212,41 @@ class AsyncLedger:
     ) -> UUID:
         """Start an agent run (emits run.started) and make it the context of this transaction.
 
-        Returns its id. In a later transaction say `set_context(run_id=...)`.
+        Tenant, trace, correlation and parent come from `agent_events.context` where they are left
+        out. Returns its id. In a later transaction say `set_context(run_id=...)`. `run` is the same
+        as a block.
+        """
+        given = {
+            "agent_name": agent_name,
+            "run_id": run_id,
+            "tenant_id": tenant_id,
+            "parent_run_id": parent_run_id,
+            "trace_id": trace_id,
+            "correlation_id": correlation_id,
+            "payload": payload,
+            "metadata": metadata,
+        }
+        rows = await self._rows("start_run", fill(given, around_run(given)))
+        started: UUID = rows[0][0]
+        return started
+
+    async def add_run(
+        self,
+        agent_name: str,
+        *,
+        run_id: Id,
+        tenant_id: str | None = None,
+        parent_run_id: Id | None = None,
+        trace_id: Id | None = None,
+        correlation_id: Id | None = None,
+    ) -> bool:
+        """Add the row of a run without its event; False if it has one already.
+
+        For a client that emits run.started itself; `start_run` and `run` do both. Without a parent
+        a run needs its trace and its correlation.
         """
         rows = await self._rows(
-            "start_run",
+            "add_run",
             {
                 "agent_name": agent_name,
                 "run_id": run_id,
@@ -219,12 +254,9 @@ class AsyncLedger:
                 "parent_run_id": parent_run_id,
                 "trace_id": trace_id,
                 "correlation_id": correlation_id,
-                "payload": payload,
-                "metadata": metadata,
             },
         )
-        started: UUID = rows[0][0]
-        return started
+        return bool(rows[0][0])
 
     async def finish_run(
         self,
@@ -238,11 +270,22 @@ class AsyncLedger:
 
         Emits run.failed for the outcome 'failure', else run.completed; the default is 'success'.
         """
-        rows = await self._rows(
-            "finish_run",
-            {"run_id": run_id, "outcome": outcome, "payload": payload, "tenant_id": tenant_id},
-        )
+        around = ambient()
+        given = {"run_id": run_id, "outcome": outcome, "payload": payload, "tenant_id": tenant_id}
+        defaults = {name: around.get(name) for name in ("run_id", "tenant_id")}
+        rows = await self._rows("finish_run", fill(given, defaults))
         return Receipt(*rows[0])
+
+    def run(self, agent_name: str, **options: Unpack[RunOptions]) -> AsyncRun:
+        """Have a block of code as a run of an agent, in the caller's transaction.
+
+        If that is rolled back, the run is gone too, and with it that it failed: what must be on
+        record whatever happens is a run of an emitter. docs/agents.md says what the block records.
+        """
+        from agent_events.running._async import AsyncRun
+        from agent_events.running.recording._async import AsyncLedgerRecorder
+
+        return AsyncRun(AsyncLedgerRecorder(self), agent_name, **options)
 
     async def get_event(
         self, id: Id, *, upcast: bool | None = None, tenant_id: str | None = None
@@ -1624,6 +1667,12 @@ class AsyncLedger:
         rows = await self._rows("emit_event", event)
         return Receipt(*rows[0])
 
+    async def _swap_settings(self, settings: Mapping[str, str | None]) -> dict[str, str | None]:
+        """Set settings of the transaction, ledger.<name>; return what they were."""
+        arguments = {"names": list(settings), "values": list(settings.values())}
+        rows = await self._execute(SWAP_SETTINGS, arguments)
+        return {name: old for name, old, _ in rows}
+
     async def _moment(self, arguments: Mapping[str, Any]) -> Moment | None:
         """Say which moment the cache may know; None where there is none, or no cache."""
         if self._state_cache is None or not is_past(arguments):
@@ -1643,7 +1692,7 @@ class AsyncLedger:
         self, query: str, arguments: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
         try:
-            cursor = self._connection.cursor(row_factory=tuple_row)
+            cursor = reading_json(self._connection.cursor(row_factory=tuple_row))
             await cursor.execute(query, arguments)
             return await cursor.fetchall()
         except psycopg.Error as error:
@@ -1665,7 +1714,7 @@ class AsyncLedger:
     async def _cursor(self) -> AsyncIterator[AsyncCursor[tuple[Any, ...]]]:
         try:
             async with self._connection.cursor(row_factory=tuple_row) as cursor:
-                yield cursor
+                yield reading_json(cursor)
         except psycopg.Error as error:
             if refused := errors.translated(error):
                 raise refused from error

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
+from psycopg import AsyncCursor, Cursor, adapters
+from psycopg.pq import Format
+from psycopg.types.json import Jsonb, JsonbLoader, JsonLoader
 
 from agent_events.models import (
     AccessEntry,
@@ -52,6 +54,9 @@ from agent_events.models import (
     TrackedTable,
 )
 
+C = TypeVar("C", Cursor[Any], AsyncCursor[Any])
+
+_JSONB = adapters.types["jsonb"].oid
 EMIT_OPTIONS = frozenset(EventOptions.__annotations__)
 FIND_OPTIONS = frozenset(EventFilter.__annotations__)
 JSON_PARAMETERS = frozenset(
@@ -79,6 +84,7 @@ _COLUMNS = {
     "register_event_type": "register_event_type",
     "register_upcaster": "register_upcaster",
     "drop_upcaster": "drop_upcaster",
+    "add_run": "add_run",
     "start_run": "start_run",
     "finish_run": _RECEIPT,
     "emit_event": _RECEIPT,
@@ -188,6 +194,14 @@ STREAM_HEAD = """
       and s.aggregate_type = %(aggregate_type)s
       and s.aggregate_id = %(aggregate_id)s
 """
+# Returns what the settings were, to be set again.
+SWAP_SETTINGS = """
+    with old as materialized (
+      select s.name, s.value, current_setting('ledger.' || s.name, true) as old_value
+      from unnest(%(names)s::text[], %(values)s::text[]) as s (name, value)
+    )
+    select name, old_value, set_config('ledger.' || name, value, true) from old
+"""
 LOG_SIZE = """
     select h.tree_size
     from ledger.log_heads as h
@@ -266,6 +280,14 @@ def check_options(options: Mapping[str, Any], known: frozenset[str]) -> None:
     if not options.keys() <= known:
         unknown = ", ".join(sorted(options.keys() - known))
         raise TypeError(f"unexpected keyword argument: {unknown}")
+
+
+def reading_json(cursor: C) -> C:
+    """Return the cursor, which gives JSON as Python's objects; Django's connections give text."""
+    loader = cursor.adapters.get_loader(_JSONB, Format.TEXT)
+    if loader is None or not issubclass(loader, JsonLoader):
+        cursor.adapters.register_loader("jsonb", JsonbLoader)
+    return cursor
 
 
 def shares(ranking: Any) -> tuple[Share, ...]:

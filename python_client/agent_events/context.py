@@ -12,7 +12,7 @@ starts with a copy of what was set where it was made, a thread with nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack
@@ -67,12 +67,19 @@ def current() -> Context:
 @contextmanager
 def use(**changes: Unpack[ContextChanges]) -> Iterator[Context]:
     """Set fields of the context for the block; those that are left out stay, None clears one."""
-    new = replace(_current.get(), **changes)
+    with enter(replace(_current.get(), **changes)) as new:
+        yield new
+
+
+@contextmanager
+def enter(new: Context) -> Iterator[Context]:
+    """Have the block in a context of its own, all of it."""
     token = _current.set(new)
     try:
         yield new
     finally:
-        _current.reset(token)
+        with suppress(ValueError):  # a generator that ends elsewhere than it began
+            _current.reset(token)
 
 
 def ambient() -> dict[str, Any]:
@@ -84,6 +91,21 @@ def ambient() -> dict[str, Any]:
     for provider in providers:
         given = fill(given, provider())
     return {name: value for name, value in given.items() if value is not None}
+
+
+def around_run(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run that begins here gets for what it leaves out.
+
+    A run of another tenant is not part of the run around it, and one that names its parent has the
+    parent's trace and correlation.
+    """
+    around = ambient()
+    taken = {"tenant_id": around.get("tenant_id")}
+    if given.get("parent_run_id") is None:
+        taken |= {name: around.get(name) for name in ("trace_id", "correlation_id")}
+        if given.get("tenant_id") in (None, around.get("tenant_id")):
+            taken["parent_run_id"] = around.get("run_id")
+    return taken
 
 
 def fill(event: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -998,6 +998,83 @@ $json$
   );
 
   perform ledger.register_event_type(
+    event_type => 'log.recorded',
+    schema_version => 1,
+    catalog => 'agent_platform',
+    publish => false,
+    description => 'Emit for a line of a program''s log that belongs to the record; secrets are masked, personal data does not belong there.',
+    summary => '{payload.level} of {payload.logger}: {payload.message}',
+    schema => $json$
+{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "log.recorded",
+  "description": "Emit for a line of a program's log that belongs to the record; secrets are masked, personal data does not belong there.",
+  "x-event-type": "log.recorded",
+  "x-summary": "{payload.level} of {payload.logger}: {payload.message}",
+  "x-publish": false,
+  "type": "object",
+  "properties": {
+    "logger": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Name of the logger."
+    },
+    "level": {
+      "type": "string",
+      "minLength": 1,
+      "description": "How much it matters, such as WARNING or ERROR."
+    },
+    "message": {
+      "type": "string",
+      "description": "What was said, secrets masked."
+    },
+    "exception_type": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Type of the exception that was logged, with its module."
+    },
+    "exception_message": {
+      "type": "string",
+      "description": "What the exception said, secrets masked."
+    },
+    "module": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Module that logged."
+    },
+    "function": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Function that logged."
+    },
+    "line": {
+      "type": "integer",
+      "minimum": 0,
+      "description": "Line of the module that logged."
+    }
+  },
+  "required": [
+    "logger",
+    "level",
+    "message"
+  ],
+  "examples": [
+    {
+      "logger": "shop.payments",
+      "level": "ERROR",
+      "message": "The provider refused the charge",
+      "exception_type": "TimeoutError",
+      "exception_message": "no answer within 5 s",
+      "module": "payments",
+      "function": "charge",
+      "line": 81
+    }
+  ]
+}
+$json$
+  );
+
+  perform ledger.register_event_type(
     event_type => 'run.completed',
     schema_version => 1,
     catalog => 'agent_platform',
@@ -1253,6 +1330,11 @@ $json$
     },
     "input": {
       "description": "What the run was given."
+    },
+    "parent_run_id": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Run that this one is part of; agent_runs has it too."
     }
   },
   "examples": [
@@ -1358,6 +1440,11 @@ $json$
       "type": "string",
       "minLength": 1,
       "description": "What went wrong, if it failed."
+    },
+    "error_code": {
+      "type": "string",
+      "minLength": 1,
+      "description": "What went wrong, for a program: a code, or the type of the exception."
     },
     "step": {
       "type": "integer",

@@ -20,60 +20,49 @@ as $$
 declare
   v_tenant_id text := coalesce(start_run.tenant_id, ledger.setting('tenant_id'), 'default');
   v_has_context boolean := coalesce(current_setting('ledger.context', true) = 'on', false);
-  v_run ledger.agent_runs;
+  v_run_id uuid := coalesce(
+    start_run.run_id, ledger.event_id(clock_timestamp(), gen_random_uuid())
+  );
+  v_trace_id uuid;
+  v_correlation_id uuid;
   v_parent ledger.agent_runs;
 begin
   perform ledger.require_tenant(v_tenant_id, 'write');
-  if length(start_run.agent_name) between 1 and 200 is not true then
-    raise exception using errcode = 'LG009', message = 'agent_name must have 1 to 200 characters';
-  end if;
-  perform ledger.ensure_tenant(v_tenant_id);
   if start_run.parent_run_id is not null then
     v_parent := ledger.find_run(v_tenant_id, start_run.parent_run_id);
   end if;
+  v_trace_id := coalesce(
+    start_run.trace_id,
+    v_parent.trace_id,
+    case when v_has_context then ledger.setting('trace_id')::uuid end,
+    gen_random_uuid()
+  );
+  v_correlation_id := coalesce(
+    start_run.correlation_id,
+    v_parent.correlation_id,
+    case when v_has_context then ledger.setting('correlation_id')::uuid end,
+    v_trace_id
+  );
 
-  insert into ledger.agent_runs (
-    tenant_id, id, agent_name, parent_run_id, trace_id, correlation_id, started_at
-  )
-  select
-    v_tenant_id,
-    coalesce(start_run.run_id, ledger.event_id(clock_timestamp(), gen_random_uuid())),
-    start_run.agent_name,
-    start_run.parent_run_id,
-    t.trace_id,
-    coalesce(
-      start_run.correlation_id,
-      v_parent.correlation_id,
-      case when v_has_context then ledger.setting('correlation_id')::uuid end,
-      t.trace_id
-    ),
-    clock_timestamp()
-  from (
-    select coalesce(
-      start_run.trace_id,
-      v_parent.trace_id,
-      case when v_has_context then ledger.setting('trace_id')::uuid end,
-      gen_random_uuid()
-    ) as trace_id
-  ) as t
-  on conflict do nothing
-  returning * into v_run;
-  if not found then
+  if not ledger.add_run(
+    start_run.agent_name, v_run_id, v_tenant_id, start_run.parent_run_id, v_trace_id,
+    v_correlation_id
+  ) then
     raise exception using
       errcode = 'LG009',
-      message = format('run %s of tenant %s exists already', start_run.run_id, v_tenant_id),
+      message = format('run %s of tenant %s exists already', v_run_id, v_tenant_id),
       hint = 'Leave run_id out to have one made; set_context(run_id => ...) goes on with a run.';
   end if;
 
   perform ledger.set_context(
-    tenant_id => v_tenant_id, run_id => v_run.id, trace_id => v_run.trace_id
+    tenant_id => v_tenant_id, run_id => v_run_id, trace_id => v_trace_id
   );
   perform ledger.emit_event(
-    'run.started', start_run.payload, tenant_id => v_tenant_id, run_id => v_run.id,
-    trace_id => v_run.trace_id, correlation_id => v_run.correlation_id, aggregate_type => 'run',
-    aggregate_id => v_run.id::text, metadata => start_run.metadata
+    'run.started', start_run.payload, tenant_id => v_tenant_id, run_id => v_run_id,
+    trace_id => v_trace_id, correlation_id => v_correlation_id, aggregate_type => 'run',
+    aggregate_id => v_run_id::text, metadata => start_run.metadata
   );
-  return v_run.id;
+  return v_run_id;
 end
 $$;
 

@@ -168,6 +168,7 @@ def test_writer_may_execute_nothing_that_skips_the_checks(pg: AnyConnection) -> 
     ).fetchall()
     assert {name for (name,) in rows} <= {
         "acts_for",
+        "add_run",
         "emit_event",
         "emit_events",
         "finish_run",

@@ -42,7 +42,8 @@ def commands(page: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/quickstart.md", "docs/python.md", "docs/state.md"]
+    "name",
+    ["README.md", "docs/quickstart.md", "docs/python.md", "docs/state.md", "docs/agents.md"],
 )
 def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENT_EVENTS_DSN", dsn)

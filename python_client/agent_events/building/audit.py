@@ -10,6 +10,7 @@ from typing import Any, Self, Unpack, cast
 from uuid import UUID
 
 from agent_events import errors
+from agent_events._masking import mask_text
 from agent_events.building.proof import (
     ApiResponse,
     ProofType,
@@ -72,8 +73,12 @@ class Audit:
         return self._ended("success")
 
     def failed(self, code: str | None = None, message: str | None = None) -> Self:
-        """Say that it was not done, and why: `error_code` and `error_message` of the metadata."""
-        return self._ended("failure").with_metadata(error_code=code, error_message=message)
+        """Say that it was not done, and why: `error_code` and `error_message` of the metadata.
+
+        What looks like a secret in the message is masked.
+        """
+        said = None if message is None else mask_text(message)
+        return self._ended("failure").with_metadata(error_code=code, error_message=said)
 
     def partial(self) -> Self:
         """Say that a part of it was done."""

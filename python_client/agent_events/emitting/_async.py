@@ -23,10 +23,12 @@ from agent_events.emitting.keys import keyed
 from agent_events.emitting.options import EmitterOptions, Observer, OnUnavailable
 from agent_events.emitting.sending._async import AsyncSender
 from agent_events.emitting.storing._async import AsyncStore
-from agent_events.models import EventArguments, EventOptions, Json, Receipt, Spooled
+from agent_events.models import EventArguments, EventOptions, Json, Receipt, RunOptions, Spooled
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
+
+    from agent_events.running._async import AsyncRun
 
     R = TypeVar("R", covariant=True, default=Receipt)
 else:
@@ -152,6 +154,13 @@ class AsyncAuditEmitter(Generic[R]):
         """Begin to describe an audit event; see `agent_events.building`."""
         return AsyncEmitterAudit(emitter=self)
 
+    def run(self, agent_name: str, **options: Unpack[RunOptions]) -> AsyncRun:
+        """Have a block of code as a run of an agent; docs/agents.md says what it records."""
+        from agent_events.running._async import AsyncRun
+        from agent_events.running.recording._async import AsyncEmitterRecorder
+
+        return AsyncRun(AsyncEmitterRecorder(self), agent_name, **options)
+
     async def flush(self) -> None:
         """Store what was buffered before, and what waits in the journal.
 
@@ -185,6 +194,15 @@ class AsyncAuditEmitter(Generic[R]):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    async def _offer(
+        self, event_type: str, payload: Json, *, tenant_id: str | None, occurred_at: datetime
+    ) -> bool:
+        """Buffer an event if there is room at once; say whether it was taken."""
+        options: EventOptions = {"occurred_at": occurred_at}
+        event = self._complete(event_type, payload, tenant_id, options)
+        keep(self)
+        return await self._buffer.offer(event)
 
     def _complete(
         self,

@@ -14,7 +14,8 @@ class Journal(Protocol):
     """A durable queue of events: first in, first out, for one emitter or several.
 
     Every event has its idempotency key and its `occurred_at`, so that sending one twice stores it
-    once. Is called from several threads, and from processes that were forked meanwhile.
+    once; secrets under keys of the deny list are masked. Is called from several threads, and from
+    processes that were forked meanwhile.
     """
 
     def append(self, events: Sequence[EventArguments], /) -> None:

@@ -20,7 +20,6 @@ from agent_events.spooling import damaged, refused
 from agent_events.spooling.folders import bytes_in, make_folder
 from agent_events.spooling.names import damaged_path, segment_name, segments_in, time_of
 from agent_events.spooling.records import Portion, event_line, header
-from agent_events.spooling.secrets import SecretKeys
 from agent_events.spooling.segment import Segment
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -62,7 +61,6 @@ class DiskJournal:
             )
         make_folder(folder)
         self.folder = folder
-        self.secrets = SecretKeys()
         self._max_bytes = max_bytes
         self._logger = logger
         self._begin()
@@ -88,7 +86,7 @@ class DiskJournal:
 
         Those of several threads go there together.
         """
-        entry = Entry(b"".join(event_line(event, self.secrets) for event in events))
+        entry = Entry(b"".join(event_line(event) for event in events))
         self._queue.append(entry)
         with self._writing:
             if not entry.is_done:
@@ -116,7 +114,7 @@ class DiskJournal:
 
     def set_aside(self, event: EventArguments, reason: str, /) -> None:
         """Keep an event that the ledger refuses in `events.refused`."""
-        refused.keep(self.folder, event, reason, self.secrets)
+        refused.keep(self.folder, event, reason)
 
     def requeue_refused(self) -> int:
         """Put the events that were refused at the end, to be tried again; return how many."""

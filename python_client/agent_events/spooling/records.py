@@ -21,10 +21,8 @@ from zlib import crc32
 
 from agent_events._queries import to_json
 from agent_events.models import EventArguments
-from agent_events.spooling.secrets import SecretKeys
 
 VERSION = 1
-_MAY_HAVE_SECRETS = ("payload", "proof", "metadata")
 _HEADER = re.compile(rb'\{"format": "agent-events/spool/v(\d+)", "delivered": *(\d+)\}\n')
 
 
@@ -48,22 +46,17 @@ def parse_header(data: bytes) -> Header | None:
     return Header(int(found[1]), int(found[2]), found.end()) if found else None
 
 
-def event_line(event: EventArguments, secrets: SecretKeys) -> bytes:
-    """Return the line of an event, with secrets masked.
+def event_line(event: EventArguments) -> bytes:
+    """Return the line of an event.
 
     Raises TypeError or ValueError where the event has no JSON form.
     """
-    return line(without_secrets(event, secrets))
+    return line(given(event))
 
 
-def without_secrets(event: EventArguments, secrets: SecretKeys) -> dict[str, Any]:
-    """Return what there is of an event, masked as the ledger does."""
-    given = {name: value for name, value in event.items() if value is not None}
-    if secrets.may_be_in(to_json(given)):
-        for name in _MAY_HAVE_SECRETS:
-            if name in given:
-                given[name] = secrets.masked(given[name])
-    return given
+def given(event: EventArguments) -> dict[str, Any]:
+    """Return what there is of an event."""
+    return {name: value for name, value in event.items() if value is not None}
 
 
 def line(document: Mapping[str, Any]) -> bytes:

@@ -19,8 +19,7 @@ from pathlib import Path
 
 from agent_events.models import EventArguments
 from agent_events.spooling.names import REFUSED
-from agent_events.spooling.records import as_event, line, parse_line, without_secrets
-from agent_events.spooling.secrets import SecretKeys
+from agent_events.spooling.records import as_event, given, line, parse_line
 from agent_events.spooling.syncing import last_line_end, sync_folder, write
 
 _HEADER = b'{"format": "agent-events/refused/v1"}\n'
@@ -35,12 +34,12 @@ class Refused:
     refused_at: datetime
 
 
-def keep(folder: Path, event: EventArguments, reason: str, secrets: SecretKeys) -> None:
+def keep(folder: Path, event: EventArguments, reason: str) -> None:
     """Keep an event; it is on disk when this returns."""
     document = {
         "refused_at": datetime.now(UTC),
         "reason": reason,
-        "event": without_secrets(event, secrets),
+        "event": given(event),
     }
     with _locked(folder / REFUSED) as file:
         end = _cut_torn(file)

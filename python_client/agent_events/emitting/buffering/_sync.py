@@ -64,6 +64,17 @@ class Buffer:
             self._spill()
             self.put(event)
 
+    def offer(self, event: EventArguments) -> bool:
+        """Take an event if there is room for it, without waiting; say whether it was taken."""
+        with self._changed:
+            held = len(self._waiting) + self._in_flight + len(self._failures)
+            has_room = not self._is_closed and held < self._settings.max_buffered
+            return has_room and self._take(event)
+
+    def is_sending(self) -> bool:
+        """Whether the sending itself is the caller, by an observer or the like."""
+        return self._turn_of == me()
+
     def wake(self) -> None:
         """Have the worker look after the journal."""
         with self._changed:

@@ -14,6 +14,7 @@ from agent_events.emitting._threads import Condition, append, drain, set_aside, 
 from agent_events.emitting.batch import Batch, batches_of
 from agent_events.emitting.failures import Failures, reason_of
 from agent_events.emitting.journal import Journal
+from agent_events.emitting.keys import masked
 from agent_events.emitting.passing import is_passing
 from agent_events.emitting.storing._sync import Store
 from agent_events.errors import FailedEvent
@@ -98,7 +99,7 @@ class Sender:
 
     def _append(self, events: Sequence[EventArguments]) -> None:
         if events and self._journal is not None:
-            append(self._journal, events)
+            append(self._journal, [masked(event) for event in events])
             log_spooled(self._logger, events)
 
     @property
@@ -147,7 +148,7 @@ class Sender:
         """Have the journal keep what is refused, if it has a JSON form, and say so."""
         if self._journal is not None:
             try:
-                set_aside(self._journal, failed.event, reason_of(failed.error))
+                set_aside(self._journal, masked(failed.event), reason_of(failed.error))
             except _NO_JSON:
                 self._failures.give_up(failed)
                 return

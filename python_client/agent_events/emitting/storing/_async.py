@@ -19,6 +19,7 @@ from agent_events.emitting.options import Observer
 from agent_events.emitting.passing import is_passing
 from agent_events.errors import FailedEvent, OutcomeUnknown
 from agent_events.models import EventArguments, Receipt
+from agent_events.running.starting import run_of, starts_run
 
 
 class AsyncStore:
@@ -32,7 +33,10 @@ class AsyncStore:
     async def store(self, event: EventArguments) -> Receipt:
         """Commit one event."""
         async with self.source.connection() as connection:
-            receipt = await AsyncLedger(connection)._append(event)
+            if starts_run(event):
+                receipt = await start(connection, event)
+            else:
+                receipt = await AsyncLedger(connection)._append(event)
         self._tell([event], [receipt])
         return receipt
 
@@ -71,6 +75,8 @@ class AsyncStore:
             return
         batch.transaction = None
         async with self.source.connection() as connection, connection.transaction():
+            for event in filter(starts_run, batch.events):
+                await AsyncLedger(connection).add_run(**run_of(event))
             arguments = {"events": batch.elements(), "tenant_id": batch.tenant_id}
             query, parameters = bind("emit_events", arguments, TRANSACTION)
             rows = await AsyncLedger(connection)._execute(query, parameters)
@@ -98,6 +104,14 @@ class AsyncStore:
                     observer(event, receipt)
                 except Exception:
                     self._logger.exception("an observer failed; event %s is stored", receipt.id)
+
+
+async def start(connection: AsyncConnection[Any], event: EventArguments) -> Receipt:
+    """Append the first event of a run, and with it the run."""
+    ledger = AsyncLedger(connection)
+    async with connection.transaction():
+        await ledger.add_run(**run_of(event))
+        return await ledger._append(event)
 
 
 async def is_committed(connection: AsyncConnection[Any], batch: Batch) -> bool:

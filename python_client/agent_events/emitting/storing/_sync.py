@@ -19,6 +19,7 @@ from agent_events.emitting.options import Observer
 from agent_events.emitting.passing import is_passing
 from agent_events.errors import FailedEvent, OutcomeUnknown
 from agent_events.models import EventArguments, Receipt
+from agent_events.running.starting import run_of, starts_run
 
 
 class Store:
@@ -32,7 +33,10 @@ class Store:
     def store(self, event: EventArguments) -> Receipt:
         """Commit one event."""
         with self.source.connection() as connection:
-            receipt = Ledger(connection)._append(event)
+            if starts_run(event):
+                receipt = start(connection, event)
+            else:
+                receipt = Ledger(connection)._append(event)
         self._tell([event], [receipt])
         return receipt
 
@@ -69,6 +73,8 @@ class Store:
             return
         batch.transaction = None
         with self.source.connection() as connection, connection.transaction():
+            for event in filter(starts_run, batch.events):
+                Ledger(connection).add_run(**run_of(event))
             arguments = {"events": batch.elements(), "tenant_id": batch.tenant_id}
             query, parameters = bind("emit_events", arguments, TRANSACTION)
             rows = Ledger(connection)._execute(query, parameters)
@@ -96,6 +102,14 @@ class Store:
                     observer(event, receipt)
                 except Exception:
                     self._logger.exception("an observer failed; event %s is stored", receipt.id)
+
+
+def start(connection: Connection[Any], event: EventArguments) -> Receipt:
+    """Append the first event of a run, and with it the run."""
+    ledger = Ledger(connection)
+    with connection.transaction():
+        ledger.add_run(**run_of(event))
+        return ledger._append(event)
 
 
 def is_committed(connection: Connection[Any], batch: Batch) -> bool:

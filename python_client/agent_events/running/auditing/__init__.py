@@ -1,0 +1,1 @@
+"""Calls of functions as audit events."""

@@ -1,0 +1,1 @@
+"""Where a block's events go: to an emitter, or into the transaction of a ledger."""

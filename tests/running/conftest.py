@@ -1,0 +1,88 @@
+"""Emitters of either kind, events as they are stored, and a journal that is a list."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from agent_events import AuditEmitter, Event, Ledger
+from agent_events.emitting.journal import Store
+from agent_events.models import EventArguments
+
+Events = Callable[..., list[Event]]
+
+
+@pytest.fixture
+def emitter(dsn: str) -> Iterator[AuditEmitter]:
+    with AuditEmitter(dsn) as emitter:
+        yield emitter
+
+
+@pytest.fixture
+def events(pg: psycopg.Connection[Any]) -> Events:
+    """`events("run.started")`: the stored events of these types, or of all, in time order."""
+
+    def read(*event_types: str, tenant_id: str = "default") -> list[Event]:
+        return list(
+            Ledger(pg).iter_events(
+                event_types=list(event_types) or None, newest_first=False, tenant_id=tenant_id
+            )
+        )
+
+    return read
+
+
+@pytest.fixture
+def everything(pg: psycopg.Connection[Any]) -> Callable[[], str]:
+    """All that is stored of events, as text."""
+
+    def read() -> str:
+        rows = []
+        for table in ("events", "outbox", "event_private", "agent_runs", "streams"):
+            with pg.cursor(row_factory=dict_row) as cursor:
+                rows += cursor.execute(f"select * from ledger.{table}").fetchall()
+        return json.dumps(rows, default=str)
+
+    return read
+
+
+class ListJournal:
+    """As far as an emitter can see, a journal."""
+
+    def __init__(self) -> None:
+        self.events: list[EventArguments] = []
+        self.history: list[EventArguments] = []
+        self.refused: list[tuple[EventArguments, str]] = []
+
+    def append(self, events: Sequence[EventArguments]) -> None:
+        self.events += events
+        self.history += events
+
+    def is_empty(self) -> bool:
+        return not self.events
+
+    def drain(self, store: Store) -> int:
+        count = 0
+        while batch := self.events[:100]:
+            store(batch)
+            del self.events[: len(batch)]
+            count += len(batch)
+        return count
+
+    def set_aside(self, event: EventArguments, reason: str) -> None:
+        self.refused.append((event, reason))
+
+
+@pytest.fixture
+def journal() -> ListJournal:
+    return ListJournal()
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(coroutine)
