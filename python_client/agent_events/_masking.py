@@ -109,7 +109,7 @@ def _masked(value: Any, of_text: Callable[[str], str]) -> Any:
         return of_text(value)
     if isinstance(value, Mapping):
         return {
-            key: MASKED if _is_secret(str(key), each) else _masked(each, of_text)
+            of_text(str(key)): MASKED if _is_secret(str(key), each) else _masked(each, of_text)
             for key, each in value.items()
         }
     if isinstance(value, list | tuple):

@@ -323,7 +323,7 @@ def test_odd_attributes_are_recorded_all_the_same(
 
 @pytest.mark.usefixtures("processor")
 def test_other_spans_pass_by(tracer: Tracer, events: Events) -> None:
-    for name in ("GET /", "chat", "invoke_agent", "create_agent waiter"):
+    for name in ("GET /", "chat with Ann", "invoke_agent", "create_agent waiter"):
         tracer.start_span(name).end()
     tracer.start_span("x", attributes={"gen_ai.operation.name": "create_agent"}).end()
     assert events() == []

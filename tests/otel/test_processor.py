@@ -17,10 +17,11 @@ from typing import Any
 import psycopg
 import pytest
 from emitting.conftest import ListJournal
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
-from opentelemetry.trace import Tracer
+from opentelemetry.trace import SpanKind, Tracer
 from otel import agent
 from otel.conftest import Events, MakeProcessor
 
@@ -72,8 +73,16 @@ def test_what_the_sampler_drops_never_comes(emitter: AuditEmitter, events: Event
 class RecordOnly(Sampler):
     """Spans that processors see and exporters do not."""
 
-    def should_sample(self, *_: Any, **__: Any) -> SamplingResult:
-        return SamplingResult(Decision.RECORD_ONLY)
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Any = None,
+        *_: Any,
+    ) -> SamplingResult:
+        return SamplingResult(Decision.RECORD_ONLY, attributes)
 
     def get_description(self) -> str:
         return "RecordOnly"

@@ -6,7 +6,9 @@ since 1.27 (gen_ai.system, gen_ai.usage.prompt_tokens) are read too.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
@@ -112,15 +114,16 @@ def service_of(span: ReadableSpan) -> str:
 def opening(span: ReadableSpan, kind: Kind, agent: str, *, with_content: bool) -> Draft | None:
     """Return the event that something began; None for a call of a model, which is one event."""
     attributes = _attributes(span)
-    payload: dict[str, Any]
     private: dict[str, Any] = {}
     if kind is Kind.RUN:
         event_type = "run.started"
-        payload = {"agent_name": agent, "agent_version": text(attributes, "gen_ai.agent.version")}
+        version = text(attributes, "gen_ai.agent.version")
+        payload = {"agent_name": agent, "agent_version": version}
     elif kind is Kind.TOOL:
         event_type = "run.tool_called"
         payload = _tool(span)
-        private = {"arguments": content(attributes, "gen_ai.tool.call.arguments")}
+        if with_content:
+            private = {"arguments": content(attributes, "gen_ai.tool.call.arguments")}
     else:
         return None
     return Draft(
@@ -128,7 +131,7 @@ def opening(span: ReadableSpan, kind: Kind, agent: str, *, with_content: bool) -
         event_type,
         _given(payload),
         time(span.start_time),
-        private=_given(private) or None if with_content else None,
+        private=_given(private) or None,
         metadata=_metadata(span),
     )
 
@@ -136,72 +139,57 @@ def opening(span: ReadableSpan, kind: Kind, agent: str, *, with_content: bool) -
 def closing(span: ReadableSpan, kind: Kind, agent: str, *, with_content: bool) -> Draft:
     """Return the event that something came to its end, well or not."""
     failure = _failure(span)
-    write = {Kind.RUN: _run_ended, Kind.TOOL: _tool_completed, Kind.CALL: _call_completed}[kind]
-    event_type, payload, private = write(span, agent, failure)
+    event_type, payload = _ended(span, kind, agent, failure)
     metadata = _metadata(span)
     if failure:
         metadata |= _given({"error_code": failure.code, "error_message": failure.message})
     if kind is Kind.CALL and payload["usage"] is None:
         metadata |= _tokens(_attributes(span))
-    if kind is Kind.CALL and with_content:  # these two are private in the type's own schema
+    private = _content(kind, _attributes(span)) if with_content else {}
+    if kind is Kind.CALL:  # the schema of its type has them as private fields
         payload |= private
+        private = {}
     return Draft(
         "end",
         event_type,
         _given(payload),
         time(span.end_time),
         outcome="failure" if failure else "success",
-        private=_given(private) or None if with_content and kind is not Kind.CALL else None,
+        private=private or None,
         metadata=metadata,
     )
 
 
-_Written = tuple[str, dict[str, Any], dict[str, Any]]  # event type, payload, content
+_Written = tuple[str, dict[str, Any]]  # event type, payload
 
 
-def _run_ended(span: ReadableSpan, _: str, failure: Failure | None) -> _Written:
-    attributes = _attributes(span)
-    tokens = _tokens(attributes)
-    payload = {
-        "duration_ms": _duration(span),
-        "input_tokens": tokens.get("input_tokens"),
-        "output_tokens": tokens.get("output_tokens"),
-    }
-    private = {
-        "system_instructions": content(attributes, "gen_ai.system_instructions"),
-        "input_messages": content(attributes, "gen_ai.input.messages"),
-        "output_messages": content(attributes, "gen_ai.output.messages"),
-    }
+def _ended(span: ReadableSpan, kind: Kind, agent: str, failure: Failure | None) -> _Written:
+    match kind:
+        case Kind.RUN:
+            return _run_ended(span, failure)
+        case Kind.TOOL:
+            error = failure.message if failure else None
+            payload = {"duration_ms": _duration(span), "error": error}
+            return "run.tool_completed", _tool(span) | payload
+        case Kind.CALL:
+            return "agent.call_completed", _call(span, agent)
+
+
+def _run_ended(span: ReadableSpan, failure: Failure | None) -> _Written:
+    payload = {"duration_ms": _duration(span), **_tokens(_attributes(span))}
     if failure is None:
-        return "run.completed", payload, private
-    return (
-        "run.failed",
-        payload | {"error": failure.message, "error_code": failure.code},
-        private,
-    )
+        return "run.completed", payload
+    return "run.failed", payload | {"error": failure.message, "error_code": failure.code}
 
 
-def _tool_completed(span: ReadableSpan, _: str, failure: Failure | None) -> _Written:
-    attributes = _attributes(span)
-    payload = _tool(span) | {
-        "duration_ms": _duration(span),
-        "error": failure.message if failure else None,
-    }
-    private = {
-        "arguments": content(attributes, "gen_ai.tool.call.arguments"),
-        "result": content(attributes, "gen_ai.tool.call.result"),
-    }
-    return "run.tool_completed", payload, private
-
-
-def _call_completed(span: ReadableSpan, agent: str, _: Failure | None) -> _Written:
+def _call(span: ReadableSpan, agent: str) -> dict[str, Any]:
     attributes = _attributes(span)
     model = text(attributes, "gen_ai.response.model", "gen_ai.request.model")
     requested = text(attributes, "gen_ai.request.model")
     parameters = {name: scalar(attributes.get(key)) for key, name in _PARAMETERS.items()}
     parameters["requested_model"] = requested if requested != model else None
     parameters["tools"] = _tool_names(attributes)
-    payload = {
+    return {
         "timestamp_start": time(span.start_time).isoformat(),
         "timestamp_end": time(span.end_time).isoformat(),
         "latency_ms": _duration(span),
@@ -212,14 +200,29 @@ def _call_completed(span: ReadableSpan, agent: str, _: Failure | None) -> _Writt
         "input_metadata": _given(parameters) or None,
         "usage": _usage(attributes),
     }
+
+
+def _content(kind: Kind, attributes: Attributes) -> dict[str, Any]:
+    """What was said, of a span that ended."""
     instructions = content(attributes, "gen_ai.system_instructions")
     messages = content(attributes, "gen_ai.input.messages")
-    prompt = {"system_instructions": instructions, "messages": messages}
-    private = {
-        "prompt": messages if instructions is None else _given(prompt),
-        "raw_output": content(attributes, "gen_ai.output.messages"),
-    }
-    return "agent.call_completed", payload, private
+    answer = content(attributes, "gen_ai.output.messages")
+    match kind:
+        case Kind.RUN:
+            found = {
+                "system_instructions": instructions,
+                "input_messages": messages,
+                "output_messages": answer,
+            }
+        case Kind.TOOL:
+            found = {
+                "arguments": content(attributes, "gen_ai.tool.call.arguments"),
+                "result": content(attributes, "gen_ai.tool.call.result"),
+            }
+        case Kind.CALL:
+            prompt = _given({"system_instructions": instructions, "messages": messages})
+            found = {"prompt": messages if instructions is None else prompt, "raw_output": answer}
+    return _given(found)
 
 
 def _usage(attributes: Attributes) -> dict[str, int] | None:
@@ -258,12 +261,17 @@ def _tool(span: ReadableSpan) -> dict[str, Any]:
 
 def _tool_names(attributes: Attributes) -> list[str] | None:
     """Names of the tools that the model was offered; their descriptions are content."""
-    definitions = content(attributes, "gen_ai.tool.definitions")
-    if not isinstance(definitions, list):
+    definitions = attributes.get("gen_ai.tool.definitions")
+    if not isinstance(definitions, str):
         return None
-    described = [item for item in definitions if isinstance(item, Mapping)]
-    names = [item.get("name") for item in described]
-    return [name for name in names if isinstance(name, str)] or None
+    with suppress(ValueError, RecursionError):
+        read = json.loads(definitions)
+        described = (
+            [item for item in read if isinstance(item, dict)] if isinstance(read, list) else []
+        )
+        names = [item["name"] for item in described if isinstance(item.get("name"), str)]
+        return [shown(name) for name in names] or None
+    return None
 
 
 def _failure(span: ReadableSpan) -> Failure | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+from collections.abc import Callable
 from threading import Lock, Thread
 from typing import Any
 from weakref import WeakSet
@@ -36,6 +37,11 @@ from agent_events.otel.waiting import Waiting
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _SECONDS_TO_END = 30.0
+_ENDS = {
+    Kind.RUN: "end of a run",
+    Kind.TOOL: "run.tool_completed",
+    Kind.CALL: "agent.call_completed",
+}
 _open: WeakSet[LedgerSpanProcessor] = WeakSet()
 
 
@@ -111,8 +117,15 @@ class LedgerSpanProcessor(SpanProcessor):
                 if context is None or (kind := kind_of(span)) is None:
                     return
                 step = self._open_step(span, context, kind, step or self._steps.find(span.parent))
-            step.agent = agent_of(span, step.kind) or step.agent
-            self._put(step, closing(span, step.kind, step.agent, with_content=self._with_content))
+            if step.kind is Kind.CALL and kind_of(span) is None:  # it was only called like one
+                return
+            agent = step.agent = agent_of(span, step.kind) or step.agent
+            with_content = self._with_content
+            self._put(
+                step,
+                _ENDS[step.kind],
+                lambda: closing(span, step.kind, agent, with_content=with_content),
+            )
         except Exception as error:  # noqa: BLE001 - the program goes on
             self._report("a span", error)
 
@@ -145,21 +158,17 @@ class LedgerSpanProcessor(SpanProcessor):
         step = Step(kind, context, parent, agent, tenant_id, here)
         self._steps.keep(context, step)
         if draft := opening(span, kind, agent, with_content=self._with_content):
-            self._put(step, draft)
+            self._put(step, draft.event_type, lambda: draft)
         return step
 
-    def _put(self, step: Step, draft: Draft) -> None:
-        if self._waiting.put(Entry(step, draft)):
+    def _put(self, step: Step, what: str, write: Callable[[], Draft]) -> None:
+        if self._waiting.put(Entry(step, what, write)):
             self._start()
             return
-        self.dropped += 1
+        with self._lock:
+            self.dropped += 1
         reason = "it is shut down" if self._waiting.is_closed else "too many wait already"
-        self._logger.error(
-            "event not stored: %s: %s",
-            draft.event_type,
-            reason,
-            extra={"event_type": draft.event_type, "reason": reason},
-        )
+        self._logger.error("event not stored: %s: %s", what, reason)
 
     def _start(self) -> None:
         with self._lock:
@@ -183,20 +192,15 @@ class LedgerSpanProcessor(SpanProcessor):
                     pause = min(2 * pause, _LONGEST_PAUSE)
                     continue
                 lost = error if is_passing(error) else None
-                self._report(entry.draft.event_type, error)
+                self._report(entry.what, error)
             else:
                 pause = _SHORTEST_PAUSE
             self._waiting.done()
 
-    def _report(self, event_type: str, error: Exception) -> None:
-        self.failed += 1
-        reason = reason_of(error)
-        self._logger.error(
-            "event not stored: %s: %s",
-            event_type,
-            reason,
-            extra={"event_type": event_type, "reason": reason},
-        )
+    def _report(self, what: str, error: Exception) -> None:
+        with self._lock:
+            self.failed += 1
+        self._logger.error("event not stored: %s: %s", what, reason_of(error))
 
     def _forget_parent(self) -> None:
         """Begin anew in a process that was forked: what waits is the parent's."""

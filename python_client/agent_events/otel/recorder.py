@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -25,10 +26,15 @@ _LONGEST_ID = 255
 
 
 class Entry(NamedTuple):
-    """An event that is to be recorded, and the step that it is about."""
+    """Something about a step that is to be recorded.
+
+    what   it is, for the log
+    write  makes the event of it, in the thread that stores it: content takes its time
+    """
 
     step: Step
-    draft: Draft
+    what: str
+    write: Callable[[], Draft]
 
 
 class Recorder:
@@ -39,33 +45,32 @@ class Recorder:
 
     def record(self, entry: Entry) -> None:
         """Store an entry; storing it again changes nothing. Raises as `AuditEmitter.emit` does."""
-        step, draft = entry
-        if step.kind is Kind.RUN and draft.phase == "start" and self._start_run(entry):
+        step, draft = entry.step, entry.write()
+        if step.kind is Kind.RUN and draft.phase == "start" and self._start_run(step, draft):
             return
         receipt = self._emitter.emit(
-            draft.event_type, draft.payload, tenant_id=step.tenant_id, **_options(entry)
+            draft.event_type, draft.payload, tenant_id=step.tenant_id, **_options(step, draft)
         )
         if draft.phase == "start" and isinstance(receipt, Receipt):
             step.event_id = receipt.id
 
-    def _start_run(self, entry: Entry) -> bool:
+    def _start_run(self, step: Step, draft: Draft) -> bool:
         """Begin a run; False where only an event can be kept: in the journal, for later."""
         try:
             with self._emitter._store.source.connection() as connection, connection.transaction():
-                started = _start_run(connection, entry)
+                started = _start_run(connection, step, draft)
         except Exception as error:
             if self._emitter._journal is None or not is_passing(error):
                 raise
             return False
-        entry.step.run_id, entry.step.event_id = entry.step.make_run_id(), started
+        step.run_id, step.event_id = step.make_run_id(), started
         return True
 
 
-def _start_run(connection: Connection[Any], entry: Entry) -> UUID | None:
+def _start_run(connection: Connection[Any], step: Step, draft: Draft) -> UUID | None:
     """Start the run, unless it is there; return the event that says so to whoever may read it."""
-    step, draft = entry
     ledger = Ledger(connection)
-    options = _options(entry)
+    options = _options(step, draft)
     run_id = step.make_run_id()
     ledger.set_context(
         tenant_id=step.tenant_id,
@@ -94,8 +99,7 @@ def _start_run(connection: Connection[Any], entry: Entry) -> UUID | None:
     return None
 
 
-def _options(entry: Entry) -> EventOptions:
-    step, draft = entry
+def _options(step: Step, draft: Draft) -> EventOptions:
     ids = ids_of(step.span)
     own: dict[str, Any] = {
         **ids,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from threading import Lock
 from typing import Any, TypeVar, Unpack, cast, overload
 
 from reactivex import Observable, abc
@@ -61,6 +62,7 @@ class AsyncAttachment(Attachment):
     def __init__(self, to_event: ToEvent[Any] | None, logger: logging.Logger) -> None:
         super().__init__(to_event, logger)
         self._loop = asyncio.get_running_loop()
+        self._lock = Lock()
         self._asked = self._taken = 0
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -74,7 +76,8 @@ class AsyncAttachment(Attachment):
 
     def _ask(self, emitter: AsyncAuditEmitter[Any], event: EventArguments) -> None:
         """Have an event taken, in the loop; from any thread."""
-        self._asked += 1
+        with self._lock:
+            self._asked += 1
         self._loop.call_soon_threadsafe(self._start, emitter, event)
 
     def _start(self, emitter: AsyncAuditEmitter[Any], event: EventArguments) -> None:
