@@ -19,6 +19,7 @@ import {module}
     [
         ("agent_events.otel", "opentelemetry", "otel"),
         ("agent_events.otel", "opentelemetry.sdk", "otel"),
+        ("agent_events.rx", "reactivex", "rx"),
     ],
 )
 def test_missing_extra_is_named(module: str, missing: str, extra: str) -> None:
