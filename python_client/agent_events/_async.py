@@ -15,7 +15,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from agent_events import errors
+from agent_events import _watching, errors
 from agent_events._queries import (
     ACCESS_LOG,
     DEAD,
@@ -1685,8 +1685,14 @@ class AsyncLedger:
         info = self._connection.info
         return settled(f"{info.host}:{info.port}", StreamHead(*row), arguments)
 
-    async def _rows(self, function: str, arguments: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return await self._execute(*bind(function, arguments))
+    async def _rows(
+        self, function: str, arguments: Mapping[str, Any], more: str = ""
+    ) -> list[tuple[Any, ...]]:
+        query, parameters = bind(function, arguments, more)
+        if _watching.watch is None:
+            return await self._execute(query, parameters)
+        with _watching.watch(function, arguments, self._connection.info):
+            return await self._execute(query, parameters)
 
     async def _execute(
         self, query: str, arguments: Mapping[str, Any] | None = None

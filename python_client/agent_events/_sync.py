@@ -15,7 +15,7 @@ from psycopg import Connection, Cursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from agent_events import errors
+from agent_events import _watching, errors
 from agent_events._queries import (
     ACCESS_LOG,
     DEAD,
@@ -1661,8 +1661,14 @@ class Ledger:
         info = self._connection.info
         return settled(f"{info.host}:{info.port}", StreamHead(*row), arguments)
 
-    def _rows(self, function: str, arguments: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return self._execute(*bind(function, arguments))
+    def _rows(
+        self, function: str, arguments: Mapping[str, Any], more: str = ""
+    ) -> list[tuple[Any, ...]]:
+        query, parameters = bind(function, arguments, more)
+        if _watching.watch is None:
+            return self._execute(query, parameters)
+        with _watching.watch(function, arguments, self._connection.info):
+            return self._execute(query, parameters)
 
     def _execute(
         self, query: str, arguments: Mapping[str, Any] | None = None

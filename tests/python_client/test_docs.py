@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -165,6 +166,41 @@ def test_python_of_the_emitting_page_runs(
         "count(*) filter (where event_type = 'content.publish') from ledger.events"
     ).fetchall()
     assert (created, called, published) == (4, 1000, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        (
+            "otel.md",
+            {
+                "agent.call_completed": 1,
+                "deal.created": 1,
+                "run.completed": 1,
+                "run.started": 1,
+                "run.tool_called": 1,
+                "run.tool_completed": 1,
+            },
+        ),
+        ("event-bus.md", {"deal.created": 2, "deal.scored": 3}),
+    ],
+)
+def test_python_of_the_page_runs_in_a_process_of_its_own(
+    name: str, counts: dict[str, int], dsn: str, pg: psycopg.Connection[Any]
+) -> None:
+    """As both change what the whole process does; its end stores what is buffered."""
+    program = "".join(blocks(ROOT / "docs" / name, "python")).replace('"dbname=app"', repr(dsn))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"AGENT_EVENTS_DSN": dsn},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = pg.execute("select event_type, count(*) from ledger.events group by 1")
+    assert dict(rows.fetchall()) == counts
 
 
 class Delivery:

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from agent_events._async import AsyncLedger
-from agent_events._queries import TRANSACTION, TRANSACTION_STATUS, bind
+from agent_events._queries import TRANSACTION, TRANSACTION_STATUS
 from agent_events._records import log_receipts
 from agent_events.emitting.batch import Batch
 from agent_events.emitting.connections._async import AsyncSource
@@ -78,8 +78,7 @@ class AsyncStore:
             for event in filter(starts_run, batch.events):
                 await AsyncLedger(connection).add_run(**run_of(event))
             arguments = {"events": batch.elements(), "tenant_id": batch.tenant_id}
-            query, parameters = bind("emit_events", arguments, TRANSACTION)
-            rows = await AsyncLedger(connection)._execute(query, parameters)
+            rows = await AsyncLedger(connection)._rows("emit_events", arguments, TRANSACTION)
             batch.receipts = [Receipt(*row[:-2]) for row in rows]
             batch.transaction = rows[0][-2:]
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import psycopg
 from psycopg import Connection
 
-from agent_events._queries import TRANSACTION, TRANSACTION_STATUS, bind
+from agent_events._queries import TRANSACTION, TRANSACTION_STATUS
 from agent_events._records import log_receipts
 from agent_events._sync import Ledger
 from agent_events.emitting.batch import Batch
@@ -76,8 +76,7 @@ class Store:
             for event in filter(starts_run, batch.events):
                 Ledger(connection).add_run(**run_of(event))
             arguments = {"events": batch.elements(), "tenant_id": batch.tenant_id}
-            query, parameters = bind("emit_events", arguments, TRANSACTION)
-            rows = Ledger(connection)._execute(query, parameters)
+            rows = Ledger(connection)._rows("emit_events", arguments, TRANSACTION)
             batch.receipts = [Receipt(*row[:-2]) for row in rows]
             batch.transaction = rows[0][-2:]
 
