@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from running.list_journal import ListJournal
 
 from agent_events import AuditEmitter, Event, Ledger
-from agent_events.emitting.journal import Store
-from agent_events.models import EventArguments
 
 Events = Callable[..., list[Event]]
 
@@ -52,37 +50,6 @@ def everything(pg: psycopg.Connection[Any]) -> Callable[[], str]:
     return read
 
 
-class ListJournal:
-    """As far as an emitter can see, a journal."""
-
-    def __init__(self) -> None:
-        self.events: list[EventArguments] = []
-        self.history: list[EventArguments] = []
-        self.refused: list[tuple[EventArguments, str]] = []
-
-    def append(self, events: Sequence[EventArguments]) -> None:
-        self.events += events
-        self.history += events
-
-    def is_empty(self) -> bool:
-        return not self.events
-
-    def drain(self, store: Store) -> int:
-        count = 0
-        while batch := self.events[:100]:
-            store(batch)
-            del self.events[: len(batch)]
-            count += len(batch)
-        return count
-
-    def set_aside(self, event: EventArguments, reason: str) -> None:
-        self.refused.append((event, reason))
-
-
 @pytest.fixture
 def journal() -> ListJournal:
     return ListJournal()
-
-
-def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(coroutine)
