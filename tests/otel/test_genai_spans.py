@@ -104,7 +104,7 @@ def test_times_are_those_of_the_spans(tracer: Tracer, events: Events) -> None:
     call.end(nanoseconds + 1_500_000_000)
     run.end(nanoseconds + 2_000_000_000)
     started, called, completed = events()
-    assert (started.metadata or {})["started_at"] == begin.isoformat()
+    assert started.occurred_at == begin
     assert called.occurred_at == begin + timedelta(seconds=1.5)
     assert called.payload["timestamp_start"] == begin.isoformat()
     assert called.payload["latency_ms"] == 1500
@@ -129,6 +129,7 @@ def test_agent_that_is_a_tool_is_a_run_of_its_own(
     assert called.causation_id == outer.id
     assert inner.causation_id == called.id
     assert inner.run_id != outer.run_id
+    assert inner.payload["parent_run_id"] == str(outer.run_id)
     assert len({event.correlation_id for event in recorded}) == 1
     rows = pg.execute(
         "select agent_name, parent_run_id from ledger.agent_run_status order by started_at"

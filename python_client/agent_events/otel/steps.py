@@ -21,7 +21,7 @@ class Step:
     """A run, a call of a tool or a call of a model, from the start of its span on.
 
     ambient  what an emit got from its context where the span began
-    run_id   of a run, once it is there; event_id of the event that the step began, once stored
+    run_id   of a run, once it is on its way; event_id of the event that the step began, once stored
     """
 
     kind: Kind
