@@ -18,9 +18,13 @@ from starlette.responses import HTMLResponse, Response
 from agent_events.cli._common import json_text
 from agent_events.explorer import json_html
 from agent_events.explorer.links import Links
+from agent_events.explorer.parameters import as_uuid
 
 _UNITS = (("year", 31_536_000), ("month", 2_592_000), ("day", 86_400), ("h", 3600), ("min", 60))
 _NIL = UUID(int=0)
+
+LONGEST_NAME = 32
+"""Characters of an id or a name, where there is little room."""
 
 
 def render(request: Request, template: str, status: int = 200, /, **context: Any) -> Response:
@@ -168,11 +172,14 @@ def size(count: int | None) -> str:
     return f"{amount:.1f} TB"
 
 
-def short(id: UUID | str) -> Markup:
-    """An id's two ends, which tell ids of the same moment apart; all of it on pointing."""
-    text = str(id)
-    shown = text if len(text) <= 16 else f"{text[:8]}…{text[-4:]}"
-    return Markup('<span class="id" title="{}">{}</span>').format(text, shown)
+def short(name: UUID | str) -> Markup:
+    """An id, or a long name, by its two ends, which tell ids apart; all of it on pointing."""
+    text = str(name)
+    if len(text) <= LONGEST_NAME:
+        return visible(text)
+    is_id = as_uuid(text) is not None
+    shown = f"{text[:8]}…{text[-4:]}" if is_id else f"{text[: LONGEST_NAME - 8]}…{text[-7:]}"
+    return Markup('<bdi title="{}">{}</bdi>').format(text, json_html.visible(shown))
 
 
 def visible(value: object) -> Markup:
