@@ -17,7 +17,7 @@ class Browser:
 
     def __init__(self, app: Starlette, *, peer: tuple[str, int] = PEER, **client: Any) -> None:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=peer)
-        self._app = app
+        self.app = app
         self._runner = asyncio.Runner()
         self._client = httpx.AsyncClient(transport=transport, **({"base_url": URL} | client))
 
@@ -28,7 +28,7 @@ class Browser:
         return self._runner.run(self._client.post(url, **given))
 
     def __enter__(self) -> Self:
-        self._lifespan = self._app.router.lifespan_context(self._app)
+        self._lifespan = self.app.router.lifespan_context(self.app)
         self._runner.run(self._lifespan.__aenter__())
         return self
 

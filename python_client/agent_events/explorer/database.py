@@ -174,7 +174,7 @@ async def _limit(connection: AsyncConnection[Any], timeout: timedelta) -> None:
 def _options(settings: Settings) -> str:
     """Add to the options of the connection string: nothing is written unless a page says so."""
     given = conninfo_to_dict(settings.dsn).get("options") or ""
-    ours = f"{given} -c default_transaction_read_only=on"
+    ours = f"{given} -c default_transaction_read_only=on -c timezone=UTC"
     if settings.role is not None:
         escaped = settings.role.replace("\\", "\\\\").replace(" ", "\\ ")
         ours += f" -c role={escaped}"

@@ -85,7 +85,7 @@ _EVENT = f"""
       left(ledger.mask(e.metadata)::text, {json_html.LONGEST}) as metadata,
       ledger.position_of(e.id, e.tenant_id) as position,
       (
-        select left(o.headers::text, {json_html.LONGEST})
+        select left(ledger.mask(o.headers)::text, {json_html.LONGEST})
         from ledger.outbox as o
         where o.tenant_id = e.tenant_id and o.created_at = e.created_at and o.id = e.id
       ) as headers

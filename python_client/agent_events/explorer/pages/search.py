@@ -80,10 +80,15 @@ _ACTORS = f"""
     limit {MOST_HITS}
 """
 _TYPES = f"""
-    select t.event_type, t.events
-    from ledger.events_per_type as t
-    where t.tenant_id = %(tenant_id)s and strpos(lower(t.event_type), lower(%(q)s)) > 0
-    order by t.events desc, t.event_type
+    select coalesce(c.event_type, t.event_type) as event_type, coalesce(c.events, 0) as events
+    from ledger.event_types as t
+    full join (
+      select p.event_type, p.events
+      from ledger.events_per_type as p
+      where p.tenant_id = %(tenant_id)s
+    ) as c on c.event_type = t.event_type
+    where strpos(lower(coalesce(c.event_type, t.event_type)), lower(%(q)s)) > 0
+    order by events desc, event_type
     limit {MOST_HITS}
 """
 
