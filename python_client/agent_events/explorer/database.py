@@ -52,11 +52,25 @@ class Reader:
     """A transaction of one request, about one tenant.
 
     ledger     the client over it; give each call `tenant_id=reader.tenant_id`
+    timeout    how long each statement may take
     """
 
     connection: AsyncConnection[Any]
     ledger: AsyncLedger
     tenant_id: str
+    timeout: timedelta
+
+    @asynccontextmanager
+    async def within(self, timeout: timedelta) -> AsyncIterator[None]:
+        """Allow less time for the questions of a block.
+
+        Raises:
+            psycopg.errors.QueryCanceled: it was too short; the transaction can go on.
+        """
+        async with self.connection.transaction():
+            await _limit(self.connection, timeout)
+            yield
+        await _limit(self.connection, self.timeout)
 
     async def rows(self, query: LiteralString, **parameters: Any) -> list[Row]:
         """Return the rows of a query, by name; `%(tenant_id)s` in it is the tenant."""
@@ -106,9 +120,10 @@ class Database:
         try:
             async with self._pool.connection() as connection:
                 await connection.set_read_only(read_only)
-                await _limit(connection, timeout or self._timeout)
+                allowed = timeout or self._timeout
+                await _limit(connection, allowed)
                 request.state.tenants = await self._granted(connection)
-                reader = Reader(connection, AsyncLedger(connection), tenant_of(request))
+                reader = Reader(connection, AsyncLedger(connection), tenant_of(request), allowed)
                 yield reader
         finally:
             request.state.database_seconds += perf_counter() - started

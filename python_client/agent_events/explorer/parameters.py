@@ -8,8 +8,6 @@ from uuid import UUID
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-PAGE_SIZE = 50
-
 
 def uuid_in_path(request: Request, name: str = "id") -> UUID:
     """Return a UUID of the path.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
 from uuid import UUID
 
 import psycopg
@@ -15,46 +15,15 @@ from agent_events.explorer import json_html, redacting
 from agent_events.explorer.database import Reader, Row, reading
 from agent_events.explorer.filters import ACTOR_TYPES, LABELS, OUTCOMES, Filters
 from agent_events.explorer.pages._navigation import Navigation
-from agent_events.explorer.parameters import PAGE_SIZE, uuid_in_path, uuid_parameter
+from agent_events.explorer.parameters import time_parameter, uuid_in_path, uuid_parameter
 from agent_events.explorer.rendering import render
+from agent_events.explorer.searching import FOUND, LINE, find_page
 
 MOST_NEWS = 100
 MOST_EFFECTS = 50
 MOST_TYPES = 300
 
-_FOUND = """
-    ledger.find_events(
-      tenant_id => %(tenant_id)s,
-      aggregate_type => %(aggregate_type)s,
-      aggregate_id => %(aggregate_id)s,
-      event_types => %(event_types)s,
-      action_prefix => %(action_prefix)s,
-      actor_type => %(actor_type)s,
-      actor_id => %(actor_id)s,
-      outcome => %(outcome)s,
-      correlation_id => %(correlation_id)s,
-      run_id => %(run_id)s,
-      trace_id => %(trace_id)s,
-      deal_id => %(deal_id)s,
-      from_time => %(from_time)s,
-      to_time => %(to_time)s,
-      after_id => %(after_id)s,
-      page_size => %(page_size)s,
-      newest_first => %(newest_first)s
-    )
-"""
-# What is longer than a line can show is not even fetched, nor unpacked, by the server.
-_LINE = f"""
-    select
-      e.id, e.created_at, e.event_type, e.aggregate_type, e.aggregate_id, e.sequence, e.actor_type,
-      e.actor_id, e.outcome, e.private_hash is not null as has_private,
-      pg_column_size(e.payload) as stored_bytes,
-      case
-        when pg_column_size(e.payload) <= 4096 then left({redacting.PAYLOAD}::text, 200)
-      end as preview
-"""
-_PAGE = f"{_LINE} from {_FOUND} as e"
-_NEWS = f"select count(*) as events from {_FOUND} as e"
+_NEWS = f"select count(*) as events from {FOUND} as e"
 _TYPES = f"""
     select
       coalesce(c.event_type, t.event_type) as event_type, c.events
@@ -96,9 +65,9 @@ _DESCRIPTION = """
     select ledger.describe_event(e) as description
     from ledger.get_event(id => %(id)s, tenant_id => %(tenant_id)s) as e
 """
-_CAUSE = f"{_LINE} from ledger.get_event(id => %(id)s, tenant_id => %(tenant_id)s) as e"
+_CAUSE = f"{LINE} from ledger.get_event(id => %(id)s, tenant_id => %(tenant_id)s) as e"
 _EFFECTS = f"""
-    {_LINE}
+    {LINE}
     from ledger.events as e
     where e.tenant_id = %(tenant_id)s
       and e.correlation_id = %(correlation_id)s
@@ -122,17 +91,18 @@ async def list_events(request: Request) -> Response:
     """Show a page of the events that match."""
     filters = Filters.of(request)
     after_id = uuid_parameter(request, "after")
+    back = time_parameter(request, "back")
     async with reading(request) as reader:
-        found = await _find(reader, _PAGE, filters, after_id, PAGE_SIZE + 1)
         types = await reader.rows(_TYPES)
+        found = await find_page(reader, filters, after_id, back)
     return render(
         request,
         "events.html",
         actor_types=ACTOR_TYPES,
-        after_id=after_id,
-        events=found[:PAGE_SIZE],
+        events=found.events,
         filters=filters,
-        has_more=len(found) > PAGE_SIZE,
+        found=found,
+        is_newest=after_id is None and back is None,
         labels=LABELS,
         outcomes=OUTCOMES,
         types=types,
@@ -144,7 +114,9 @@ async def count_news(request: Request) -> Response:
     filters = Filters.of(request)
     since = uuid_parameter(request, "since")
     async with reading(request) as reader:
-        found = await _find(reader, _NEWS, filters, since, MOST_NEWS, newest_first=False)
+        found = await reader.rows(
+            _NEWS, **filters.arguments, after_id=since, page_size=MOST_NEWS, newest_first=False
+        )
     return render(
         request,
         "_news.html",
@@ -190,19 +162,6 @@ async def download_event(request: Request) -> Response:
     return Response(found["text"], media_type="application/json", headers=headers)
 
 
-async def _find(
-    reader: Reader,
-    query: Any,
-    filters: Filters,
-    after_id: UUID | None,
-    page_size: int,
-    *,
-    newest_first: bool = True,
-) -> list[Row]:
-    paging = {"after_id": after_id, "page_size": page_size, "newest_first": newest_first}
-    return await reader.rows(query, **filters.arguments, **paging)
-
-
 async def _event(reader: Reader, id: UUID) -> Row:
     event = await reader.row(_EVENT, id=id)
     if event is None:
@@ -232,8 +191,7 @@ async def _effects(reader: Reader, event: Row) -> list[Row] | None:
     """Return what the event caused, None where its correlation is too large to look through."""
     known = {name: event[name] for name in ("id", "correlation_id", "created_at")}
     try:
-        async with reader.connection.transaction():
-            await reader.connection.execute("set local statement_timeout = '500ms'")
+        async with reader.within(timedelta(milliseconds=500)):
             return await reader.rows(_EFFECTS, **known)
     except psycopg.errors.QueryCanceled:
         return None

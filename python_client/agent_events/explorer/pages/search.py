@@ -10,10 +10,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from agent_events._queries import FIND_OPTIONS
 from agent_events.explorer.database import Reader, reading, tenant_of
 from agent_events.explorer.links import Links
 from agent_events.explorer.parameters import as_uuid, text_parameter
 from agent_events.explorer.rendering import render
+from agent_events.explorer.searching import FOUND
 
 MOST_HITS = 20
 """Of each kind."""
@@ -60,7 +62,7 @@ _AGGREGATES = f"""
       order by s.aggregate_id
       limit {MOST_HITS}
     ) as f
-    limit {MOST_HITS}
+    limit {3 * MOST_HITS}
 """
 _ACTORS = f"""
     select c.value, c.events
@@ -93,6 +95,10 @@ _TYPES = f"""
 """
 
 
+# A page of a usual size: for a page of one the planner hopes to meet it soon, and looks at all.
+_ANY = f"select exists (select from {FOUND} as e) as is_found"
+
+
 @dataclass(frozen=True)
 class Hit:
     """Something that was found: what kind of thing, how it is called, where it is."""
@@ -121,9 +127,9 @@ async def search(request: Request) -> Response:
 async def _by_id(reader: Reader, links: Links, id: UUID) -> list[Hit]:
     hits = []
     for kind, argument in _IDS.items():
-        filters: Any = {argument: id}
-        found = await reader.ledger.find_events(tenant_id=reader.tenant_id, page_size=1, **filters)
-        if found:
+        given: dict[str, Any] = {**dict.fromkeys(FIND_OPTIONS), argument: id}
+        found = await reader.row(_ANY, **given, after_id=None, page_size=100, newest_first=True)
+        if found and found["is_found"]:
             href = {"correlation": links.trace(id), "run": links.run(id)}.get(kind)
             hits.append(Hit(kind, str(id), href or links.events(**{kind: id})))
     return hits
