@@ -93,3 +93,12 @@ def test_a_password_is_hashed_for_a_setting() -> None:
         input="right\nright\n",
     )
     assert done.stdout.splitlines()[-1].startswith("scrypt:")
+
+
+def test_a_missing_extra_says_which() -> None:
+    program = "import sys; sys.modules['uvicorn'] = None; from agent_events.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "explore"], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "pip install 'agent-events[explorer]'" in done.stderr.replace("\n", " ")

@@ -102,7 +102,18 @@ def test_new_events_are_counted_with_the_filters_of_the_page(emit: Emit, explore
     emit("test.two")
     assert "2 new events" in browser.get(f"/events/news?since={first}").text
     assert "1 new event\n" in browser.get(f"/events/news?since={first}&type=test.two").text
-    assert "New events" in browser.get("/events/news").text
+
+
+def test_an_empty_page_tells_of_the_first_event(emit: Emit, explore: Explore) -> None:
+    emit("test.before")
+    browser = explore()
+    page = browser.get("/events?type=test.first").text
+    news = re.search(r'hx-get="([^"]+)"', page)
+    assert news is not None
+    url = news.group(1).replace("&amp;", "&")
+    assert browser.get(url).text.strip() == ""
+    emit("test.first")
+    assert "New events" in browser.get(url).text
 
 
 def test_the_page_of_an_event_has_all_of_it(

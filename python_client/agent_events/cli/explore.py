@@ -8,6 +8,7 @@ import signal
 import socket
 import webbrowser
 from datetime import timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
@@ -94,13 +95,9 @@ def command(
 
     It shows what its database role may read. Other machines reach it with --auth only.
     """
-    try:
-        from agent_events.explorer import authentication
-        from agent_events.explorer.settings import Settings, UnsafeSettings
-    except ModuleNotFoundError as error:
-        raise click.UsageError(
-            f"{error.name} is not installed: pip install 'agent-events[explorer]'"
-        ) from error
+    _require_extra()
+    from agent_events.explorer import authentication
+    from agent_events.explorer.settings import Settings, UnsafeSettings
 
     if hash_password:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -119,6 +116,16 @@ def command(
     except UnsafeSettings as error:
         raise click.UsageError(str(error)) from error
     _serve(settings, LineLog(as_json), open_browser)
+
+
+def _require_extra() -> None:
+    for name in ("jinja2", "starlette", "uvicorn"):
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            raise click.UsageError(
+                f"{name} is not installed: pip install 'agent-events[explorer]'"
+            ) from error
 
 
 def _authentication(auth: str, user: str, user_header: str, secret_header: str) -> Authentication:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -22,6 +22,8 @@ from agent_events.explorer.searching import FOUND, LINE, find_page
 MOST_NEWS = 100
 MOST_EFFECTS = 50
 MOST_TYPES = 300
+
+_RECENTLY = timedelta(minutes=1)
 
 _NEWS = f"select count(*) as events from {FOUND} as e"
 _TYPES = f"""
@@ -104,19 +106,22 @@ async def list_events(request: Request) -> Response:
         found=found,
         is_newest=after_id is None and back is None,
         labels=LABELS,
+        now=datetime.now(UTC),
         outcomes=OUTCOMES,
         types=types,
     )
 
 
 async def count_news(request: Request) -> Response:
-    """Say how many events there are after the one that a page begins with."""
+    """Say how many events came after the one that a page begins with, or after an empty page."""
     filters = Filters.of(request)
     since = uuid_parameter(request, "since")
+    arguments = {**filters.arguments, "after_id": since, "newest_first": False}
+    if since is None:
+        shown_at = time_parameter(request, "shown_at") or datetime.now(UTC) - _RECENTLY
+        arguments["from_time"] = max(shown_at, filters.arguments["from_time"] or shown_at)
     async with reading(request) as reader:
-        found = await reader.rows(
-            _NEWS, **filters.arguments, after_id=since, page_size=MOST_NEWS, newest_first=False
-        )
+        found = await reader.rows(_NEWS, **arguments, page_size=MOST_NEWS)
     return render(
         request,
         "_news.html",
