@@ -30,10 +30,9 @@ def test_the_password_opens_every_page(explore: Explore, password: str) -> None:
     browser = explore(settings={"authentication": BasicAuthentication("änn", password)})
     for url in PAGES:
         assert browser.get(url).status_code == 401
-        assert browser.get(url, auth=("änn", "wrong")).status_code == 401
-        assert browser.get(url, auth=("somebody", "rïght")).status_code == 401
         assert browser.get(url, auth=("änn", "rïght")).status_code in (200, 404)
         assert browser.get(url, auth=("änn", "wrong")).status_code == 401
+    assert browser.get("/events", auth=("somebody", "rïght")).status_code == 401
     assert "änn" in browser.get("/events", auth=("änn", "rïght")).text
 
 

@@ -12,7 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
+
+from agent_events.cli import main
 
 COMMAND = [str(Path(sys.executable).with_name("agent-events")), "explore"]
 ANYWHERE = "0.0.0.0"  # noqa: S104
@@ -71,27 +74,20 @@ def test_with_a_password_it_listens_anywhere(start: Start) -> None:
         (["--host", "no.such.host.invalid", "--auth", "proxy"], "no.such.host.invalid"),
     ],
 )
-def test_what_is_not_safe_is_refused(arguments: list[str], message: str) -> None:
-    environment = {name: value for name, value in os.environ.items() if "EXPLORER" not in name}
-    done = subprocess.run(
-        [*COMMAND, "--dsn", "dbname=none", "--port", "0", *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-    assert done.returncode == 2
+def test_what_is_not_safe_is_refused(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (PASSWORD, "AGENT_EVENTS_EXPLORER_PROXY_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    command = ["explore", "--dsn", "dbname=none", "--port", "0", *arguments]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2
     assert message in done.stderr.replace("\n", " ")
 
 
 def test_a_password_is_hashed_for_a_setting() -> None:
-    done = subprocess.run(
-        [*COMMAND, "--hash-password"],
-        check=True,
-        capture_output=True,
-        text=True,
-        input="right\nright\n",
-    )
+    done = CliRunner().invoke(main, ["explore", "--hash-password"], input="right\nright\n")
+    assert done.exit_code == 0
     assert done.stdout.splitlines()[-1].startswith("scrypt:")
 
 
