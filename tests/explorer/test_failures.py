@@ -7,7 +7,6 @@ from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from explorer.conftest import AnyConnection, Emit, Explore
 from psycopg.conninfo import make_conninfo
@@ -108,11 +107,15 @@ def test_a_database_that_is_not_there_is_said_to_be(
     assert "The database does not answer" in answer.text
 
 
-def test_a_database_without_a_ledger_says_how_to_install_it(dsn: str, explore: Explore) -> None:
-    empty = make_conninfo(dsn, dbname="template1")
-    with closing(psycopg.connect(empty)) as connection:
-        assert connection.info.dbname == "template1"
-    answer = explore(settings={"dsn": empty}).get("/events")
+def test_a_database_without_a_ledger_says_how_to_install_it(
+    ledger: AnyConnection, dsn: str, explore: Explore
+) -> None:
+    name = f"{ledger.info.dbname}_empty"
+    ledger.execute(f"create database {name} template template0")
+    try:
+        answer = explore(settings={"dsn": make_conninfo(dsn, dbname=name)}).get("/events")
+    finally:
+        ledger.execute(f"drop database {name} with (force)")
     assert answer.status_code == 503
     assert "agent-events migrate" in answer.text
 

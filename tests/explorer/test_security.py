@@ -128,6 +128,15 @@ def test_a_form_without_the_token_of_this_browser_is_refused(browser: Browser) -
         assert "open the page again" in answer.text
 
 
+def test_a_cookie_that_somebody_made_up_is_replaced(browser: Browser) -> None:
+    answer = browser.get("/write", headers={"Cookie": f'{TOKEN}="x\\012Set-Cookie: y=z"'})
+    assert answer.status_code == 200
+    assert answer.headers.get_list("set-cookie") == [
+        f"{TOKEN}={answer.text}; Path=/; HttpOnly; SameSite=Strict"
+    ]
+    assert "y=z" not in answer.text
+
+
 def test_a_form_that_is_none_is_refused(browser: Browser) -> None:
     browser.get("/write")
     too_long = browser.post("/write", content=b"a=" + b"x" * 70_000, headers=SAME_ORIGIN)

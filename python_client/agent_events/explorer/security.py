@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from time import perf_counter
 from typing import Any
@@ -42,6 +43,8 @@ HEADERS = {
 
 TOKEN = "agent_events_form"  # noqa: S105
 """Name of the cookie, and of the field of a form, that must be the same."""
+
+_IS_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 LONGEST_FORM = 65_536  # bytes
 
@@ -125,7 +128,8 @@ def form_token(request: Request) -> str:
     """Return the token for a form's hidden field `agent_events_form`; a cookie goes along."""
     token: str | None = getattr(request.state, "form_token", None)
     if token is None:
-        token = request.cookies.get(TOKEN) or secrets.token_urlsafe(32)
+        known = request.cookies.get(TOKEN, "")
+        token = known if _IS_TOKEN.fullmatch(known) else secrets.token_urlsafe(32)
         request.state.form_token = token
     return token
 
