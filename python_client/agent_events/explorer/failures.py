@@ -21,7 +21,7 @@ async def http_error(request: Request, error: Exception) -> Response:
     title = _TITLES.get(error.status_code, "That did not work")
     message = error.detail
     if error.status_code == 404 and message == "Not Found":
-        message = f"There is no page {request.url.path}."
+        message = f"There is no page {request.scope['path']}."
     return error_page(request, error.status_code, title, message, None)
 
 

@@ -38,7 +38,7 @@ def html(request: Request, template: str, /, **context: Any) -> str:
     shared = {
         "links": Links(request.query_params.get("tenant")),
         "navigation": () if user is None else request.app.state.navigation,
-        "path": request.url.path,
+        "path": request.scope["path"],
         "request": request,
         "tenants": getattr(request.state, "tenants", []),
         "user": user,
