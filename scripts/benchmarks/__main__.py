@@ -18,6 +18,7 @@ from client import ClientPlan, measure_client
 from cold import ColdPlan, measure_cold
 from counting import CountPlan, measure_counting
 from emit import CLIENTS, Plan, measure
+from exploring import ExplorePlan, measure_pages
 from export import ExportPlan, measure_export
 from log import Figure, LogPlan, figure_table, measure_log
 from partitions import PartitionPlan, measure_partitions
@@ -425,6 +426,37 @@ def stats(
 
 @main.command()
 @server_options
+@click.option("--quick", is_flag=True, help="1,000,000 events.")
+@click.option("--events", type=click.IntRange(1_000), help="Default: 10,000,000.")
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write results here.")
+def explore(
+    version: int,
+    dsn: str | None,
+    data: Path,
+    quick: bool,
+    events: int | None,
+    rounds: int,
+    json_file: Path | None,
+) -> None:
+    """The explorer's pages of events in a large ledger: what the server takes, of a request.
+
+    The events are inserted past emit_event, of 90 days, 40 types and 10,000 actors, and sealed.
+    """
+    plan = ExplorePlan(events=events or (1_000_000 if quick else 10_000_000), rounds=rounds)
+    find_programs(version)
+    with bench_database(dsn, version, data) as bench:
+        console.print(f"PostgreSQL {bench.version}, {bench.cpus} CPUs; sql/ as it stands")
+        with console.status("measuring") as status:
+            figures = measure_pages(bench, plan, status.update)
+    console.print(figure_table(figures))
+    console.print("Medians, database included. What no index finds ends where the time is up.")
+    if json_file:
+        json_file.write_text(log_as_json(bench, plan, figures))
+
+
+@main.command()
+@server_options
 @click.option("--quick", is_flag=True, help="Asynchronous commit only: about two minutes.")
 @click.option("--rounds", type=click.IntRange(1), help="Default: 5, quick 3.")
 @click.option("--seconds", type=click.IntRange(1), help="Length of a round. Default: 3, quick 1.")
@@ -535,6 +567,7 @@ def log_as_json(
     bench: Bench,
     plan: LogPlan
     | ColdPlan
+    | ExplorePlan
     | ExportPlan
     | BrokerPlan
     | StatePlan

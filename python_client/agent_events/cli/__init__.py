@@ -20,6 +20,7 @@ COMMANDS = (
     "doctor",
     "emit",
     "events",
+    "explore",
     "export",
     "import-audit",
     "keygen",
