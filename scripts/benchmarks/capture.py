@@ -63,10 +63,10 @@ def measure_capture(bench: Bench, plan: CapturePlan, say: Callable[[str], None])
     for commit in plan.commits:
         for what, script in SINGLE.items():
             say(f"single rows, {what}, synchronous_commit {commit}")
-            results += compare(bench, plan, f"1 row, {what}", script, clients=2, commit=commit)
+            results += compare(bench, plan, what, script, clients=2, commit=commit)
     for what, script in BULK.items():
         say(f"1,000 rows, {what}")
-        results += compare(bench, plan, f"1,000 rows, {what}", script, clients=1, commit="off")
+        results += compare(bench, plan, f"{what} 1000", script, clients=1, commit="off")
     return results
 
 
