@@ -527,7 +527,6 @@ set local client_min_messages = warning;
 \ir capture/captured_key.sql
 \ir capture/mask_columns.sql
 \ir capture/captured_columns.sql
-\ir capture/changed_columns.sql
 \ir capture/refuse_key.sql
 \ir capture/capture_change.sql
 \ir capture/capture_plain_rows.sql

@@ -1,4 +1,4 @@
-"""The comparisons of `scripts/bench capture`: a tracked table and a hand-written audit trigger."""
+"""The comparisons of `scripts/bench capture`: a tracked table and hand-written audit triggers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from stats import Ratio, interleave, ratio
 
 from agent_events import embedded
 
-TABLES = ("untracked", "audited", "tracked", "unpublished")
-GOAL = 1 / 1.3  # of the audit trigger's speed: at most 1.3 times its time
+TABLES = ("untracked", "bare", "audited", "tracked", "unpublished")
+GOAL = 1 / 1.3  # of an audit trigger's speed: at most 1.3 times its time
 
 ROW = "\\set id random(1, 20000)\n"
 ROWS = "\\set id random(1, 19000)\n"
@@ -26,7 +26,7 @@ from generate_series(1, {count}) as n;
 """
 UPDATE = """
 update shop.{table} set quantity = quantity + 1, status = 'paid', updated_at = now()
-where id between :id and :id + {last};
+where {which};
 """
 DELETE = """
 delete from shop.{table} where id in (
@@ -35,17 +35,17 @@ delete from shop.{table} where id in (
 """
 SINGLE = {
     "insert": INSERT.replace("{count}", "1"),
-    "update": ROW + UPDATE.replace("{last}", "0"),
+    "update": ROW + UPDATE.replace("{which}", "id = :id"),
     "delete": INSERT.replace("{count}", "1") + DELETE.replace("{count}", "1"),
     "transaction": ROW
     + "begin;\nselect * from shop.{table} where id = :id;"
-    + UPDATE.replace("{last}", "0")
+    + UPDATE.replace("{which}", "id = :id")
     + INSERT.replace("{count}", "1")
     + "commit;\n",
 }
 BULK = {
     "insert": INSERT.replace("{count}", "1000"),
-    "update": ROWS + UPDATE.replace("{last}", "999"),
+    "update": ROWS + UPDATE.replace("{which}", "id between :id and :id + 999"),
     "delete": INSERT.replace("{count}", "1000") + DELETE.replace("{count}", "1000"),
 }
 
@@ -63,10 +63,10 @@ def measure_capture(bench: Bench, plan: CapturePlan, say: Callable[[str], None])
     for commit in plan.commits:
         for what, script in SINGLE.items():
             say(f"single rows, {what}, synchronous_commit {commit}")
-            results += compare(bench, plan, f"1 row, {what}", script, clients=2, commit=commit)
+            results += compare(bench, plan, what, script, clients=2, commit=commit)
     for what, script in BULK.items():
         say(f"1,000 rows, {what}")
-        results += compare(bench, plan, f"1,000 rows, {what}", script, clients=1, commit="off")
+        results += compare(bench, plan, f"{what} 1000", script, clients=1, commit="off")
     return results
 
 
@@ -89,8 +89,10 @@ def compare(
             plan.rounds,
         )
     pairs = [
+        ("bare", "untracked", None),
         ("audited", "untracked", None),
         ("tracked", "untracked", None),
+        ("tracked", "bare", GOAL),
         ("tracked", "audited", GOAL),
         ("unpublished", "audited", GOAL),
     ]

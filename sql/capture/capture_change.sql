@@ -1,6 +1,8 @@
 -- Emits one change of a tracked table: what emit_event() does for a plain event of a stream, without
--- the parameters that a captured one has not. What is not plain, emit_event() emits. Locks the
--- stream's row until the transaction ends.
+-- the parameters that a captured one has not. What is not plain, emit_event() emits. A row that is
+-- created mostly begins a stream: that is tried first and spares an UPDATE that finds nothing.
+-- Locks the stream's row until the transaction ends. Returns 1, an event: RETURN of a call costs
+-- its caller less than PERFORM.
 create or replace function ledger.capture_change(
   tenant_id text,
   aggregate_type text,
@@ -9,7 +11,7 @@ create or replace function ledger.capture_change(
   event_type text,
   payload jsonb
 )
-returns void
+returns int
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
@@ -35,6 +37,7 @@ declare
   v_type varchar(100);
   v_publish boolean;
   v_is_plain boolean;
+  v_may_be_new boolean := capture_change.event_type like '%.created';
   v_head_time timestamptz;
   v_sequence bigint;
   v_hash bytea;
@@ -61,6 +64,7 @@ begin
     and coalesce(v_actor_type = any('{user,agent,system,webhook}'), true)
     and coalesce(int4range(1, 256) @> length(v_actor_id), true)
     and octet_length(v_text) <= 1048576
+    and length(capture_change.aggregate_id) between 1 and 255
     and capture_change.payload @@ t.predicate
     and t.private_paths is null
     and t.secret_paths is null
@@ -76,49 +80,61 @@ begin
     and g.role_name = ledger.caller();
 
   if v_is_plain then
-    update ledger.streams as s
-    set
-      sequence = s.sequence + 1,
-      created_at = greatest(v_created_at, s.created_at + interval '1 microsecond'),
-      prev_hash = s.hash,
-      hash = ledger.event_hash(
-        ledger.event_entry(
-          v_tenant_id,
-          case
-            when s.created_at < v_created_at then v_id
-            else ledger.event_id(s.created_at + interval '1 microsecond', v_random)
-          end,
-          greatest(v_created_at, s.created_at + interval '1 microsecond'),
-          v_run_id, v_trace_id, v_correlation_id, v_causation_id, v_type, v_version, v_payload,
-          null, null, capture_change.aggregate_type, capture_change.aggregate_id, s.sequence + 1,
-          v_actor_type, v_actor_id, null, null, null, null, null
-        ),
-        s.hash
-      )
-    where s.tenant_id = v_tenant_id
-      and s.aggregate_type = capture_change.aggregate_type
-      and s.aggregate_id = capture_change.aggregate_id
-    returning s.created_at, s.sequence, s.hash, s.prev_hash
-    into v_head_time, v_sequence, v_hash, v_prev_hash;
-    if not found then
-      v_sequence := 1;
-      v_hash := ledger.event_hash(
-        ledger.event_entry(
-          v_tenant_id, v_id, v_created_at, v_run_id, v_trace_id, v_correlation_id,
-          v_causation_id, v_type, v_version, v_payload, null, null,
-          capture_change.aggregate_type, capture_change.aggregate_id, v_sequence, v_actor_type,
-          v_actor_id, null, null, null, null, null
-        ),
-        null
-      );
-      v_is_plain := ledger.begin_stream(
-        v_tenant_id, capture_change.aggregate_type, capture_change.aggregate_id, null,
-        v_created_at, v_hash
-      );
-    elsif v_head_time <> v_created_at then
-      v_created_at := v_head_time;
-      v_id := ledger.event_id(v_created_at, v_random);
-    end if;
+    loop
+      if v_may_be_new then
+        insert into ledger.streams (
+          tenant_id, aggregate_type, aggregate_id, sequence, created_at, hash
+        )
+        values (
+          v_tenant_id, capture_change.aggregate_type, capture_change.aggregate_id, 1, v_created_at,
+          ledger.event_hash(
+            ledger.event_entry(
+              v_tenant_id, v_id, v_created_at, v_run_id, v_trace_id, v_correlation_id,
+              v_causation_id, v_type, v_version, v_payload, null, null,
+              capture_change.aggregate_type, capture_change.aggregate_id, 1, v_actor_type,
+              v_actor_id, null, null, null, null, null
+            ),
+            null
+          )
+        )
+        on conflict do nothing
+        returning sequence, hash into v_sequence, v_hash;
+        exit when found;
+      end if;
+
+      update ledger.streams as s
+      set
+        sequence = s.sequence + 1,
+        created_at = greatest(v_created_at, s.created_at + interval '1 microsecond'),
+        prev_hash = s.hash,
+        hash = ledger.event_hash(
+          ledger.event_entry(
+            v_tenant_id,
+            case
+              when s.created_at < v_created_at then v_id
+              else ledger.event_id(s.created_at + interval '1 microsecond', v_random)
+            end,
+            greatest(v_created_at, s.created_at + interval '1 microsecond'),
+            v_run_id, v_trace_id, v_correlation_id, v_causation_id, v_type, v_version, v_payload,
+            null, null, capture_change.aggregate_type, capture_change.aggregate_id, s.sequence + 1,
+            v_actor_type, v_actor_id, null, null, null, null, null
+          ),
+          s.hash
+        )
+      where s.tenant_id = v_tenant_id
+        and s.aggregate_type = capture_change.aggregate_type
+        and s.aggregate_id = capture_change.aggregate_id
+      returning s.created_at, s.sequence, s.hash, s.prev_hash
+      into v_head_time, v_sequence, v_hash, v_prev_hash;
+      if found then
+        if v_head_time <> v_created_at then
+          v_created_at := v_head_time;
+          v_id := ledger.event_id(v_created_at, v_random);
+        end if;
+        exit;
+      end if;
+      v_may_be_new := true;
+    end loop;
   end if;
   if v_is_plain is not true then
     perform ledger.emit_event(
@@ -127,32 +143,33 @@ begin
       aggregate_id => capture_change.aggregate_id,
       publish => capture_change.publish
     );
-    return;
+    return 1;
   end if;
 
   if not ledger.covered_period() @> v_created_at then
     perform ledger.ensure_partition(v_created_at);
   end if;
-  insert into ledger.agent_events (
-    tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type,
-    schema_version, payload, aggregate_type, aggregate_id, sequence, actor_type, actor_id,
-    prev_hash, hash
-  )
-  values (
-    v_tenant_id, v_id, v_created_at, v_run_id, v_trace_id, v_correlation_id, v_causation_id,
-    v_type, v_version, capture_change.payload, capture_change.aggregate_type,
-    capture_change.aggregate_id, v_sequence, v_actor_type, v_actor_id, v_prev_hash, v_hash
-  );
-  if v_publish then
-    insert into ledger.outbox (
-      tenant_id, id, aggregate_type, aggregate_id, event_type, schema_version, payload, trace_id,
-      correlation_id, created_at
+  with event as (
+    insert into ledger.agent_events (
+      tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type,
+      schema_version, payload, aggregate_type, aggregate_id, sequence, actor_type, actor_id,
+      prev_hash, hash
     )
     values (
-      v_tenant_id, v_id, capture_change.aggregate_type, capture_change.aggregate_id, v_type,
-      v_version, capture_change.payload, v_trace_id, v_correlation_id, v_created_at
-    );
-  end if;
+      v_tenant_id, v_id, v_created_at, v_run_id, v_trace_id, v_correlation_id, v_causation_id,
+      v_type, v_version, capture_change.payload, capture_change.aggregate_type,
+      capture_change.aggregate_id, v_sequence, v_actor_type, v_actor_id, v_prev_hash, v_hash
+    )
+  )
+  insert into ledger.outbox (
+    tenant_id, id, aggregate_type, aggregate_id, event_type, schema_version, payload, trace_id,
+    correlation_id, created_at
+  )
+  select
+    v_tenant_id, v_id, capture_change.aggregate_type, capture_change.aggregate_id, v_type,
+    v_version, capture_change.payload, v_trace_id, v_correlation_id, v_created_at
+  where v_publish;
+  return 1;
 end
 $$;
 

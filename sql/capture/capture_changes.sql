@@ -1,14 +1,15 @@
 -- Emits what one statement did to a tracked table: rows before and after it, in the order in which
 -- it changed them (either may be empty). arguments are the trigger's, from 0: event prefix,
 -- aggregate type, key columns, excluded, masked, tenant column, publish, whether statements may be
--- nested. One change goes the short
--- way; many go in key order, so that statements do not deadlock on the streams.
+-- nested. One change goes the short way; many go in key order, so that statements do not deadlock
+-- on the streams. An update shows the columns whose texts differ: 1.0 and 1.00 are equal, and yet
+-- not what was there before. Returns the number of events.
 create or replace function ledger.capture_changes(
   arguments text[],
   old_rows jsonb[],
   new_rows jsonb[]
 )
-returns void
+returns int
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
@@ -27,7 +28,9 @@ declare
   v_row jsonb;
   v_key text;
   v_tenant_id text;
-  v_payload jsonb;
+  v_hidden text[];
+  v_columns text[];
+  v_count int := 0;
   v_batch record;
 begin
   if arguments[7] = 't' then
@@ -35,20 +38,20 @@ begin
     into old_rows, new_rows, v_is_outermost, v_is_mixed
     from ledger.capture_end(arguments[0], old_rows, new_rows) as e;
     if not v_is_outermost then
-      return;
+      return 0;
     end if;
   end if;
 
   if v_is_mixed then
     v_is_update := true;
   elsif old_rows = '{}' and new_rows = '{}' then
-    return;
+    return 0;
   elsif cardinality(old_rows) < 2 and cardinality(new_rows) < 2 then
     v_row := coalesce(new_rows[1], old_rows[1]);
     v_key := ledger.captured_key(v_row, c_keys, c_needed);
     v_tenant_id := v_row ->> c_tenant;
     if not v_is_update then
-      perform ledger.capture_change(
+      return ledger.capture_change(
         v_tenant_id, arguments[1], v_key, c_publish,
         arguments[0] || case when old_rows = '{}' then '.created' else '.deleted' end,
         jsonb_build_object(
@@ -56,21 +59,29 @@ begin
           ledger.captured_columns(v_row, c_excluded, c_masked)
         )
       );
-      return;
     elsif v_key = ledger.captured_key(old_rows[1], c_keys, c_needed)
       and coalesce(v_tenant_id = old_rows[1] ->> c_tenant, c_tenant = '')
     then
-      v_payload := ledger.changed_columns(old_rows[1], v_row, c_excluded, c_masked);
-      if v_payload is not null then
-        perform ledger.capture_change(
-          v_tenant_id, arguments[1], v_key, c_publish, arguments[0] || '.updated', v_payload
+      v_hidden := c_excluded || array(
+        select o.key
+        from jsonb_each(old_rows[1]) as o
+        where o.value::text = (v_row -> o.key)::text
+      );
+      if old_rows[1] - v_hidden <> '{}' then
+        return ledger.capture_change(
+          v_tenant_id, arguments[1], v_key, c_publish, arguments[0] || '.updated',
+          jsonb_build_object(
+            'old', ledger.captured_columns(old_rows[1], v_hidden, c_masked),
+            'new', ledger.captured_columns(v_row, v_hidden, c_masked)
+          )
         );
       end if;
-      return;
+      return 0;
     end if;
   end if;
 
   if v_is_update then
+    v_columns := array(select jsonb_object_keys(old_rows[1]));
     select m.old_rows, m.new_rows into old_rows, new_rows
     from ledger.match_rows(
       old_rows, new_rows, c_keys, c_needed, c_tenant, v_is_mixed
@@ -85,19 +96,14 @@ begin
         r.ordinality, r.tenant_id, ledger.captured_key(r.row_data, c_keys, c_needed) as key, r.kind,
         case r.kind
           when '.created' then jsonb_build_object(
-            'new', ledger.captured_columns(r.n, c_excluded, c_masked)
+            'new', ledger.captured_columns(r.n, r.hidden, c_masked)
           )
           when '.deleted' then jsonb_build_object(
-            'old', ledger.captured_columns(r.o, c_excluded, c_masked)
+            'old', ledger.captured_columns(r.o, r.hidden, c_masked)
           )
-          else (
-            select jsonb_build_object(
-              'old', ledger.captured_columns(jsonb_object_agg(d.key, d.value), '{}', c_masked),
-              'new', ledger.captured_columns(jsonb_object_agg(d.key, r.n -> d.key), '{}', c_masked)
-            )
-            from jsonb_each(r.o) as d
-            where row(d.value)::record *<> row(r.n -> d.key)::record and d.key <> all(c_excluded)
-            having count(*) > 0
+          else jsonb_build_object(
+            'old', ledger.captured_columns(r.o, r.hidden, c_masked),
+            'new', ledger.captured_columns(r.n, r.hidden, c_masked)
           )
         end as payload
       from (
@@ -106,21 +112,31 @@ begin
           coalesce(r.n, r.o) ->> c_tenant as tenant_id,
           case
             when r.o is null then '.created' when r.n is null then '.deleted' else '.updated'
-          end as kind
+          end as kind,
+          case
+            when v_is_update then c_excluded || array(
+              select k.name
+              from unnest(v_columns) as k (name)
+              where (r.o -> k.name)::text = (r.n -> k.name)::text
+            )
+            else c_excluded
+          end as hidden
         from unnest(old_rows, new_rows) with ordinality as r (o, n, ordinality)
         offset 0
       ) as r
       order by 2, 3, 1
     ) as c
-    where c.payload is not null
+    where c.kind <> '.updated' or c.payload -> 'old' <> '{}'
     group by c.tenant_id
     order by c.tenant_id
   loop
+    v_count := v_count + cardinality(v_batch.keys);
     perform ledger.capture_rows(
       v_batch.tenant_id, arguments[1], v_batch.event_types, v_batch.keys, v_batch.payloads,
       c_publish
     );
   end loop;
+  return v_count;
 end
 $$;
 

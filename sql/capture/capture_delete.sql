@@ -20,8 +20,9 @@ declare
   v_old jsonb[];
 begin
   begin
-    perform set_config('transaction_read_only', 'on', true);
-    v_old := array(select to_jsonb(ledger_old_row) from old_rows as ledger_old_row);
+    if set_config('transaction_read_only', 'on', true) = 'on' then
+      v_old := array(select to_jsonb(ledger_old_row) from old_rows as ledger_old_row);
+    end if;
     raise null_value_not_allowed;
   exception when others or assert_failure then
     if v_old is null then

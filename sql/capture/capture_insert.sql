@@ -20,8 +20,9 @@ declare
   v_new jsonb[];
 begin
   begin
-    perform set_config('transaction_read_only', 'on', true);
-    v_new := array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row);
+    if set_config('transaction_read_only', 'on', true) = 'on' then
+      v_new := array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row);
+    end if;
     raise null_value_not_allowed;
   exception when others or assert_failure then
     if v_new is null then

@@ -21,9 +21,12 @@ declare
   v_new jsonb[];
 begin
   begin
-    perform set_config('transaction_read_only', 'on', true);
-    v_old := array(select to_jsonb(ledger_old_row) from old_rows as ledger_old_row);
-    v_new := array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row);
+    if set_config('transaction_read_only', 'on', true) = 'on' then
+      select
+        array(select to_jsonb(ledger_old_row) from old_rows as ledger_old_row),
+        array(select to_jsonb(ledger_new_row) from new_rows as ledger_new_row)
+      into v_old, v_new;
+    end if;
     raise null_value_not_allowed;
   exception when others or assert_failure then
     if v_new is null then

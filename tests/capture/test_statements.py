@@ -153,6 +153,18 @@ def test_rows_of_one_stream_and_events_of_others(stock: AnyConnection, pg: AnyCo
     assert pg.execute("select * from ledger.verify('acme')").fetchall() == []
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_rows_that_come_back(stock: AnyConnection, pg: AnyConnection, count: int) -> None:
+    """Their streams go on, though a row that is created mostly begins one."""
+    stock.execute("delete from stock")
+    stock.execute("insert into stock select n from generate_series(1, %s::int) as n", [count])
+    sequences = pg.execute(
+        "select sequence from ledger.events where event_type = 'stock.created' and sequence > 1"
+    ).fetchall()
+    assert sequences == [(3,)] * count
+    assert pg.execute("select * from ledger.verify('acme')").fetchall() == []
+
+
 @pytest.mark.parametrize(("first", "last"), [(20, 22), (21, 22), (21, 21)])
 def test_a_stream_that_somebody_else_begins(
     stock: AnyConnection,

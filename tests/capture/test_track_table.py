@@ -129,6 +129,20 @@ def test_a_changed_key_ends_one_stream_and_begins_another(
     assert [row[:2] for row in payloads(pg)[3:]] == [("deleted", "3"), ("created", "9")]
 
 
+def test_a_changed_key_among_changed_rows(owner: AnyConnection, pg: AnyConnection) -> None:
+    """Of the rows that keep their keys, events show what changed and nothing else."""
+    owner.execute("create table line (id int primary key, n int, note text)")
+    owner.execute("select ledger.track_table('line')")
+    owner.execute("insert into line values (1, 0, 'x'), (2, 0, 'y'), (3, 0, 'z')")
+    owner.execute("update line set id = case id when 1 then 9 else id end, n = n + 1")
+    assert sorted(payloads(pg, "line")[3:], key=lambda event: event[1]) == [
+        ("deleted", "1", {"id": "1", "n": "0", "note": "x"}, None),
+        ("updated", "2", {"n": "0"}, {"n": "1"}),
+        ("updated", "3", {"n": "0"}, {"n": "1"}),
+        ("created", "9", None, {"id": "9", "n": "1", "note": "x"}),
+    ]
+
+
 def test_keys_that_move_up(owner: AnyConnection, pg: AnyConnection) -> None:
     owner.execute("create table place (id int primary key deferrable, name text)")
     owner.execute("select ledger.track_table('place')")
