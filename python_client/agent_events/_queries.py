@@ -259,11 +259,12 @@ def bind(function: str, arguments: Mapping[str, Any], more: str = "") -> tuple[s
 
     `more` are columns to be returned beside its own.
     """
-    given = {
-        name: Jsonb(value, to_json) if name in JSON_PARAMETERS else value
-        for name, value in arguments.items()
-        if value is not None
-    }
+    given = {name: value for name, value in arguments.items() if value is not None}
+    for name, value in given.items():
+        if name in JSON_PARAMETERS:
+            given[name] = Jsonb(value, to_json)
+        elif type(value) is tuple:  # would be a row to psycopg
+            given[name] = list(value)
     return _call(function, frozenset(given), more), given
 
 

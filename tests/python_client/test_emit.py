@@ -232,7 +232,7 @@ def test_any_row_and_cursor_factory_will_do(
     receipt = ledger.emit_event(
         noted, {"text": "it's %s"}, aggregate_type="note", aggregate_id="n", expected_sequence=0
     )
-    [event] = ledger.find_events(event_types=[noted])
+    [event] = ledger.find_events(event_types=(noted,))
     assert (event.id, event.payload) == (receipt.id, {"text": "it's %s"})
 
 
