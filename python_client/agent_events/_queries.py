@@ -73,6 +73,7 @@ JSON_PARAMETERS = frozenset(
         "findings",
     }
 )
+_ROW_PARAMETERS = frozenset({"claim"})  # psycopg takes a tuple for a row, and a list for an array
 
 _RECEIPT = ", ".join(field.name for field in fields(Receipt))
 _EVENT = ", ".join(field.name for field in fields(Event))
@@ -263,7 +264,7 @@ def bind(function: str, arguments: Mapping[str, Any], more: str = "") -> tuple[s
     for name, value in given.items():
         if name in JSON_PARAMETERS:
             given[name] = Jsonb(value, to_json)
-        elif type(value) is tuple:  # would be a row to psycopg
+        elif isinstance(value, tuple) and name not in _ROW_PARAMETERS:
             given[name] = list(value)
     return _call(function, frozenset(given), more), given
 
