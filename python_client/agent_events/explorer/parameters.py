@@ -41,7 +41,17 @@ def text_parameter(request: Request, name: str) -> str | None:
     Raises:
         HTTPException: 400, PostgreSQL has no such text.
     """
-    given = request.query_params.get(name, "").strip()
+    given = exact_parameter(request, name)
+    return given and (given.strip() or None)
+
+
+def exact_parameter(request: Request, name: str) -> str | None:
+    """Return a text of the query as it is, None where it is empty or missing.
+
+    Raises:
+        HTTPException: 400, PostgreSQL has no such text.
+    """
+    given = request.query_params.get(name, "")
     if "\0" in given or not _is_unicode(given):
         raise HTTPException(400, f"{name} has a character that no text of the ledger has.")
     return given or None

@@ -23,6 +23,8 @@ from agent_events.explorer.parameters import as_uuid
 _UNITS = (("year", 31_536_000), ("month", 2_592_000), ("day", 86_400), ("h", 3600), ("min", 60))
 _NIL = UUID(int=0)
 
+_LARGEST_FIGURE = 10**15
+
 LONGEST_NAME = 32
 """Characters of an id or a name, where there is little room."""
 
@@ -79,6 +81,7 @@ def _environment() -> Environment:
         "ago": ago,
         "bytes": size,
         "duration": duration,
+        "figure": figure,
         "hex": bytes.hex,
         "json": json_of,
         "json_text": json_html.json_html,
@@ -88,7 +91,7 @@ def _environment() -> Environment:
         "time": time,
         "visible": visible,
     }
-    environment.globals |= {"static": cache(_static_url), "NIL": _NIL}
+    environment.globals |= {"static": cache(_static_url), "without": without, "NIL": _NIL}
     return environment
 
 
@@ -153,6 +156,18 @@ def number(value: float | Decimal | None) -> str:
         return "–"
     text = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
     return text.replace(",", "\u202f")
+
+
+def figure(value: Any) -> str:
+    """A number as a payload has it; a dash for what is none."""
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return number(value) if -_LARGEST_FIGURE < value < _LARGEST_FIGURE else "–"
+    return "–"
+
+
+def without(parameters: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the parameters of a URL without one."""
+    return {each: value for each, value in parameters.items() if each != name}
 
 
 def percent(share: float | Decimal | None) -> str:

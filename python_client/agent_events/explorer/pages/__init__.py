@@ -6,7 +6,7 @@ from typing import Protocol
 
 from starlette.routing import Route
 
-from agent_events.explorer.pages import events, search
+from agent_events.explorer.pages import aggregate, aggregates, events, runs, search, traces
 from agent_events.explorer.pages._navigation import Navigation
 
 
@@ -22,5 +22,5 @@ class PageModule(Protocol):
         ...
 
 
-MODULES: tuple[PageModule, ...] = (events, search)
+MODULES: tuple[PageModule, ...] = (events, runs, traces, aggregates, aggregate, search)
 """In the order of the navigation."""

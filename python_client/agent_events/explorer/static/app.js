@@ -58,6 +58,9 @@ document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.xhr.status < 400) detailOf(link).dataset.filled = "yes";
     show(link, true);
   }
+  if (link.matches("[data-address]")) {
+    history.replaceState(null, "", `${link.action}?${new URLSearchParams(new FormData(link))}`);
+  }
 });
 document.addEventListener("htmx:sendError", () => announce("The explorer does not answer"));
 
