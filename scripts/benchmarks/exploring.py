@@ -1,11 +1,13 @@
-"""The measurements of `scripts/bench explore`: what the explorer's pages of events take."""
+"""The measurements of `scripts/bench explore`: what the explorer's pages take."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+import resource
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -19,6 +21,8 @@ from agent_events.explorer.app import create_app
 from agent_events.explorer.settings import Settings
 
 BLOCK = 200_000
+REQUESTS = 500
+MEMORY = 10  # megabytes
 URL = "http://127.0.0.1:8750"
 
 # Events of 90 days in up to 999,999 streams of three types, of 10,000 actors, eight to a
@@ -127,6 +131,9 @@ def urls(
         "an event": f"/events/{event}",
         "search for an id": f"/search?q={correlation}",
         "search for a name": "/search?q=123",
+        "statistics": "/statistics",
+        "integrity": "/integrity",
+        "proof": f"/events/{event}/proof",
     }
 
 
@@ -143,7 +150,22 @@ async def look(bench: Bench, plan: ExplorePlan, pages: dict[str, str]) -> list[F
                 answer.raise_for_status()
                 if number:
                     times[name].append(milliseconds(answer))
-    return [*figures(times)]
+        grown = await memory_growth(client, [*pages.values()])
+    return [*figures(times), grown]
+
+
+async def memory_growth(client: httpx.AsyncClient, urls: list[str]) -> Figure:
+    """Megabytes that the process grows by while it answers, after everything was shown before."""
+    before = resident_megabytes()
+    for number in range(REQUESTS):
+        await client.get(urls[number % len(urls)])
+    grown = resident_megabytes() - before
+    return Figure(f"memory after {REQUESTS} more requests", grown, "MB", MEMORY, is_cost=True)
+
+
+def resident_megabytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def milliseconds(answer: httpx.Response) -> float:

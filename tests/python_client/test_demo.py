@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
@@ -37,10 +41,10 @@ def run(monkeypatch: pytest.MonkeyPatch, server_folder: Path, tmp_path: Path) ->
 
 
 def suggestions(output: str) -> list[list[str]]:
-    """The commands below "Try next"."""
+    """The commands below "Try next", but the one that does not end."""
     lines = output.partition("Try next")[2].splitlines()
     commands = [shlex.split(line) for line in lines if line.startswith("  agent-events ")]
-    return [words[1:] for words in commands]
+    return [words[1:] for words in commands if words[1] != "explore"]
 
 
 @pytest.fixture
@@ -73,6 +77,7 @@ def test_the_whole_demo_twice_and_what_it_suggests(run: Run) -> None:
 
     commands = suggestions(first.stdout)
     assert len(commands) == 8
+    assert "agent-events explore --open" in first.stdout
     for words in commands:
         # The trail has rejected rows, and import-audit says so by its exit code.
         assert run(*words).exit_code == (1 if words[0] == "import-audit" else 0), words
@@ -89,6 +94,33 @@ def test_another_database(
     monkeypatch.setenv("AGENT_EVENTS_DSN", dsn)
     for words in suggestions(result.stdout):
         assert run(*words).exit_code == (1 if words[0] == "import-audit" else 0), words
+
+
+def test_it_goes_on_as_the_explorer_until_it_is_told_to_stop(
+    other_server: Callable[[], str], server_folder: Path
+) -> None:
+    program = str(Path(sys.executable).with_name("agent-events"))
+    command = [program, "demo", "--explore", "--dsn", other_server(), "--rows", "100"]
+    environment = {
+        **os.environ,
+        "AGENT_EVENTS_DEV_DIR": str(server_folder / "dev"),
+        "BROWSER": "true",  # the program: it opens nothing and ends well
+    }
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+    ) as demo:
+        assert demo.stderr is not None
+        said = ""
+        while "explorer" not in said and (line := demo.stderr.readline()):
+            said += line
+        try:
+            url = re.search(r"http://\S+/", said)
+            assert url is not None, said
+            assert "as signed" in httpx.get(f"{url[0]}integrity").text
+        finally:
+            demo.terminate()
+            rest = demo.stderr.read()
+    assert demo.returncode == 0, rest
 
 
 def test_commands_name_a_venv_that_is_not_active(

@@ -70,6 +70,7 @@ def test_python_runs(name: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> No
         "docs/state.md",
         "docs/monitoring.md",
         "docs/capture.md",
+        "docs/exploring.md",
     ],
 )
 def test_sql_runs(name: str, pg: psycopg.Connection[Any]) -> None:

@@ -7,6 +7,7 @@ import shlex
 import sys
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 import click
@@ -16,8 +17,11 @@ from rich.markup import escape
 
 from agent_events import dsn as dsn_module
 from agent_events import embedded
-from agent_events.cli._common import EXIT_REFUSED, json_option, print_json
+from agent_events.cli._common import EXIT_REFUSED, err, json_option, print_json
+from agent_events.cli.explore import require_extra, serve
 from agent_events.demo import AgentStory, NotRefused, Tour
+from agent_events.demo.proving import Proven
+from agent_events.proofs.note import VerifierKey
 
 WIDTH = 90
 
@@ -35,10 +39,27 @@ WIDTH = 90
     show_default=True,
     help="Size of the audit trail to import.",
 )
+@click.option("--explore", "explores", is_flag=True, help="Show the ledger in a browser then.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, dsn: str | None, rows: int, as_json: bool) -> None:
-    """Start a server, import a trail, let an agent work, try to change the past, prove it."""
+def command(ctx: click.Context, dsn: str | None, rows: int, explores: bool, as_json: bool) -> None:
+    """Start a server, import a trail, let an agent work, try to change the past, prove it.
+
+    With --explore it goes on until Ctrl-C, with the pages of `agent-events explore`.
+    """
+    if explores:
+        require_extra()
+    with TemporaryDirectory(prefix="agent-events-demo-") as folder:
+        anchor = f"file:{Path(folder) / 'checkpoints.jsonl'}"
+        where, proven, is_well = _tell(dsn, rows, anchor, as_json)
+        if explores:
+            _explore(where, anchor, proven.vkey)
+    if not is_well:
+        ctx.exit(EXIT_REFUSED)
+
+
+def _tell(dsn: str | None, rows: int, anchor: str, as_json: bool) -> tuple[str, Proven, bool]:
+    """Go through the tour; returns the database, what was proven and whether all is well."""
     began = monotonic()
     screen = Console(highlight=False, quiet=as_json)
     screen.width = min(screen.width, WIDTH)
@@ -50,8 +71,8 @@ def command(ctx: click.Context, dsn: str | None, rows: int, as_json: bool) -> No
             tour.import_trail(connection, file, rows)
             story = tour.let_agent_work(connection)
             tour.tamper(connection, story)
-            is_proven = tour.prove(connection, where)
-            is_well = tour.look_around(connection) and is_proven
+            proven = tour.prove(connection, where, anchor)
+            is_well = tour.look_around(connection) and not proven.findings
     except (embedded.EmbeddedServerError, NotRefused) as error:
         raise click.ClickException(str(error)) from error
     tour.summary["seconds"] = round(monotonic() - began, 1)
@@ -59,8 +80,19 @@ def command(ctx: click.Context, dsn: str | None, rows: int, as_json: bool) -> No
         print_json(tour.summary)
     else:
         _say_what_next(screen, story, file, where)
-    if not is_well:
-        ctx.exit(EXIT_REFUSED)
+    return where, proven, is_well
+
+
+def _explore(where: str, anchor: str, vkey: str) -> None:
+    """Show the ledger in a browser, on a free port, until Ctrl-C."""
+    from agent_events.explorer.settings import Settings
+
+    def say(what: str, **facts: str) -> None:
+        if what == "listening":
+            err.print(f"\nThe explorer: {facts['url']} (Ctrl-C ends it)", markup=False)
+
+    keys = (VerifierKey.parse(vkey),)
+    serve(Settings(where, port=0, anchors=(anchor,), keys=keys), say, open_browser=True)
 
 
 def _say_what_next(screen: Console, story: AgentStory, file: Path, where: str) -> None:
@@ -68,6 +100,7 @@ def _say_what_next(screen: Console, story: AgentStory, file: Path, where: str) -
         ("how the quote came about", f"events trace {story.deal_id}"),
         ("one event in full; the prompt is not in it", f"events show {story.model_call_id}"),
         ("what people turned down", "events find --type action.rejected --limit 5"),
+        ("the same in a browser", "explore --open"),
         ("the whole log, every hash again", "verify"),
         ("the import again: nothing twice", f"import-audit {shlex.quote(str(file))}"),
         ("which registered types were never seen", "types coverage --unseen"),

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import webbrowser
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -14,9 +15,13 @@ from typing import TYPE_CHECKING
 import click
 
 from agent_events import dsn as dsn_module
+from agent_events.anchors import open_store
+from agent_events.anchors.store import FORMS
 from agent_events.cli._common import dsn_option
 from agent_events.cli._log import LineLog
 from agent_events.cli._units import duration
+from agent_events.cli.anchors import anchor_errors, vkey_option
+from agent_events.proofs.note import VerifierKey
 
 if TYPE_CHECKING:
     from agent_events.explorer.authentication import Authentication
@@ -73,9 +78,18 @@ PROXY_SECRET = "AGENT_EVENTS_EXPLORER_PROXY_SECRET"  # noqa: S105
     metavar="TIME",
     help="How long a question to the database may take.",
 )
+@click.option(
+    "--anchor",
+    "anchors",
+    multiple=True,
+    metavar="URL",
+    help=f"Where signed checkpoints are kept: {FORMS}. May be repeated.",
+)
+@vkey_option(required=False)
 @click.option("--open", "open_browser", is_flag=True, help="Open the browser.")
 @click.option("--hash-password", is_flag=True, help=f"Ask for a password, print it for {PASSWORD}.")
 @click.option("--json", "as_json", is_flag=True, help="The log on stderr as JSON.")
+@anchor_errors
 def command(
     dsn: str | None,
     host: str,
@@ -87,6 +101,8 @@ def command(
     secret_header: str,
     public_hosts: tuple[str, ...],
     timeout: timedelta,
+    anchors: tuple[str, ...],
+    keys: Sequence[VerifierKey],
     open_browser: bool,
     hash_password: bool,
     as_json: bool,
@@ -95,7 +111,11 @@ def command(
 
     It shows what its database role may read. Other machines reach it with --auth only.
     """
-    _require_extra()
+    if bool(anchors) != bool(keys):
+        raise click.UsageError("--anchor and --vkey go together: what is signed, and by whom")
+    for url in anchors:
+        open_store(url)
+    require_extra()
     from agent_events.explorer import authentication
     from agent_events.explorer.settings import Settings, UnsafeSettings
 
@@ -112,13 +132,16 @@ def command(
             _authentication(auth, user, user_header, secret_header),
             public_hosts,
             timeout,
+            anchors,
+            tuple(keys),
         )
     except UnsafeSettings as error:
         raise click.UsageError(str(error)) from error
-    _serve(settings, LineLog(as_json), open_browser)
+    serve(settings, LineLog(as_json), open_browser)
 
 
-def _require_extra() -> None:
+def require_extra() -> None:
+    """Refuse to go on without the extra `explorer`."""
     for name in ("jinja2", "starlette", "uvicorn"):
         try:
             import_module(name)
@@ -145,7 +168,8 @@ def _authentication(auth: str, user: str, user_header: str, secret_header: str) 
     return NoAuthentication()
 
 
-def _serve(settings: Settings, log: LineLog, open_browser: bool) -> None:
+def serve(settings: Settings, log: Callable[..., None], open_browser: bool) -> None:
+    """Serve until SIGTERM or Ctrl-C; `log("listening", url=…)` says where."""
     import uvicorn
 
     from agent_events.explorer.app import create_app

@@ -8,7 +8,6 @@ from time import perf_counter
 from types import TracebackType
 
 import click
-import psycopg
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,7 +17,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from agent_events import Ledger, LedgerError
 from agent_events import dsn as dsn_module
 from agent_events.anchors import open_store
 from agent_events.anchors.store import FORMS
@@ -40,10 +38,11 @@ from agent_events.verifying import (
     NothingVisible,
     Report,
     Scope,
-    TenantReport,
     load,
     verify,
 )
+from agent_events.verifying.recording import record
+from agent_events.verifying.telling import held_against, summary
 
 
 @click.command(
@@ -173,31 +172,10 @@ class _Listener:
 
 
 def _record(result: Report, dsn: str, duration_ms: float) -> None:
-    """Leave an event ledger.verified in each tenant's log, or say why there is none.
-
-    What was found was said already; that it cannot be recorded does not change it.
-    """
-    reasons = set()
+    """Leave an event ledger.verified in each tenant's log, or say why there is none."""
     with connect(dsn, autocommit=True) as connection:
-        for tenant in result.tenants:
-            found = [f for f in result.findings if f.tenant_id in (None, tenant.tenant_id)]
-            try:
-                Ledger(connection).record_verification(
-                    tenant.tree_size,
-                    tenant.root,
-                    len(found),
-                    findings=[f.as_dict() for f in found[:20]],
-                    duration_ms=round(duration_ms),
-                    tenant_id=tenant.tenant_id,
-                )
-            except psycopg.errors.ReadOnlySqlTransaction:
-                reasons.add("this is a replica, or read-only")
-            except LedgerError as error:
-                reasons.add(error.message)
-            except psycopg.Error as error:
-                reasons.add(error.diag.message_primary or str(error))
-    for reason in sorted(reasons):
-        err.print(f"Not recorded as an event: {reason}", markup=False)
+        for reason in record(connection, result, duration_ms):
+            err.print(f"Not recorded as an event: {reason}", markup=False)
 
 
 def _print_finding(finding: Finding) -> None:
@@ -220,8 +198,8 @@ def _conclude(result: Report, anchored: Anchored, as_json: bool) -> None:
             print_json({"type": "tenant", **tenant.__dict__, **held})
             continue
         style = "green" if tenant.findings == 0 else "bold red"
-        out.print(_summary(tenant), style=style, markup=False)
-        out.print(f"    {_held_against(tenant, anchored)}", markup=False)
+        out.print(summary(tenant), style=style, markup=False)
+        out.print(f"    {held_against(tenant, anchored)}", markup=False)
     if as_json:
         return
     for origin, count in sorted(anchored.skipped.items()):
@@ -237,31 +215,3 @@ def _conclude(result: Report, anchored: Anchored, as_json: bool) -> None:
         out.print("All is well.", style="green")
     else:
         out.print("There is no tenant yet.")
-
-
-def _summary(tenant: TenantReport) -> str:
-    text = f"{tenant.tenant_id}: {tenant.tree_size:,} events in {tenant.block_no:,} blocks"
-    if tenant.cold:
-        text += f", {tenant.cold:,} of them in cold files"
-    if tenant.events + tenant.cold != tenant.tree_size:
-        text += f", {tenant.events:,} of them read"
-    if tenant.unsealed:
-        text += f", {tenant.unsealed:,} not sealed yet"
-    return f"{text}, {tenant.findings:,} findings" if tenant.findings else text
-
-
-def _held_against(tenant: TenantReport, anchored: Anchored) -> str:
-    signed = anchored.signed.get(tenant.tenant_id)
-    if not signed:
-        return (
-            "Without a signed checkpoint only its consistency with itself was checked: whoever can "
-            "rewrite the database can rewrite all of it, consistently."
-        )
-    if tenant.checkpoints < len(signed):
-        return f"{tenant.checkpoints:,} of {len(signed):,} signed checkpoints agree."
-    rest = tenant.tree_size - (tenant.anchored_size or 0)
-    which = "the signed checkpoint"
-    if len(signed) > 1:
-        which = f"{len(signed):,} signed checkpoints, the last"
-    text = f"It agrees with {which} of {tenant.anchored_size:,} events"
-    return f"{text}; the {rest:,} after it are consistent with themselves." if rest else f"{text}."

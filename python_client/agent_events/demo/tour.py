@@ -29,7 +29,7 @@ from ..models import Event, TraceNode
 from .agent import AgentStory, run_agent
 from .audit_file import write_audit_file
 from .overview import events_by_type, run_status
-from .proving import prove_the_record
+from .proving import Proven, prove_the_record
 from .tampering import try_to_tamper
 
 SEVERITIES = {"error": "bold red", "warning": "yellow", "info": "dim"}
@@ -102,12 +102,13 @@ class Tour:
         self._say(f"That was {connection.info.user}{power}.")
         self.summary["refused"] = [asdict(refusal) for refusal in refusals]
 
-    def prove(self, connection: Connection[Any], dsn: str) -> bool:
-        """Seal, sign a checkpoint, and verify the log against it from outside."""
+    def prove(self, connection: Connection[Any], dsn: str, anchor: str) -> Proven:
+        """Seal, sign a checkpoint that goes to the anchor, and verify the log against it."""
         self._title("An auditor wants to know")
         sealed = Ledger(connection).seal()
+        Ledger(connection).count_events()
         self._say(f"{sealed.sealed:,} events sealed: the Merkle tree holds {sealed.tree_size:,}.")
-        proven = prove_the_record(dsn)
+        proven = prove_the_record(dsn, anchor)
         self._say(Text(proven.note, "bold"))
         for finding in proven.findings:
             self._say(Text(finding, "red"))
@@ -117,7 +118,7 @@ class Tour:
                 "outside the database; they agree with the signed checkpoint."
             )
         self.summary["proven"] = asdict(proven)
-        return not proven.findings
+        return proven
 
     def look_around(self, connection: Connection[Any]) -> bool:
         """Show what is in the ledger, and whether the doctor is content."""

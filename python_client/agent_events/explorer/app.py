@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from agent_events.explorer.pages import MODULES
 from agent_events.explorer.rendering import static_file, static_version
 from agent_events.explorer.security import Guard
 from agent_events.explorer.settings import Settings
+from agent_events.explorer.verification import Verifications
 
 _STATIC = {
     "app.css": "text/css; charset=utf-8",
@@ -54,9 +56,11 @@ def create_app(settings: Settings) -> Starlette:
         database = Database(settings)
         await database.open()
         app.state.database = database
+        app.state.verifications = Verifications(settings)
         try:
             yield
         finally:
+            await asyncio.to_thread(app.state.verifications.close)
             await database.close()
 
     app = _Explorer(
@@ -74,6 +78,7 @@ def create_app(settings: Settings) -> Starlette:
         },
         lifespan=lifespan,
     )
+    app.state.settings = settings
     app.state.navigation = [entry for module in MODULES if (entry := module.NAVIGATION)]
     return app
 

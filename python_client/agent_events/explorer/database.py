@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from time import monotonic, perf_counter
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString, TypeVar
 
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import InsufficientPrivilege, QueryCanceled
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
@@ -21,6 +22,7 @@ from starlette.requests import Request
 
 from agent_events import AsyncLedger
 from agent_events.dsn import lasting
+from agent_events.errors import TenantNotPermitted
 from agent_events.explorer.settings import Settings
 
 MOST_TENANTS = 200
@@ -45,6 +47,7 @@ _TENANTS = f"""
 """
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,18 @@ class Reader:
         found = await self.rows(query, **parameters)
         return found[0] if found else None
 
+    async def unless_refused(
+        self, question: Callable[[], Awaitable[T]]
+    ) -> T | Literal["refused", "too slow"]:
+        """Ask what this role may not be told, or what may take too long, and go on then."""
+        try:
+            async with self.connection.transaction():
+                return await question()
+        except (InsufficientPrivilege, TenantNotPermitted):
+            return "refused"
+        except QueryCanceled:
+            return "too slow"
+
 
 class Database:
     """The connections of the explorer, opened when they are needed."""
@@ -93,7 +108,7 @@ class Database:
         self._tenants_until = float("-inf")
         self._pool = AsyncConnectionPool(
             lasting(settings.dsn, application_name="agent-events explore", connect_timeout="5"),
-            kwargs={"options": _options(settings)},
+            kwargs={"options": _options(settings, "on")},
             configure=_configure,
             check=AsyncConnectionPool.check_connection,
             min_size=0,
@@ -186,10 +201,16 @@ async def _limit(connection: AsyncConnection[Any], timeout: timedelta) -> None:
     )
 
 
-def _options(settings: Settings) -> str:
+def standalone_dsn(settings: Settings, *, read_only: bool) -> str:
+    """Return a connection string for what needs a connection of its own, as the same role."""
+    options = _options(settings, "on" if read_only else "off")
+    return make_conninfo(lasting(settings.dsn), options=options)
+
+
+def _options(settings: Settings, read_only: Literal["on", "off"]) -> str:
     """Add to the options of the connection string: nothing is written unless a page says so."""
     given = conninfo_to_dict(settings.dsn).get("options") or ""
-    ours = f"{given} -c default_transaction_read_only=on -c timezone=UTC"
+    ours = f"{given} -c default_transaction_read_only={read_only} -c timezone=UTC"
     if settings.role is not None:
         escaped = settings.role.replace("\\", "\\\\").replace(" ", "\\ ")
         ours += f" -c role={escaped}"

@@ -172,7 +172,9 @@ def without(parameters: dict[str, Any], name: str) -> dict[str, Any]:
 
 def percent(share: float | Decimal | None) -> str:
     """A share, 0 to 1, in percent."""
-    return "–" if share is None else f"{float(share) * 100:.1f}\u202f%"
+    if share is None:
+        return "–"
+    return "< 0.1\u202f%" if 0 < share < 0.0005 else f"{float(share) * 100:.1f}\u202f%"
 
 
 def size(count: int | None) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from agent_events.explorer.authentication import Authentication, NoAuthentication, is_loopback
+from agent_events.proofs.note import VerifierKey
 
 HOST = "127.0.0.1"
 PORT = 8750
@@ -24,6 +25,8 @@ class Settings:
     authentication     how a request says who it is from
     public_hosts       names, without port, by which a proxy in front is reached
     statement_timeout  how long a question to the database may take
+    anchors            URLs of where signed checkpoints are kept, as `anchors.open_store` takes them
+    keys               whose signatures on them count
     """
 
     dsn: str
@@ -33,6 +36,8 @@ class Settings:
     authentication: Authentication = field(default_factory=NoAuthentication)
     public_hosts: tuple[str, ...] = ()
     statement_timeout: timedelta = timedelta(seconds=3)
+    anchors: tuple[str, ...] = ()
+    keys: tuple[VerifierKey, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse to serve others than this machine without knowing who they are.

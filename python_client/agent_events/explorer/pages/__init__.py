@@ -6,7 +6,18 @@ from typing import Protocol
 
 from starlette.routing import Route
 
-from agent_events.explorer.pages import aggregate, aggregates, events, runs, search, traces
+from agent_events.explorer.pages import (
+    aggregate,
+    aggregates,
+    events,
+    export,
+    integrity,
+    proof,
+    runs,
+    search,
+    statistics,
+    traces,
+)
 from agent_events.explorer.pages._navigation import Navigation
 
 
@@ -22,5 +33,16 @@ class PageModule(Protocol):
         ...
 
 
-MODULES: tuple[PageModule, ...] = (events, runs, traces, aggregates, aggregate, search)
+MODULES: tuple[PageModule, ...] = (
+    events,
+    proof,
+    export,
+    runs,
+    traces,
+    aggregates,
+    aggregate,
+    integrity,
+    statistics,
+    search,
+)
 """In the order of the navigation."""

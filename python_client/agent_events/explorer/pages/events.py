@@ -209,4 +209,4 @@ ROUTES = [
     Route("/events/{id}/detail", show_detail),
     Route("/events/{id}/event.json", download_event),
 ]
-NAVIGATION = Navigation("Events", "/events", "e")
+NAVIGATION = Navigation("Events", "/events", "e", ("/export",))
