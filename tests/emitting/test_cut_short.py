@@ -115,7 +115,8 @@ def test_timeout_holds_while_the_worker_sends(dsn: str, locked: Connection, text
     assert texts() == ["1"]
 
 
-def test_loop_ends_although_the_worker_was_just_woken(dsn: str, noted: str, texts: Texts) -> None:
+@pytest.mark.usefixtures("noted")
+def test_loop_ends_although_the_worker_was_just_woken(dsn: str, texts: Texts) -> None:
     source = """
         import asyncio
         from agent_events import AsyncAuditEmitter
