@@ -13,6 +13,7 @@ from typing import Any
 
 MASKED = "***"
 _LONGEST = 10_000
+_LONGEST_WORD = 500
 
 SECRET_KEYS = {
     "password": False,
@@ -89,13 +90,22 @@ def mask_text(text: str, limit: int = _LONGEST) -> str:
 
     It is cut to `limit` characters, at most 10,000.
     """
-    text = _hidden(text[:_LONGEST])
+    text = _hidden(_searched(text))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def mask(document: Any) -> Any:
     """Return a JSON document with secrets masked by their keys, and by their form in its texts."""
     return _masked(document, _hidden)
+
+
+def _searched(text: str) -> str:
+    """Cut a text that is too long, before its last word: half a secret has no form."""
+    if len(text) <= _LONGEST:
+        return text
+    start = _LONGEST - _LONGEST_WORD
+    end = max(text.rfind(mark, start, _LONGEST) for mark in " \t\r\n\"'<>")
+    return text[: max(end + 1, start)] + "…"
 
 
 def _hidden(text: str) -> str:

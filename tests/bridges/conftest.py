@@ -1,11 +1,5 @@
 """A journal that is a list."""
 
-from __future__ import annotations
+from emitting.conftest import journal
 
-import pytest
-from running.list_journal import ListJournal
-
-
-@pytest.fixture
-def journal() -> ListJournal:
-    return ListJournal()
+__all__ = ["journal"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context, copy_context
 from inspect import iscoroutinefunction
@@ -13,40 +13,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from emitting.list_journal import ListJournal
 from psycopg import sql
 
 from agent_events import Ledger
 from agent_events.emitting import AsyncAuditEmitter, AuditEmitter
-from agent_events.emitting.journal import Store
-from agent_events.models import EventArguments
 
 MakeEmitter = Callable[..., Any]
 Outage = Callable[[], AbstractContextManager[None]]
-
-
-class ListJournal:
-    """As far as an emitter can see, a journal."""
-
-    def __init__(self) -> None:
-        self.events: list[EventArguments] = []
-        self.refused: list[tuple[EventArguments, str]] = []
-
-    def append(self, events: Sequence[EventArguments]) -> None:
-        self.events += events
-
-    def is_empty(self) -> bool:
-        return not self.events
-
-    def drain(self, store: Store) -> int:
-        count = 0
-        while batch := self.events[:100]:
-            store(batch)
-            del self.events[: len(batch)]
-            count += len(batch)
-        return count
-
-    def set_aside(self, event: EventArguments, reason: str) -> None:
-        self.refused.append((event, reason))
 
 
 @pytest.fixture

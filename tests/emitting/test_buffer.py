@@ -192,6 +192,24 @@ def test_events_whose_statement_times_out_are_kept(
     assert texts() == ["1"]
 
 
+def test_events_whose_transaction_times_out_are_kept(
+    make_emitter: MakeEmitter,
+    noted: str,
+    dsn: str,
+    pg: Connection,
+    locked: Connection,
+    texts: Texts,
+) -> None:
+    setting = "transaction_timeout" if pg.info.server_version >= 170000 else "statement_timeout"
+    emitter = make_emitter(database=make_conninfo(dsn, options=f"-c {setting}=500ms"), **BY_HAND)
+    emitter.buffer(noted, {"text": "1"}, aggregate_type="note", aggregate_id="1")
+    with pytest.raises((psycopg.errors.InternalError, psycopg.OperationalError)):
+        emitter.flush()
+    locked.rollback()
+    emitter.flush()
+    assert texts() == ["1"]
+
+
 def test_events_are_spooled_while_the_database_is_down(
     make_emitter: MakeEmitter, noted: str, outage: Any, journal: Any, texts: Texts
 ) -> None:

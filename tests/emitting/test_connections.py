@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event, Thread
 from typing import Any
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 
 from agent_events import errors
+from agent_events.emitting.connections._async import AsyncConnections
 from agent_events.emitting.connections._sync import Connections
 
 
@@ -84,3 +86,22 @@ def test_those_that_wait_when_it_is_closed_are_refused(dsn: str) -> None:
         connections.close()
     waiting.join()
     assert refused.is_set()
+
+
+def test_connection_for_a_task_that_is_cancelled_goes_to_the_next(dsn: str) -> None:
+    async def scenario() -> None:
+        connections = AsyncConnections(dsn, size=1)
+
+        async def borrow() -> None:
+            async with connections.connection():
+                pass
+
+        async with connections.connection():
+            cancelled, next_one = asyncio.create_task(borrow()), asyncio.create_task(borrow())
+            while connections._waiting < 2:
+                await asyncio.sleep(0)
+        cancelled.cancel()
+        await next_one
+        await connections.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))

@@ -115,6 +115,28 @@ def test_timeout_holds_while_the_worker_sends(dsn: str, locked: Connection, text
     assert texts() == ["1"]
 
 
+@pytest.mark.usefixtures("noted")
+def test_loop_ends_although_the_worker_was_just_woken(dsn: str, texts: Texts) -> None:
+    source = """
+        import asyncio
+        from agent_events import AsyncAuditEmitter
+
+        async def main():
+            emitter = AsyncAuditEmitter(buffer_size=2, flush_interval=60)
+            await emitter.buffer("test.noted", {"text": "1"})
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            await emitter.buffer("test.noted", {"text": "2"})
+
+        asyncio.run(main())
+    """
+    with program(source, dsn) as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "close() was not awaited" in said
+    assert texts() == ["1", "2"]
+
+
 def await_lock(pg: Connection) -> None:
     """Until somebody waits for the stream."""
     query = """

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from emitting.conftest import ListJournal
+from emitting.list_journal import ListJournal
 
 from agent_events import Ledger, Receipt, Spooled, errors
 from agent_events.emitting import AuditEmitter

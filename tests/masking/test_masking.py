@@ -93,6 +93,14 @@ def test_other_text_stays(text: str) -> None:
     assert mask_text(text) == text
 
 
+@pytest.mark.parametrize("length", range(9_940, 10_010, 7))
+def test_secret_that_the_cut_would_halve_is_left_out(length: int) -> None:
+    before = "x " * (length // 2)
+    masked = mask_text(f"{before}postgres://app:hunter2-and-more@db/deals and so on")
+    assert "hunter2" not in masked
+    assert len(masked) <= 10_000
+
+
 def test_long_text_is_cut_and_quickly_masked() -> None:
     assert mask_text("x" * 50, limit=10) == "xxxxxxxxx…"
     started = process_time()

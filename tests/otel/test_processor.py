@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from emitting.conftest import ListJournal
+from emitting.list_journal import ListJournal
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter

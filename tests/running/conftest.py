@@ -1,4 +1,4 @@
-"""Emitters of either kind, events as they are stored, and a journal that is a list."""
+"""Emitters of either kind, events as they are stored, and what `emitting` has."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from emitting.conftest import journal, outage
 from psycopg.rows import dict_row
-from running.list_journal import ListJournal
 
 from agent_events import AuditEmitter, Event, Ledger
+
+__all__ = ["journal", "outage"]
 
 Events = Callable[..., list[Event]]
 
@@ -48,8 +50,3 @@ def everything(pg: psycopg.Connection[Any]) -> Callable[[], str]:
         return json.dumps(rows, default=str)
 
     return read
-
-
-@pytest.fixture
-def journal() -> ListJournal:
-    return ListJournal()

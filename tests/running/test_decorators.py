@@ -221,3 +221,30 @@ def test_audited_function_that_lacks_something(emitter: AuditEmitter, events: An
     with pytest.raises(errors.InvalidArgument, match="lacks actor"):
         publisher(emitter=emitter)(1, "published")
     assert events() == []
+
+
+def test_coroutine_that_is_cancelled_while_its_block_begins(
+    emitter: AuditEmitter, events: Any, connect: Callable[..., Any], pg: Any
+) -> None:
+    """It does not run; what the thread has recorded meanwhile comes to an end all the same."""
+
+    @tool
+    async def search() -> None:
+        pytest.fail("it ran")
+
+    async def cancel(holder: Any) -> None:
+        searching = asyncio.create_task(search())
+        while not pg.execute("select 1 from pg_locks where not granted").fetchone():
+            await asyncio.sleep(0.01)
+        searching.cancel()
+        await asyncio.sleep(0)
+        holder.rollback()
+        with pytest.raises(asyncio.CancelledError):
+            await searching
+
+    with emitter.run("scorer"), connect(autocommit=False) as holder:
+        holder.execute("lock table ledger.agent_events in exclusive mode")
+        asyncio.run(asyncio.wait_for(cancel(holder), 60))
+    called, completed = events("run.tool_called", "run.tool_completed")
+    assert (called.outcome, completed.outcome) == (None, "failure")
+    assert completed.payload["error_code"].endswith("CancelledError")

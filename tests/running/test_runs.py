@@ -251,3 +251,22 @@ def test_values_without_a_json_form(emitter: AuditEmitter, events: Any) -> None:
     recorded = called.payload["arguments"]
     assert (recorded["a"], recorded["b"], recorded["c"]) == ("<object>", {"1": [2]}, "nan")
     assert recorded["d"] == "a�b?"
+
+
+def test_run_that_did_not_begin_has_no_tool_calls(emitter: AuditEmitter, events: Any) -> None:
+    run = emitter.run("scorer", tenant_id="no tenant!")
+    with pytest.raises(errors.InvalidArgument, match="no tenant id"):
+        run.begin()
+    with pytest.raises(errors.InvalidArgument, match="has not begun"), run.tool_call("search"):
+        pytest.fail("it began")
+    assert events() == []
+
+
+def test_block_ends_once(emitter: AuditEmitter, events: Any) -> None:
+    with emitter.run("scorer") as run:
+        pass
+    with pytest.raises(errors.InvalidArgument, match="has ended already"):
+        run.end()
+    with pytest.raises(errors.InvalidArgument, match="has not begun"):
+        emitter.run("scorer").end()
+    assert [event.event_type for event in events()] == ["run.started", "run.completed"]

@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from agent_events import AuditEmitter, Ledger, context
 
 Outage = Callable[[], AbstractContextManager[None]]
-
-
-@pytest.fixture
-def outage(pg: psycopg.Connection[Any]) -> Outage:
-    """`with outage():` the server ends every connection to the database and takes no new one."""
-    allow = sql.SQL("alter database {} allow_connections {}")
-    name = sql.Identifier(pg.info.dbname)
-
-    @contextmanager
-    def down() -> Iterator[None]:
-        with psycopg.connect(os.environ["AGENT_EVENTS_TEST_DSN"], autocommit=True) as server:
-            server.execute(allow.format(name, sql.SQL("false")))
-            server.execute(
-                "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
-                "where datname = %s and pid <> %s",
-                [pg.info.dbname, pg.info.backend_pid],
-            )
-            try:
-                yield
-            finally:
-                server.execute(allow.format(name, sql.SQL("true")))
-
-    return down
 
 
 def test_run_that_cannot_begin_does_not(emitter: AuditEmitter, outage: Outage) -> None:

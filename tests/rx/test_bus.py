@@ -286,3 +286,85 @@ def test_coroutine_function_is_no_handler_of_the_other_bus(dsn: str) -> None:
 
     with AuditEmitter(dsn) as emitter, pytest.raises(errors.InvalidArgument, match="coroutine"):
         ReactiveEventBus(emitter).on("*", handler)
+
+
+def test_handler_is_in_the_context_of_the_emit(dsn: str) -> None:
+    """Also where another thread, with a context of its own, hands the event on."""
+    is_held, is_free = Flag(), Flag()
+    tenants = {}
+
+    def look(event: StoredEvent) -> None:
+        tenants[event.payload["text"]] = context.current().tenant_id
+        if event.payload["text"] == "first":
+            is_held.set()
+            assert is_free.wait(60)
+
+    with AuditEmitter(dsn) as emitter, ThreadPoolExecutor() as threads:
+        bus = ReactiveEventBus(emitter)
+        bus.on("*", look)
+        first = threads.submit(emit_for, bus, "acme", "first")
+        assert is_held.wait(60)
+        threads.submit(emit_for, bus, "globex", "second").result(60)
+        is_free.set()
+        first.result(60)
+    assert tenants == {"first": "acme", "second": "globex"}
+
+
+def emit_for(bus: Any, tenant_id: str, text: str) -> None:
+    with context.use(tenant_id=tenant_id):
+        bus.emit(**note(text))
+
+
+def test_coroutine_is_in_the_context_of_the_emit(dsn: str) -> None:
+    async def scenario() -> dict[str, str | None]:
+        tenants = {}
+        is_held, is_free = asyncio.Event(), asyncio.Event()
+
+        async def look(event: StoredEvent) -> None:
+            if event.payload["text"] == "first":
+                is_held.set()
+                await is_free.wait()
+            tenants[event.payload["text"]] = context.current().tenant_id
+
+        async with AsyncAuditEmitter(dsn) as emitter:
+            bus = AsyncReactiveEventBus(emitter)
+            bus.on("*", look)
+            with context.use(tenant_id="acme"):
+                first = asyncio.create_task(bus.emit(**note("first")))
+            await is_held.wait()
+            with context.use(tenant_id="globex"):
+                await bus.emit(**note("second"))
+            is_free.set()
+            await first
+        return tenants
+
+    assert asyncio.run(scenario()) == {"first": "acme", "second": "globex"}
+
+
+def test_cancelled_emit_cuts_one_handler_short(dsn: str) -> None:
+    async def scenario() -> list[str]:
+        told: list[str] = []
+        arrived, both = asyncio.Event(), asyncio.Event()
+        async with AsyncAuditEmitter(dsn) as emitter:
+            bus = AsyncReactiveEventBus(emitter)
+
+            async def hang(event: StoredEvent) -> None:
+                if event.payload["text"] == "hang":
+                    arrived.set()
+                    await asyncio.Event().wait()
+
+            async def tell(event: StoredEvent) -> None:
+                told.append(event.payload["text"])
+                if len(told) == 2:
+                    both.set()
+
+            bus.on("*", hang)
+            bus.on("*", tell)
+            hanging = asyncio.create_task(bus.emit(**note("hang")))
+            await arrived.wait()
+            await bus.emit(**note("next"))
+            hanging.cancel()
+            await asyncio.wait_for(both.wait(), 60)
+        return told
+
+    assert asyncio.run(scenario()) == ["hang", "next"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,28 @@ def test_file_of_a_version_to_come_is_left_alone(
         assert open_journal().is_empty()
     assert written.read_bytes() == data
     assert "is of version 2: a newer release reads it" in caplog.text
+
+
+def test_deleted_file_is_delivered_by_who_holds_it(
+    folder: Path, open_journal: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And what comes then goes to a new one, which outlives the process."""
+    journal = open_journal()
+    journal.append([note("1")])
+    only_segment(folder).unlink()
+    journal.append([note("2")])
+    assert "was deleted" in caplog.text
+    assert only_segment(folder).stat().st_size > 0
+    assert drained(journal) == ["1", "2"]
+    assert journal.is_empty()
+
+
+def test_deleted_folder_is_an_error_and_what_is_held_is_delivered(
+    folder: Path, open_journal: Open
+) -> None:
+    journal = open_journal()
+    journal.append([note("1")])
+    shutil.rmtree(folder)
+    with pytest.raises(FileNotFoundError):
+        journal.append([note("2")])
+    assert drained(journal) == ["1"]

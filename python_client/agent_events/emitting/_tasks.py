@@ -74,7 +74,8 @@ def start(function: Callable[[], Coroutine[Any, Any, None]], name: str) -> Worke
 async def wait(condition: Condition, seconds: float | None) -> None:
     """Wait until the condition is notified, or for so long."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(condition.wait(), seconds)
+        async with asyncio.timeout(seconds):  # wait_for of Python 3.11 may swallow a cancellation
+            await condition.wait()
 
 
 async def append(journal: Journal, events: Sequence[EventArguments]) -> None:

@@ -71,4 +71,6 @@ def reason_of(error: Exception) -> str:
         return f"{error.sqlstate}: {type(error).__name__}"
     if isinstance(error, psycopg.OperationalError):  # about the connection
         return " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror:
+        return f"{type(error).__name__}: {error.strerror}"
     return type(error).__name__

@@ -184,7 +184,7 @@ class AsyncPart(AsyncBlock):
         self._run = run
 
     def _around(self) -> Context:
-        if not self._run._has_begun:
+        if self._run._inside.run_id is None:
             raise errors.InvalidArgument(
                 f"{self._run._name()} has not begun", hint="`async with emitter.run(…) as run:`"
             )

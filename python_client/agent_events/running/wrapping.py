@@ -27,6 +27,8 @@ class Begins(Protocol):
 class Block(Begins, Protocol):
     """A block of `agent_events.running`."""
 
+    is_open: bool
+
     def inside(self) -> AbstractContextManager[None]:
         """Have its context."""
 
@@ -124,7 +126,7 @@ def _steps(block: Block, generator: Generator[Any, Any, Any]) -> Generator[Any, 
 def _coroutine(function: Callable[..., Any], make: MakeBlock) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         block = make(args, kwargs)
-        await _off_loop(block.begin)
+        await _begin(block)
         try:
             with block.inside():
                 value = await function(*args, **kwargs)
@@ -141,7 +143,7 @@ def _coroutine(function: Callable[..., Any], make: MakeBlock) -> Callable[..., A
 def _async_generator(function: Callable[..., Any], make: MakeBlock) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         block = make(args, kwargs)
-        await _off_loop(block.begin)
+        await _begin(block)
         generator: AsyncGenerator[Any, Any] = function(*args, **kwargs)
         step: Callable[[], Awaitable[Any]] = partial(anext, generator)
         try:
@@ -169,10 +171,28 @@ def _async_generator(function: Callable[..., Any], make: MakeBlock) -> Callable[
     return call
 
 
+async def _begin(block: Block) -> None:
+    """Begin a block; where it is cancelled and has begun all the same, it ends."""
+    try:
+        await _off_loop(block.begin)
+    except BaseException as error:
+        if block.is_open:
+            await _off_loop(partial(block.end, error))
+        raise
+
+
 async def _off_loop(step: Callable[[], Any]) -> None:
-    """Await a step of an asynchronous block; one that would hold up the loop goes to a thread."""
+    """Await a step of an asynchronous block; one that would hold up the loop goes to a thread.
+
+    Nobody can cancel a thread: it has ended when this does.
+    """
     function = step.func if isinstance(step, partial) else step
     if iscoroutinefunction(function):
         await step()
-    else:
-        await asyncio.to_thread(step)
+        return
+    stepping = asyncio.ensure_future(asyncio.to_thread(step))
+    try:
+        await asyncio.shield(stepping)
+    except asyncio.CancelledError:
+        await asyncio.gather(stepping, return_exceptions=True)
+        raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context
 from inspect import isawaitable
 from typing import Any, TypeVar
 
@@ -19,3 +21,10 @@ async def call(handler: Callable[[Any], object], event: object) -> None:
     result = handler(event)
     if isawaitable(result):
         await result
+
+
+async def within(
+    context: Context, function: Callable[[T], Coroutine[Any, Any, None]], event: T
+) -> None:
+    """Call a function in a context."""
+    await asyncio.create_task(function(event), context=context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import Context
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
@@ -23,3 +24,8 @@ def checked(handler: T) -> T:
 def call(handler: Callable[[Any], object], event: object) -> None:
     """Call a handler."""
     handler(event)
+
+
+def within(context: Context, function: Callable[[T], None], event: T) -> None:
+    """Call a function in a context."""
+    context.run(function, event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, cast
 
@@ -38,6 +39,15 @@ class StoredEvent(Generic[R]):
     def payload(self) -> Json:
         """What is in it, as it was emitted: before the database masked secrets."""
         return cast(Json, self.arguments.get("payload") or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery(Generic[R]):
+    """An event that is to be handed to a handler, in the context around its emit."""
+
+    event: StoredEvent[R]
+    around: Context
+    handler: Callable[[StoredEvent[R]], object]
 
 
 @dataclass(frozen=True, slots=True)

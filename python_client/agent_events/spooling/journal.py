@@ -196,6 +196,11 @@ class DiskJournal:
         self._open()
         self._require_room(len(data))
         last, self._last = self._last, None  # it is the last no more, should this fail
+        if last and not last.is_there():
+            self._logger.error(
+                "%s was deleted: it is delivered unless this process ends", last.path
+            )
+            last = None
         if last is None or last.end + len(data) > min(_MAX_SEGMENT, self._max_bytes // _SHARE):
             self._last = self._begin_segment(data)
         else:

@@ -62,7 +62,7 @@ class Segment:
         except FileNotFoundError:
             return None
         try:
-            if segment._lock() and segment._is_there() and segment._examine(logger):
+            if segment._lock() and segment.is_there() and segment._examine(logger):
                 return segment
         except BaseException:
             segment.close()
@@ -90,7 +90,7 @@ class Segment:
         events: list[EventArguments] = []
         position = self.delivered
         damaged = b""
-        with self.path.open("rb") as file:
+        with open(self._descriptor, "rb", closefd=False) as file:  # also if it is deleted
             file.seek(position)
             while position < self.end and len(events) < limit:
                 line = file.readline(self.end - position)
@@ -117,6 +117,10 @@ class Segment:
         """Whether all is delivered."""
         return self.delivered >= self.end
 
+    def is_there(self) -> bool:
+        """Whether nobody has deleted it: what is added would end with this process."""
+        return os.fstat(self._descriptor).st_nlink > 0
+
     def remove(self) -> None:
         """Delete it: gone for those who look for files before it can be held by them."""
         self.path.unlink(missing_ok=True)
@@ -132,9 +136,6 @@ class Segment:
         except BlockingIOError:
             return False
         return True
-
-    def _is_there(self) -> bool:
-        return os.fstat(self._descriptor).st_nlink > 0
 
     def _examine(self, logger: logging.Logger) -> bool:
         """Find out what is in it, and cut off a line that was never written to its end."""

@@ -93,6 +93,9 @@ class AsyncConnections:
                     await self._changed.wait()
                 self._open += connection is None
                 return connection
+            except BaseException:  # it may have been told of one: that is for the next
+                self._changed.notify()
+                raise
             finally:
                 self._waiting -= 1
 

@@ -22,12 +22,13 @@ class AsyncBlock(ABC):
     """What is recorded when it begins, when it ends, or both; everything inside has it as context.
 
     `outcome` may be set where it is not what the end says: a tool that returns its error has
-    failed. `begin`, `inside` and `end` are the parts of `with`, for those who begin in one place
-    and end in another.
+    failed. It `is_open` from its beginning until its end is recorded. `begin`, `inside` and `end`
+    are the parts of `with`, for those who begin in one place and end in another.
     """
 
     def __init__(self, recorder: AsyncRecorder) -> None:
         self.outcome: Ended | None = None
+        self.is_open = False
         self._recorder = recorder
         self._has_begun = False
         self._inside = context.NOTHING
@@ -56,6 +57,7 @@ class AsyncBlock(ABC):
         self._inside = inside
         self._before = await self._recorder.enter(inside)
         self._began = perf_counter()
+        self.is_open = True
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -71,9 +73,11 @@ class AsyncBlock(ABC):
         """
         duration_ms = round((perf_counter() - self._began) * 1000, 3)
         try:
+            self._require_open()
             await self._recorder.leave(self._before)
             with context.enter(self._inside):
                 await self._close(ending_of(error, self.outcome), duration_ms)
+            self.is_open = False
         except BaseException as failure:
             why = f"{type_of(failure)}: {message_of(failure)}"
             what = f"the end of {self._name()} is not recorded: {why}"
@@ -91,6 +95,13 @@ class AsyncBlock(ABC):
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._stack.close()
         await self.end(error)
+
+    def _require_open(self) -> None:
+        if not self.is_open:
+            raise errors.InvalidArgument(
+                f"{self._name()} has not begun, or has ended already",
+                hint="Each block begins once, and ends once.",
+            )
 
     def _around(self) -> Context:
         return context.current()

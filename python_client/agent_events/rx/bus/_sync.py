@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from threading import Lock
 from typing import Any, Generic, Unpack, cast
 
@@ -18,9 +19,9 @@ from agent_events.context import ambient, fill
 from agent_events.emitting._sync import AuditEmitter
 from agent_events.emitting._threads import Worker, start
 from agent_events.models import EventArguments, EventOptions, Json
-from agent_events.rx._threads import call, checked
+from agent_events.rx._threads import call, checked, within
 from agent_events.rx.patterns import Predicate, predicate_of
-from agent_events.rx.stored import HandlerFailure, R, StoredEvent
+from agent_events.rx.stored import Delivery, HandlerFailure, R, StoredEvent
 
 _FAILURES = 100
 
@@ -29,10 +30,10 @@ class ReactiveEventBus(Generic[R]):
     """Stores each event first, then hands it to those in this process who want it.
 
     What `emit` cannot store it raises, and hands on to nobody. Whoever raises at an event is logged
-    and kept in `errors`; the others, and `emit`, go on. One event is handed on at a time, to every
-    handler before the next one; those of one thread in their order. So what is emitted by a
-    handler, or by somebody else meanwhile, comes after the event at hand, and its `emit` does not
-    wait for that.
+    and kept in `errors`; the others, and `emit`, go on. One event is handed on at a time, in the
+    context of its `emit`, to every handler before the next one; those of one thread in their order.
+    So what is emitted by a handler, or by somebody else meanwhile, comes after the event at hand,
+    and its `emit` does not wait for that.
 
     Handlers get what is emitted over this bus while they listen, and nothing again after a crash:
     what must happen once for each event is done by a consumer or a subscription.
@@ -59,7 +60,8 @@ class ReactiveEventBus(Generic[R]):
         self._failures: deque[HandlerFailure] = deque(maxlen=_FAILURES)
         self._observers: list[abc.ObserverBase[StoredEvent[R]]] = []
         self._handlers: list[tuple[Predicate, Callable[[StoredEvent[R]], object]]] = []
-        self._pending: deque[StoredEvent[R]] = deque()
+        self._pending: deque[tuple[StoredEvent[R], Context]] = deque()
+        self._deliveries: deque[Delivery[R]] = deque()  # of one event
         self._is_pushing = False
         self._is_closed = False
         self._worker: Worker | None = None
@@ -143,7 +145,7 @@ class ReactiveEventBus(Generic[R]):
         """Hand on an event, and those that come meanwhile; or leave it to whoever does so now."""
         with self._lock:
             self._log.append(event)
-            self._pending.append(event)
+            self._pending.append((event, copy_context()))
             if self._is_pushing:
                 return
             self._is_pushing = True
@@ -151,31 +153,35 @@ class ReactiveEventBus(Generic[R]):
 
     def _drain(self) -> None:
         try:
-            while (event := self._next()) is not None:
-                self._deliver(event)
-        except BaseException:  # cut short: others may have left theirs
+            while following := self._next():
+                within(following.around, self._deliver, following)
+        except BaseException:  # cut short: the others have not got it yet
             self._worker = start(self._drain, "agent-events bus")
             raise
 
-    def _next(self) -> StoredEvent[R] | None:
+    def _next(self) -> Delivery[R] | None:
         with self._lock:
-            if self._pending:
-                return self._pending.popleft()
+            while self._pending and not self._deliveries:
+                event, around = self._pending.popleft()
+                self._deliveries += [
+                    Delivery(event, around, handler) for handler in self._handlers_of(event)
+                ]
+            if self._deliveries:
+                return self._deliveries.popleft()
             self._is_pushing = False
             return None
 
-    def _deliver(self, event: StoredEvent[R]) -> None:
-        for observer in list(self._observers):
-            try:
-                observer.on_next(event)
-            except Exception as error:  # noqa: BLE001 - kept, and told to the logger
-                self._failed(event, observer.on_next, error)
-        for is_meant, handler in list(self._handlers):
-            if is_meant(event.event_type):
-                try:
-                    call(handler, event)
-                except Exception as error:  # noqa: BLE001 - kept, and told to the logger
-                    self._failed(event, handler, error)
+    def _handlers_of(self, event: StoredEvent[R]) -> list[Callable[[StoredEvent[R]], object]]:
+        observers = [observer.on_next for observer in self._observers]
+        return observers + [
+            handler for is_meant, handler in self._handlers if is_meant(event.event_type)
+        ]
+
+    def _deliver(self, delivery: Delivery[R]) -> None:
+        try:
+            call(delivery.handler, delivery.event)
+        except Exception as error:  # noqa: BLE001 - kept, and told to the logger
+            self._failed(delivery.event, delivery.handler, error)
 
     def _failed(
         self, event: StoredEvent[R], handler: Callable[..., object], error: Exception
