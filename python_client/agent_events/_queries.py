@@ -287,7 +287,7 @@ def check_options(options: Mapping[str, Any], known: frozenset[str]) -> None:
 def reading_json(cursor: C) -> C:
     """Return the cursor, which gives JSON as Python's objects; Django's connections give text."""
     loader = cursor.adapters.get_loader(_JSONB, Format.TEXT)
-    if loader is None or not issubclass(loader, JsonLoader):
+    if loader is None or not issubclass(loader, JsonLoader | JsonbLoader):
         cursor.adapters.register_loader("jsonb", JsonbLoader)
     return cursor
 

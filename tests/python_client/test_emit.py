@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import ClientCursor
 from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
 
 from agent_events import EventInput, Ledger, errors
 
@@ -259,3 +263,13 @@ def test_a_tenant_that_was_not_granted(connect: Any, login_role: Any, noted: str
     assert "grant_access" in (refused.value.hint or "")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         ledger.find_events(tenant_id="acme")
+
+
+def test_json_is_read_as_the_connection_reads_it(
+    connection: Connection, ledger: Ledger, noted: str
+) -> None:
+    set_json_loads(partial(json.loads, parse_float=Decimal), connection)
+    ledger.emit_event(noted, {"text": "x", "n": 1.25})
+    [event] = ledger.find_events(event_types=[noted])
+    assert event.payload["n"] == Decimal("1.25")
+    assert isinstance(event.payload["n"], Decimal)
