@@ -46,6 +46,8 @@ def json_html(text: str, longest: int = LONGEST) -> Markup:
 
 def visible(text: str) -> Markup:
     """Escape text, with a mark in the place of each character that nobody would see."""
+    if text.isascii() and text.isprintable():
+        return escape(text)
     parts: list[Markup] = []
     end = 0
     for match in _INVISIBLE.finditer(text):
