@@ -1,7 +1,8 @@
--- The deny list: keys whose values never reach a table. A key is on it when it ends with one of
--- these, whatever its case: password, db_password and adminPassword all are. With only_text, only a
--- text value is a secret: {"token": "eyJ..."} is one, {"time_to_first_token": 120} is a
--- measurement. This is the only place where the names stand.
+-- The deny list: keys whose values never reach a table, but for headers of a message, which are for
+-- its receiver. A key is on it when it ends with one of these, whatever its case: password,
+-- db_password and adminPassword all are. With only_text, only a text value is a secret:
+-- {"token": "eyJ..."} is one, {"time_to_first_token": 120} is a measurement. This is the only place
+-- where the names stand.
 create or replace function ledger.secret_keys()
 returns table (ending text, only_text boolean)
 language sql

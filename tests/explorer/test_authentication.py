@@ -104,3 +104,14 @@ def test_with_authentication_any_address_will_do(
 def test_nobody_is_named_where_nobody_signs_in(explore: Explore) -> None:
     browser: Browser = explore()
     assert 'class="user"' not in browser.get("/events").text
+
+
+def test_a_header_that_comes_twice_is_not_believed(explore: Explore) -> None:
+    browser = explore(settings={"authentication": proxy()})
+    known = ("X-Explorer-Secret", KNOWN)
+    for headers in (
+        [known, ("X-Forwarded-User", "mallory"), ("X-Forwarded-User", "ann")],
+        [known, ("X-Explorer-Secret", "guessed"), ("X-Forwarded-User", "ann")],
+    ):
+        assert browser.get("/events", headers=headers).status_code == 401
+    assert browser.get("/events", headers=[known, ("X-Forwarded-User", "ann")]).status_code == 200

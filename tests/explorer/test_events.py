@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from explorer.browsing import Browser
 from explorer.conftest import AnyConnection, Emit, Explore
+from explorer.tags import Tags
 
 ROW = re.compile(r'data-open href="/events/([0-9a-f-]{36})')
 
@@ -211,3 +212,16 @@ def test_the_server_says_how_long_the_database_took(explore: Explore) -> None:
     timing = explore().get("/events").headers["server-timing"]
     assert re.fullmatch(r"db;dur=\d+\.\d, total;dur=\d+\.\d", timing)
     assert not timing.startswith("db;dur=0.0")
+
+
+def test_a_browser_that_goes_back_puts_nothing_into_the_filters(
+    emit: Emit, explore: Explore
+) -> None:
+    emit(aggregate_type="a", aggregate_id="1")
+    emit(tenant_id="other")
+    browser = explore(acme=["read"], other=["read"])
+    for url in ("/events", "/runs", "/traces", "/aggregates", "/aggregate?type=a&id=1"):
+        forms = [given for tag, given in Tags(browser.get(url).text).found if tag == "form"]
+        asking = [form for form in forms if form.get("method") != "dialog"]
+        assert len(asking) >= 3, url
+        assert all(form.get("autocomplete") == "off" for form in asking), url

@@ -134,3 +134,28 @@ def test_what_a_version_of_the_type_marks_is_not_shown(
             assert "sec-" not in page
     assert "***" in browser.get(f"/events/{early[0] if early else ''}").text
     assert "redacted" in browser.get(f"/events/{late[0] if late else ''}").text
+
+
+def test_small_pieces_without_number_do_not_make_a_page_large(emit: Emit, explore: Explore) -> None:
+    deep = "[" * 45 + ",".join("1" * 24_000) + "]" * 45
+    event = emit(payload=json.loads(f'{{"a": {deep}}}'), metadata=json.loads(f'{{"a": {deep}}}'))
+    page = explore().get(f"/events/{event}").text
+    assert len(page) < 1_000_000
+    assert page.count("… and more, which is not shown") == 2
+
+
+def test_headers_that_are_too_deep_to_be_masked_are_masked_as_a_whole(
+    ledger: AnyConnection, explore: Explore
+) -> None:
+    deep = '{"a": ' + "[" * 2000 + '{"password": "sec-deep"}' + "]" * 2000 + "}"
+    query = """
+        select id
+        from ledger.emit_event(
+          'test.deep', publish => true, headers => %s::jsonb, tenant_id => 'acme'
+        )
+    """
+    (event,) = ledger.execute(query, [deep]).fetchone() or (None,)
+    answer = explore().get(f"/events/{event}")
+    assert answer.status_code == 200
+    assert "Message headers" in answer.text
+    assert "sec-deep" not in answer.text

@@ -134,7 +134,7 @@ def test_a_run_shows_its_steps_tools_tokens_and_cost(
 ) -> None:
     run = start(begins={"goal": "Answer the mail"})
     for call in ("1", "2"):
-        usage = {"input_tokens": 1000, "output_tokens": 9, "cost": 0.0021, "currency": "USD"}
+        usage = {"input_tokens": 1000, "output_tokens": 9, "cost": 0.000021, "currency": "USD"}
         model = CALL | {"latency_ms": 1244, "model_name": "large-2026", "usage": usage}
         emit("agent.call_completed", model, run_id=run, outcome="success")
         tool = {"tool_name": "crm_search", "call_id": call}
@@ -146,7 +146,7 @@ def test_a_run_shows_its_steps_tools_tokens_and_cost(
     text = words(page)
     assert "running" in text
     assert "Goal Answer the mail" in text
-    assert "Tool calls 2 Tokens in 2 000 Tokens out 18 Cost 0.0042 USD" in text
+    assert "Tool calls 2 Tokens in 2 000 Tokens out 18 Cost 0.000042 USD" in text
     assert text.count("large-2026 1 000 → 9 tokens success") == 2
     assert re.search(r"run.tool_called → completed crm_search success \+[\d.]+ m?s \d+ ms", text)
     assert re.search(r"crm_search no such customer failure", text)

@@ -65,6 +65,7 @@ def test_when_time_is_up_the_page_says_how_far_it_looked_and_goes_on_from_there(
     monkeypatch.setattr(searching, "PATIENCE", 0.0)
     emit_ago(ledger, timedelta(minutes=30), actor_type="user", actor_id="rare")
     emit_ago(ledger, timedelta(minutes=90), actor_type="user", actor_id="rare")
+    emit_ago(ledger, timedelta(hours=9))
     browser = explore()
     count, further = rows(browser, URL)
     assert count == 1
@@ -77,6 +78,16 @@ def test_when_time_is_up_the_page_says_how_far_it_looked_and_goes_on_from_there(
     count, further = rows(browser, further)
     assert (count, further is not None) == (0, True)
     assert "Nothing so far" in browser.get(further or "").text
+
+
+def test_nothing_is_looked_for_before_the_first_event(
+    ledger: AnyConnection, explore: Explore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "PATIENCE", 0.0)
+    emit_ago(ledger, timedelta(minutes=30))
+    browser = explore()
+    assert rows(browser, URL) == (0, None)
+    assert "No event matches" in browser.get(URL).text
 
 
 def test_ids_of_any_time_are_taken(ledger: AnyConnection, explore: Explore) -> None:

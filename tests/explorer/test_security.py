@@ -85,7 +85,7 @@ def test_a_name_of_somebody_else_that_leads_here_is_refused(browser: Browser) ->
 
 
 def test_a_public_name_is_let_in(explore: Explore) -> None:
-    browser = explore(settings={"public_hosts": ("audit.example",)})
+    browser = explore(settings={"public_hosts": ("Audit.example",)})
     assert browser.get("/events", headers={"Host": "audit.example"}).status_code == 200
     assert browser.get("/events", headers={"Host": "evil.example"}).status_code == 421
 

@@ -121,3 +121,8 @@ def test_who_may_read_nothing_is_told_whom_to_ask(explore: Explore) -> None:
     answer = explore(acme=["consume"]).get("/events")
     assert answer.status_code == 403
     assert "grant_access" in answer.text
+
+
+def test_what_is_refused_leads_back_to_what_may_be_read(explore: Explore) -> None:
+    page = explore(acme=["read"]).get("/events?tenant=other").text
+    assert '<a class="button" href="/events">To the events</a>' in page

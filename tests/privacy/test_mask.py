@@ -188,6 +188,15 @@ def test_fast_check_and_mask_agree(pg: Connection, docs: list[Json]) -> None:
         assert found == (once != doc)
 
 
+def test_what_is_masked_already_is_not_walked_through(pg: Connection) -> None:
+    """Depth is no matter then: a walk would end in LG009."""
+    doc = '{"a": ' + "[" * 3000 + '{"password": "***", "b": "\\": \\"***"}' + "]" * 3000 + "}"
+    assert pg.execute("select ledger.mask(%s) = %s::jsonb", [doc] * 2).fetchone() == (True,)
+    for left in ({"password": "***", "token": "x"}, {"a": '": "***', "secret": 1}):
+        assert "***" in mask(pg, left).values()
+        assert not {"x", 1} & {*mask(pg, left).values()}
+
+
 def test_secret_too_deep_to_be_masked_is_refused(pg: Connection) -> None:
     deep = "[" * 3000 + '{"password": 1}' + "]" * 3000
     with pytest.raises(psycopg.Error) as caught:

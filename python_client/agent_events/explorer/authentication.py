@@ -105,12 +105,12 @@ class ProxyAuthentication(Authentication):
     async def user_of(self, request: HTTPConnection) -> str | None:
         """Return who the proxy says it is, None where it says nobody or is not the proxy."""
         if self._secret:
-            given = request.headers.get(self._secret_header, "")
+            given = _only(request, self._secret_header)
             if not hmac.compare_digest(given.encode(), self._secret.encode()):
                 return None
         elif not _is_this_machine(request):
             return None
-        return request.headers.get(self._user_header) or None
+        return _only(request, self._user_header) or None
 
 
 def hashed(password: str) -> str:
@@ -141,6 +141,12 @@ def _credentials(header: str) -> tuple[str, str]:
     except ValueError:
         return "", ""
     return user, password
+
+
+def _only(request: HTTPConnection, header: str) -> str:
+    """Return a header that comes once: the other of two may be the browser's."""
+    given = request.headers.getlist(header)
+    return given[0] if len(given) == 1 else ""
 
 
 def _is_this_machine(request: HTTPConnection) -> bool:

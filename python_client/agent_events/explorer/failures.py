@@ -69,7 +69,8 @@ async def database_error(request: Request, error: Exception) -> Response:
             request,
             503,
             "The database does not answer",
-            "The explorer could not reach it, or lost the connection.",
+            "The explorer could not reach it, lost the connection, or has all its connections busy "
+            "with other pages.",
             "Load the page again in a moment. Where that does not help, look whether the database "
             "runs, and whether the role may connect.",
         )

@@ -14,6 +14,9 @@ from markupsafe import Markup, escape
 LONGEST = 48_000
 """Characters that are shown; a browser lays out more in a second, not in an instant."""
 
+LONGEST_HTML = 400_000
+"""Characters of HTML in which they are shown: ever so many small pieces take long, too."""
+
 _TOKEN = re.compile(r'(?P<string>"(?:[^"\\]++|\\.)*+"?)|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
 _LONGEST_INDENT = 40
 
@@ -26,12 +29,25 @@ _INVISIBLE = re.compile(
 
 
 def json_html(text: str, longest: int = LONGEST) -> Markup:
-    """Return the beginning of a JSON text as HTML for a `<pre>`; no more than `longest` of it."""
-    return Markup("").join(_spans(text[:longest]))
+    """Return the beginning of a JSON text as HTML for a `<pre>`; no more than `longest` of it.
+
+    Where that would be longer than `LONGEST_HTML`, it ends earlier, and says so.
+    """
+    parts: list[Markup] = []
+    length = 0
+    for part in _spans(text[:longest]):
+        length += len(part)
+        if length > LONGEST_HTML:
+            parts.append(Markup('\n<span class="muted">… and more, which is not shown</span>'))
+            break
+        parts.append(part)
+    return Markup("").join(parts)
 
 
 def visible(text: str) -> Markup:
     """Escape text, with a mark in the place of each character that nobody would see."""
+    if text.isascii() and text.isprintable():
+        return escape(text)
     parts: list[Markup] = []
     end = 0
     for match in _INVISIBLE.finditer(text):

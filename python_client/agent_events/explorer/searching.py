@@ -65,6 +65,12 @@ LINE = f"""
 """SQL: what a line of a list shows of an event e."""
 
 _PAGE = f"{LINE} from {FOUND} as e"
+_OLDEST = """
+    select e.created_at
+    from ledger.find_events(
+      tenant_id => %(tenant_id)s, newest_first => false, page_size => 1
+    ) as e
+"""
 
 
 @dataclass(frozen=True)
@@ -122,8 +128,8 @@ async def _windows(
     reader: Reader, arguments: dict[str, Any]
 ) -> AsyncIterator[tuple[list[Row], datetime | None]]:
     """Yield the events of each window, and where it begins; None for the last there is."""
+    least = await _least(reader, arguments)
     deadline = monotonic() + PATIENCE
-    least: datetime = arguments["from_time"] or _BEGINNING
     end, length = _newest(arguments), FIRST_WINDOW
     window = {**arguments, "page_size": PAGE_SIZE + 1}
     while True:
@@ -144,6 +150,13 @@ async def _windows(
             return
         window["to_time"] = end = start
         length *= growth
+
+
+async def _least(reader: Reader, arguments: dict[str, Any]) -> datetime:
+    """Return when the first event was, or may be: there is nothing to look for before it."""
+    found = await reader.row(_OLDEST)
+    times: list[datetime | None] = [arguments["from_time"], found["created_at"] if found else None]
+    return max([_BEGINNING, *(time for time in times if time is not None)])
 
 
 def _newest(arguments: dict[str, Any]) -> datetime:

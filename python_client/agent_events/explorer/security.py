@@ -68,7 +68,8 @@ class Guard:
     ) -> None:
         self._app = app
         self._authentication = authentication
-        self._hosts = _LOCAL_HOSTS | {*public_hosts} if is_local or public_hosts else None
+        known = _LOCAL_HOSTS.union(name.lower() for name in public_hosts)
+        self._hosts = known if is_local or public_hosts else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""

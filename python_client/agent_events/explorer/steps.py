@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
+import psycopg
+
 from agent_events.explorer import redacting
-from agent_events.explorer.database import Row
+from agent_events.explorer.database import Reader, Row
 
 WIDTH = 1000
 """Units of a timeline, from its beginning to its end."""
@@ -34,14 +36,19 @@ COLUMNS = f"""
     (
       select jsonb_object_agg(f.key, f.value)
       from (
-        select case when pg_column_size(e.payload) <= 65536 then {redacting.PAYLOAD} end as payload
+        select case
+          when pg_column_size(e.payload) <= %(largest)s then {redacting.PAYLOAD}
+        end as payload
         offset 0
       ) as p
       cross join jsonb_each(case jsonb_typeof(p.payload) when 'object' then p.payload end) as f
       where f.key = any(string_to_array('{_TOLD}', ',')) and pg_column_size(f.value) <= 2000
     ) as told
 """
-"""SQL: what `steps_of` takes, of an event e."""
+"""SQL: what `steps_of` takes, of an event e; for `read_steps`."""
+
+LARGEST_TOLD = 65_536
+"""Bytes, as stored, of a payload that is looked into; unpacked it may have a hundred times that."""
 
 _STAGE = re.compile(
     r"(?P<about>.+)[._](?:(?P<begins>started|called|requested)|"
@@ -131,6 +138,19 @@ class Timeline:
 
     def _share(self, part: timedelta) -> float:
         return part.total_seconds() / self.seconds if self.seconds else 0
+
+
+async def read_steps(reader: Reader, query: LiteralString, **parameters: Any) -> list[Row]:
+    """Run a query with `COLUMNS`; where payloads take half of the time, without what they say.
+
+    Raises:
+        psycopg.errors.QueryCanceled: it takes longer than it may even so.
+    """
+    try:
+        async with reader.within(reader.timeout / 2):
+            return await reader.rows(query, largest=LARGEST_TOLD, **parameters)
+    except psycopg.errors.QueryCanceled:
+        return await reader.rows(query, largest=0, **parameters)
 
 
 def steps_of(events: Iterable[Row]) -> list[Step]:

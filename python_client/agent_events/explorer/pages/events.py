@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from agent_events.errors import InvalidArgument, translated
 from agent_events.explorer import json_html, redacting
 from agent_events.explorer.database import Reader, Row, reading
 from agent_events.explorer.filters import ACTOR_TYPES, LABELS, OUTCOMES, Filters
@@ -24,6 +26,7 @@ MOST_EFFECTS = 50
 MOST_TYPES = 300
 
 _RECENTLY = timedelta(minutes=1)
+_NEWS_PATIENCE = timedelta(milliseconds=400)
 
 _NEWS = f"select count(*) as events from {FOUND} as e"
 _TYPES = f"""
@@ -54,14 +57,14 @@ _EVENT = f"""
       length(p.payload) > {json_html.LONGEST} as is_cut,
       left(ledger.mask(e.proof)::text, {json_html.LONGEST}) as proof,
       left(ledger.mask(e.metadata)::text, {json_html.LONGEST}) as metadata,
-      ledger.position_of(e.id, e.tenant_id) as position,
-      (
-        select left(ledger.mask(o.headers)::text, {json_html.LONGEST})
-        from ledger.outbox as o
-        where o.tenant_id = e.tenant_id and o.created_at = e.created_at and o.id = e.id
-      ) as headers
+      ledger.position_of(e.id, e.tenant_id) as position
     from e
     cross join p
+"""
+_HEADERS = f"""
+    select left(ledger.mask(o.headers)::text, {json_html.LONGEST}) as headers
+    from ledger.outbox as o
+    where o.tenant_id = %(tenant_id)s and o.created_at = %(created_at)s and o.id = %(id)s
 """
 _DESCRIPTION = """
     select ledger.describe_event(e) as description
@@ -121,14 +124,9 @@ async def count_news(request: Request) -> Response:
         shown_at = time_parameter(request, "shown_at") or datetime.now(UTC) - _RECENTLY
         arguments["from_time"] = max(shown_at, filters.arguments["from_time"] or shown_at)
     async with reading(request) as reader:
-        found = await reader.rows(_NEWS, **arguments, page_size=MOST_NEWS)
+        events = await _count_news(reader, arguments)
     return render(
-        request,
-        "_news.html",
-        filters=filters,
-        events=found[0]["events"],
-        most=MOST_NEWS,
-        since=since,
+        request, "_news.html", filters=filters, events=events, most=MOST_NEWS, since=since
     )
 
 
@@ -172,7 +170,33 @@ async def _event(reader: Reader, id: UUID) -> Row:
     if event is None:
         raise await _missing(reader, id)
     described = None if event["is_marked"] else await reader.row(_DESCRIPTION, id=id)
-    return {**event, "description": described["description"] if described else None}
+    return {
+        **event,
+        "description": described["description"] if described else None,
+        "headers": await _headers(reader, event),
+    }
+
+
+async def _headers(reader: Reader, event: Row) -> str | None:
+    """Return the message's headers, all of them masked where they are nested too deeply for it."""
+    try:
+        async with reader.within(reader.timeout):
+            found = await reader.row(_HEADERS, id=event["id"], created_at=event["created_at"])
+    except psycopg.Error as error:
+        if not isinstance(translated(error), InvalidArgument):
+            raise
+        return '"***"'
+    return found["headers"] if found else None
+
+
+async def _count_news(reader: Reader, arguments: dict[str, Any]) -> int | None:
+    """Return how many there are, None where looking for them takes long: pages ask all the time."""
+    try:
+        async with reader.within(min(_NEWS_PATIENCE, reader.timeout)):
+            found = await reader.row(_NEWS, **arguments, page_size=MOST_NEWS)
+    except psycopg.errors.QueryCanceled:
+        return None
+    return found["events"] if found else 0
 
 
 async def _missing(reader: Reader, id: UUID) -> HTTPException:

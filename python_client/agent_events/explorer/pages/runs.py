@@ -25,7 +25,15 @@ from agent_events.explorer.parameters import (
 )
 from agent_events.explorer.rendering import render
 from agent_events.explorer.searching import PAGE_SIZE
-from agent_events.explorer.steps import COLUMNS, Step, Timeline, number_of, steps_of
+from agent_events.explorer.steps import (
+    COLUMNS,
+    LARGEST_TOLD,
+    Step,
+    Timeline,
+    number_of,
+    read_steps,
+    steps_of,
+)
 
 STATUSES = ("running", "paused", "completed", "failed")
 LABELS = {
@@ -177,7 +185,7 @@ async def show_run(request: Request) -> Response:
         run = await reader.row(f"{_RUN} and r.run_id = %(id)s", id=run_id)
         if run is None:
             raise HTTPException(404, f"There is no run {run_id} that you may see.")
-        events = await reader.rows(_STEPS, id=run_id, after_id=after_id)
+        events = await read_steps(reader, _STEPS, id=run_id, after_id=after_id)
         last = await _last(reader, run)
         children = await _find(reader, {"parent": run_id}, MOST_CHILDREN + 1)
     steps = steps_of(events[:STEPS])
@@ -213,7 +221,7 @@ async def _find(reader: Reader, wanted: dict[str, Any], page_size: int) -> list[
     looked_through = LOOKED_THROUGH if "status" in given else page_size
     query = _filled(_RUNS, given)
     limits = {"page_size": page_size, "looked_through": looked_through}
-    runs = await reader.rows(query, **limits, **{"status": None, **given})
+    runs = await read_steps(reader, query, **limits, **{"status": None, **given})
     return [run | {"took": took(run)} for run in runs]
 
 
@@ -240,7 +248,7 @@ async def _last(reader: Reader, run: Row) -> Step | None:
         return None
     try:
         async with reader.within(_PATIENCE):
-            found = await reader.rows(_LAST, id=run["run_id"])
+            found = await reader.rows(_LAST, id=run["run_id"], largest=LARGEST_TOLD)
     except psycopg.errors.QueryCanceled:
         return None
     return steps_of(found)[0] if found else None
@@ -274,7 +282,7 @@ def _costs(calls: Iterable[dict[str, Any]]) -> list[str]:
         if cost is not None:
             currency = str(call.get("currency", ""))[:10]
             costs[currency] = costs.get(currency, Decimal()) + cost
-    return [f"{cost:.4f}".rstrip("0").rstrip(".") + f" {name}" for name, cost in costs.items()]
+    return [f"{cost:.6f}".rstrip("0").rstrip(".") + f" {name}" for name, cost in costs.items()]
 
 
 ROUTES = [Route("/runs", list_runs), Route("/runs/{id}", show_run)]

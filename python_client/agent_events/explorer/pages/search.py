@@ -95,7 +95,6 @@ _TYPES = f"""
 """
 
 
-# A page of a usual size: for a page of one the planner hopes to meet it soon, and looks at all.
 _ANY = f"select exists (select from {FOUND} as e) as is_found"
 
 
@@ -128,7 +127,7 @@ async def _by_id(reader: Reader, links: Links, id: UUID) -> list[Hit]:
     hits = []
     for kind, argument in _IDS.items():
         given: dict[str, Any] = {**dict.fromkeys(FIND_OPTIONS), argument: id}
-        found = await reader.row(_ANY, **given, after_id=None, page_size=100, newest_first=True)
+        found = await reader.row(_ANY, **given, after_id=None, page_size=1, newest_first=True)
         if found and found["is_found"]:
             href = {"correlation": links.trace(id), "run": links.run(id)}.get(kind)
             hits.append(Hit(kind, str(id), href or links.events(**{kind: id})))

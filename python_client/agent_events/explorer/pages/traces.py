@@ -18,7 +18,7 @@ from agent_events.explorer.pages._navigation import Navigation
 from agent_events.explorer.parameters import number_parameter, uuid_in_path, uuid_parameter
 from agent_events.explorer.recent import LOOKED_THROUGH, newest_of
 from agent_events.explorer.rendering import render
-from agent_events.explorer.steps import COLUMNS, Timeline, steps_of, tree_of
+from agent_events.explorer.steps import COLUMNS, Timeline, read_steps, steps_of, tree_of
 
 LARGEST = 5000
 """Events of a correlation that are put into a tree; more are shown in their order of time."""
@@ -107,9 +107,9 @@ async def show_trace(request: Request) -> Response:
             return await _elsewhere(request, reader, wanted)
         is_tree = events <= LARGEST
         if is_tree:
-            rows = await reader.rows(_TREE, id=wanted, skipped=skipped)
+            rows = await read_steps(reader, _TREE, id=wanted, skipped=skipped)
         else:
-            rows = await reader.rows(_IN_TIME, id=wanted, after_id=after_id)
+            rows = await read_steps(reader, _IN_TIME, id=wanted, after_id=after_id)
         runs = await reader.rows(_RUNS, ids=list({row["run_id"] for row in rows}))
     if not rows:
         raise HTTPException(404, "The trace has no event there: it begins without skip or after.")

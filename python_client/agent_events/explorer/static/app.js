@@ -3,6 +3,10 @@
 
 const isTyping = (element) => element.closest("input, select, textarea, dialog, [contenteditable]");
 const rows = () => [...document.querySelectorAll("[data-row]")].filter((row) => row.offsetParent);
+const rowOf = (element) => element.closest("[data-row]") || element.closest(".detail")?.previousElementSibling;
+
+// Browsers let pages copy on this machine's own address, and by https.
+document.documentElement.classList.toggle("cannot-copy", !navigator.clipboard);
 
 function announce(text) {
   const place = document.getElementById("announce");
@@ -11,7 +15,12 @@ function announce(text) {
 
 async function copy(button) {
   const source = button.dataset.copyFrom && document.querySelector(button.dataset.copyFrom);
-  await navigator.clipboard.writeText(source ? source.textContent : button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source ? source.textContent : button.dataset.copy);
+  } catch {
+    announce("The browser does not let this page copy");
+    return;
+  }
   button.classList.add("done");
   announce("Copied");
   setTimeout(() => button.classList.remove("done"), 1200);
@@ -19,7 +28,7 @@ async function copy(button) {
 
 function move(step) {
   const all = rows();
-  const at = all.findIndex((row) => row.contains(document.activeElement));
+  const at = all.indexOf(rowOf(document.activeElement));
   const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
   const target = next && (next.querySelector("[data-open]") || next.querySelector("a") || next);
   if (target) {
@@ -91,7 +100,7 @@ const keys = {
   "?": () => document.getElementById("help")?.showModal(),
   j: () => move(1),
   k: () => move(-1),
-  o: () => document.activeElement.closest("[data-row]")?.querySelector("[data-open], a")?.click(),
+  o: () => rowOf(document.activeElement)?.querySelector("[data-open], a")?.click(),
   n: () => document.querySelector("a[rel=next]")?.click(),
 };
 document.addEventListener("keydown", (event) => {
