@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +13,7 @@ import psycopg
 import pytest
 from cdc import page
 from cdc.outbox import CREATE_ROLE, HAPPENED, PUBLICATION, Outbox, consumer, emit, ids
+from crashing import kill_server
 from operating.standby import copy_of, wait_until
 from psycopg.conninfo import make_conninfo
 
@@ -119,8 +118,7 @@ def test_killed_server(start: StartServer, server_folder: Path) -> None:
         expected += emit(outbox.admin, name)
         taken += ids(outbox.take())
     expected += emit(outbox.admin, "d")
-    pid = int((server_folder / "primary" / "postmaster.pid").read_text().split()[0])
-    os.kill(pid, signal.SIGKILL)
+    kill_server(server_folder / "primary")
     outbox.close()
 
     again = start("primary")

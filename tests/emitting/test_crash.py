@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Semaphore, Thread
 
 import psycopg
-from emitting.crashing import kill_server, start
+from crashing import kill_server, start
 
 from agent_events import AuditEmitter, Ledger, migrate
 

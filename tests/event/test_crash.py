@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
-import signal
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from crashing import kill_server
 from event.consistency import check_ledger
 from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
@@ -58,17 +57,6 @@ class Client:
         return connection.execute(batch, [Jsonb(elements)]).fetchall()
 
 
-def kill(dsn: str, data: Path) -> None:
-    """Every process of the server, the postmaster first, none of which gets to say goodbye."""
-    postmaster = int((data / "postmaster.pid").read_text().split()[0])
-    with psycopg.connect(dsn) as connection:
-        others = "select pid from pg_stat_activity where pid <> pg_backend_pid()"
-        children = [pid for (pid,) in connection.execute(others).fetchall()]
-    for pid in (postmaster, *children):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
 def start(data: Path, version: int) -> str:
     return make_conninfo(**embedded.ensure_server(data, version, settings=SETTINGS))
 
@@ -82,7 +70,7 @@ def emit_until_killed(dsn: str, data: Path, seed: int) -> list[Receipt]:
             for _ in range(random.Random(seed).randrange(200, 400)):
                 assert progress.acquire(timeout=20)
         finally:
-            kill(dsn, data)
+            kill_server(data)
     for run in runs:
         run.result()
     return [receipt for client in clients for receipt in client.receipts]

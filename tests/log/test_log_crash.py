@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from crashing import kill_server
 from event.consistency import check_ledger
-from event.test_crash import kill
 from log.consistency import Row
 from log.emitting import emit, seal, seal_all, sealed_ids
 from log.load import TENANTS, Writer, check_positions
@@ -77,7 +77,7 @@ def run_until_killed(dsn: str, data: Path, seed: int) -> tuple[list[Writer], lis
             for _ in range(random.Random(seed).randrange(60, 120)):
                 assert progress.acquire(timeout=20)
         finally:
-            kill(dsn, data)
+            kill_server(data)
     for work in working:
         work.result()
     return writers, [receipt for sealer in sealers for receipt in sealer.receipts]

@@ -19,7 +19,7 @@ from archive.history import (
     moves,
     tiers,
 )
-from event.test_crash import kill
+from crashing import kill_server
 from log.consistency import check_log, rows
 from log.emitting import seal_all
 from maintain.steps import failures, fill_days, set_retention
@@ -131,7 +131,7 @@ def crash(dsn: str, data: Path, name: str, place: Crash) -> None:
         try:
             await_standstill(admin, runner.info.backend_pid)
         finally:
-            kill(dsn, data)
+            kill_server(data)
         running.result()
 
 
@@ -216,7 +216,7 @@ def test_crashes_under_load_lose_nothing(server_folder: Path, server_version: in
                 for _ in range(count):
                     assert progress.acquire(timeout=20)
             finally:
-                kill(dsn, data)
+                kill_server(data)
             maintaining.result()
             promised += [row for done in emitting for row in done.result()]
         dsn = start(data, server_version)

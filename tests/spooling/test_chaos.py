@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import psycopg
-from emitting.crashing import kill_server, start
+from crashing import kill_server, start
 
 from agent_events import Ledger, migrate
 
