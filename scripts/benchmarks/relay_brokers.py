@@ -38,6 +38,7 @@ from agent_events.relay.outbox import Outbox
 from agent_events.relay.transport import Transport, open_transport
 from agent_events.relay.transports._headers import ascii_headers
 from agent_events.relay.window import Progress
+from agent_events.relay.work import Work
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from brokers import servers, webhook_server
@@ -323,9 +324,9 @@ async def read_messages(bench: Bench, place: Place, count: int) -> list[Outgoing
     """What the relay is going to send."""
     transport = place.transport()
     settings = Settings(relay="bench_reader", topic=place.topic)
-    engine = Engine(bench.dsn, transport, settings, quiet)
+    work = Work(settings, transport, quiet)
     outbox = await Outbox.connect(bench.dsn, settings.relay)
-    make = engine._envelope(await outbox.ledger_name())
+    make = work.envelope(await outbox.ledger_name())
     found: list[Outgoing] = []
     claim = await outbox.claim(1000, timedelta(minutes=5), TENANT, None)
     token = claim.token if claim else 0

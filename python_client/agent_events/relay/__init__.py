@@ -12,6 +12,9 @@ templates  topics, as {tenant_id}.{event_type}
 transport  what a destination has to be able to do; those there are stand in transports/
 failures   what a destination answers if not yes
 engine     claims, sends and confirms at once, and gets over whatever breaks
+claiming, sending, confirming
+           its three loops; work is what they share, lease what they hold of a tenant
+settings   what it is told, and pausing: how it waits
 metrics    what Prometheus is told
 health     /healthz, /readyz and /metrics
 
