@@ -4880,24 +4880,31 @@ comment on function ledger.require_run(text, uuid) is
 -- from sql/event/emit_permits.sql
 -- Transactions in which the ledger is saying something that only its own functions may say. Only
 -- emit_own_event() writes here, and it takes its row away again: nobody ever sees one. A setting
--- would not do, because any caller can set it.
+-- would not do, because any caller can set it. Rows are numbered so that the one that is there is
+-- found at once behind those that the same transaction took away, such as one a snapshot.
 create table ledger.emit_permits (
-  xact_id xid8 primary key default pg_current_xact_id()
+  xact_id xid8 default pg_current_xact_id(),
+  number bigint generated always as identity,
+  primary key (xact_id, number)
 );
 
 comment on table ledger.emit_permits is
   'Part of emit_own_event(): transactions that are about to emit an event of the ledger''s own.';
 
 -- from sql/event/require_own_type.sql
--- What happened to the ledger, only those can say who operate or audit it. Who exported, verified,
--- read or erased private data, decided about holds or moved a partition, nobody can say but the
--- functions by which it is done: the record of access must hold against those who look after it, and
--- an export's events decide what it gives out.
+-- What happened to the ledger, nobody can say but the function by which it happens, also not who
+-- operates or audits it: the record of what the ledger did must hold against those who look after
+-- it, an export's events decide what it gives out, and a snapshot's event vouches for it. What is
+-- reserved nobody can say yet. An import is the exception: where the events came from, only the
+-- operator knows.
 create or replace function ledger.require_own_type(event_type text, tenant_id text)
 returns void
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_sort = off
 as $$
 declare
   v_function text := case event_type
@@ -4912,17 +4919,27 @@ declare
     when 'ledger.partition_exported' then 'record_cold_file'
     when 'ledger.partition_dropped' then 'drop_cold'
     when 'ledger.partition_restored' then 'finish_restore'
+    when 'ledger.outbox_purged' then 'purge_outbox'
+    when 'ledger.log_rebased' then 'rebase_log'
+    when 'ledger.snapshot_created' then 'create_snapshot'
   end;
 begin
-  if v_function is null then
-    perform ledger.require_any(tenant_id, '{operate,audit,privacy}');
-  elsif not exists (
-    select from ledger.emit_permits as p where p.xact_id = pg_current_xact_id_if_assigned()
-  ) then
+  if event_type = 'ledger.import_completed' then
+    perform ledger.require_tenant(tenant_id, 'operate');
+  elsif (
+    select p.number
+    from ledger.emit_permits as p
+    where p.xact_id = pg_current_xact_id_if_assigned()
+    order by p.number desc
+    limit 1
+  ) is null then
     raise exception using
       errcode = 'LG005',
-      message = format('nobody emits %s directly', event_type),
-      hint = format('ledger.%s() does, for who may do that.', v_function);
+      message = format('nobody emits %s directly', left(event_type, 150)),
+      hint = coalesce(
+        'ledger.' || v_function || '() does, for who may do that.',
+        'What begins with ledger. is the ledger''s own; this type is reserved, or not registered.'
+      );
   end if;
 end
 $$;
@@ -5469,12 +5486,15 @@ returns ledger.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
+  v_number bigint;
   v_receipt ledger.receipt;
 begin
-  insert into ledger.emit_permits default values;
+  insert into ledger.emit_permits default values returning number into v_number;
   v_receipt := ledger.emit_event(
     emit_own_event.event_type,
     emit_own_event.payload,
@@ -5485,7 +5505,8 @@ begin
     causation_id => emit_own_event.causation_id,
     outcome => emit_own_event.outcome
   );
-  delete from ledger.emit_permits as p where p.xact_id = pg_current_xact_id();
+  delete from ledger.emit_permits as p
+  where p.xact_id = pg_current_xact_id() and p.number = v_number;
   return v_receipt;
 end
 $$;
@@ -7579,7 +7600,7 @@ begin
   if not found then
     v_receipt := row(v_tenant_id, 0, v_head.tree_size, v_head.root, v_head.block_no);
   end if;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.log_rebased',
     jsonb_build_object(
       'old_epoch', v_head.epoch, 'new_epoch', v_head.epoch + 1, 'tree_size', v_receipt.tree_size,
@@ -9390,7 +9411,7 @@ begin
   lock table ledger.relays in share mode;
   v_count := ledger.require_delivered(permit_purge.partition_name);
   select r.id into v_event_id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.outbox_purged',
     ledger.partition_payload(v_partition, 'dropped') || jsonb_build_object(
       'row_count', v_count, 'purged_by', ledger.caller()
@@ -13204,7 +13225,7 @@ declare
   v_created_at timestamptz;
 begin
   select r.id, r.created_at into v_id, v_created_at
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.snapshot_created',
     ledger.snapshot_payload(
       state.aggregate_type, state.aggregate_id, state.sequence, state.hash,
@@ -27111,13 +27132,13 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when an older audit trail was imported.',
+    description => 'An older audit trail was imported. An operator says so, and the database cannot check it.',
     summary => '{payload.imported_count} events were imported from {payload.source}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.import_completed",
-  "description": "Reserved, not emitted yet: when an older audit trail was imported.",
+  "description": "An older audit trail was imported. An operator says so, and the database cannot check it.",
   "x-event-type": "ledger.import_completed",
   "x-summary": "{payload.imported_count} events were imported from {payload.source}",
   "x-publish": false,

@@ -641,13 +641,13 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when an older audit trail was imported.',
+    description => 'An older audit trail was imported. An operator says so, and the database cannot check it.',
     summary => '{payload.imported_count} events were imported from {payload.source}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.import_completed",
-  "description": "Reserved, not emitted yet: when an older audit trail was imported.",
+  "description": "An older audit trail was imported. An operator says so, and the database cannot check it.",
   "x-event-type": "ledger.import_completed",
   "x-summary": "{payload.imported_count} events were imported from {payload.source}",
   "x-publish": false,
