@@ -15280,32 +15280,39 @@ comment on function ledger.partition_payload(ledger.partitions, text) is
   'Part of the events about partitions: which it is, and where it goes.';
 
 -- from sql/archive/record_move.sql
--- The event that says that a partition moves: partition_archived or partition_restored, in the
--- tenant `ledger`, which holds what happens to the ledger as a whole.
-create or replace function ledger.record_move(partition ledger.partitions, new_tier text)
+-- The event that says that a partition moves: partition_archived, partition_restored or, when it is
+-- given up, partition_dropped; in the tenant `ledger`, which holds what happens to the ledger as a
+-- whole.
+create or replace function ledger.record_move(
+  partition ledger.partitions,
+  new_tier text,
+  details jsonb
+)
 returns void
 language sql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select from ledger.emit_own_event(
-    case record_move.new_tier
-      when 'archive' then 'ledger.partition_archived'
-      else 'ledger.partition_restored'
-    end,
+  select from (
+    select case
+      when record_move.new_tier = 'dropped' then 'dropped'
+      when (record_move.partition).tier = 'hot' then 'archived'
+      else 'restored'
+    end as name
+  ) as move
+  cross join lateral ledger.emit_own_event(
+    'ledger.partition_' || move.name,
     ledger.partition_payload(record_move.partition, record_move.new_tier)
-    || jsonb_strip_nulls(jsonb_build_object(
-      'row_count', (record_move.partition).row_count,
-      case record_move.new_tier when 'archive' then 'archived_by' else 'restored_by' end,
-      ledger.caller()
-    )),
+    || jsonb_build_object(move.name || '_by', ledger.caller())
+    || jsonb_strip_nulls(record_move.details),
     tenant_id => 'ledger',
     aggregate_type => 'partition',
     aggregate_id => (record_move.partition).partition_name
   )
 $$;
 
-comment on function ledger.record_move(ledger.partitions, text) is
-  'Part of move_partition(): its event.';
+comment on function ledger.record_move(ledger.partitions, text, jsonb) is
+  'Part of move_partition(), finish_restore() and expire_cold(): their event.';
 
 -- from sql/archive/move_partition.sql
 -- Last step of archiving, and all of bringing back: moves a partition between agent_events and
@@ -15345,7 +15352,10 @@ begin
   end if;
 
   perform ledger_guard.open_window('partition');
-  perform ledger.record_move(v_partition, move_partition.new_tier);
+  perform ledger.record_move(
+    v_partition, move_partition.new_tier,
+    jsonb_build_object('row_count', v_partition.row_count)
+  );
   perform ledger.lock_partition(v_partition.partition_name, v_parents[1], v_parents[2]);
   if move_partition.new_tier = 'archive' then
     perform ledger.refuse_late_events(v_partition.partition_name, v_partition.sealed_snapshot);
@@ -17635,21 +17645,17 @@ begin
   where d.partition_name = v_partition.partition_name
   order by d.dropped_at desc
   limit 1;
-  perform from ledger.emit_own_event(
-    'ledger.partition_restored',
-    ledger.partition_payload(v_partition, 'archive') || jsonb_build_object(
+  perform ledger.record_move(
+    v_partition, 'archive',
+    jsonb_build_object(
       'row_count', v_count,
       'file_name', (
         select f.file_name from ledger.cold_files as f
         where f.partition_name = v_drop.partition_name and f.file_sha256 = v_drop.file_sha256
       ),
       'file_sha256', encode(v_drop.file_sha256, 'hex'),
-      'file_format', 'parquet',
-      'restored_by', ledger.caller()
-    ),
-    tenant_id => 'ledger',
-    aggregate_type => 'partition',
-    aggregate_id => v_partition.partition_name::text
+      'file_format', 'parquet'
+    )
   );
   return v_count;
 end
@@ -17725,19 +17731,15 @@ begin
   where f.partition_name = v_partition.partition_name
   order by d.dropped_at desc
   limit 1;
-  perform from ledger.emit_own_event(
-    'ledger.partition_dropped',
-    ledger.partition_payload(v_partition, 'dropped') || jsonb_build_object(
+  perform ledger.record_move(
+    v_partition, 'dropped',
+    jsonb_build_object(
       'row_count', v_file.row_count,
       'file_name', v_file.file_name,
       'file_sha256', encode(v_file.file_sha256, 'hex'),
       'file_format', 'parquet',
-      'dropped_by', ledger.caller(),
       'reason', expire_cold.reason
-    ),
-    tenant_id => 'ledger',
-    aggregate_type => 'partition',
-    aggregate_id => v_partition.partition_name::text
+    )
   );
   update ledger.partitions as p
   set tier = 'dropped', moved_at = clock_timestamp()
@@ -22400,7 +22402,7 @@ declare
     'begin_export', 'export_private', 'finish_export', 'export_has_event',
     'record_verification',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
-    'record_cold_file', 'permit_drop', 'require_restored', 'sweep_log',
+    'record_cold_file', 'permit_drop', 'require_restored', 'record_move', 'sweep_log',
     'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
     'find_cursor', 'require_lease', 'take_retries', 'park_followers', 'park_message', 'wake_lane',
     'settle_retries', 'dead_positions', 'requeue_dead', 'discard_dead', 'set_relay', 'drop_relay',
@@ -22478,6 +22480,8 @@ grant usage on schema ledger_guard to ledger_owner, ledger_append, ledger_operat
 -- The owning roles use each other's parts; nobody else can become them.
 grant execute on all routines in schema ledger to ledger_owner, ledger_append, ledger_guard;
 grant execute on all routines in schema ledger_guard to ledger_owner;
+-- What the ledger did, its owner's members do not say either.
+revoke execute on function ledger.emit_own_event from ledger_owner, ledger_guard;
 grant select on all tables in schema ledger to ledger_guard;
 grant select on all tables in schema ledger_guard to ledger_owner;
 grant select, insert on

@@ -52,6 +52,22 @@ def test_nobody_emits_them(
     assert pg.execute("select count(*) from ledger.agent_events").fetchone() == (0,)
 
 
+def test_nor_does_a_member_of_the_owner(
+    pg: AnyConnection, connect: Connect, login_role: LoginRole, refused: Refused
+) -> None:
+    """It may call the parts of functions, but not the one by which they emit."""
+    admin = connect(user=login_role("admin"))
+    pg.execute("grant ledger_owner to " + admin.info.user)
+    own = "select ledger.emit_own_event(%s, %s, 'acme')"
+    for event_type, payload in EXAMPLES.items():
+        refused(admin, "42501", own, [event_type, Jsonb(payload)])
+    refused(admin, "42501", "select ledger.record_read('acme', 'u-7', '{}', 'none')")
+    refused(admin, "42501", "insert into ledger.emit_permits default values")
+    grant = "grant execute on function ledger.emit_own_event to ledger_owner"
+    refused(admin, "42501", grant)
+    refused(admin, "LG005", EMIT, ["ledger.log_rebased", Jsonb(EXAMPLES["ledger.log_rebased"])])
+
+
 def test_the_hint_names_the_function_that_does(pg: AnyConnection, refused: Refused) -> None:
     for event_type in OWN:
         hint = str(refused(pg, "LG005", EMIT, [event_type, Jsonb({})]).diag.message_hint)
