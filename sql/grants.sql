@@ -20,7 +20,7 @@ declare
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
     'begin_export', 'export_private', 'finish_export', 'export_has_event',
-    'record_verification',
+    'record_verification', 'record_checkpoint',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
     'record_cold_file', 'permit_drop', 'require_restored', 'record_move', 'sweep_log',
     'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
@@ -188,7 +188,8 @@ grant execute on function
   ledger.may_have_secrets
 to ledger_reader, ledger_auditor;
 grant execute on function ledger.export_private to ledger_privacy;
-grant execute on function ledger.record_verification to ledger_auditor, ledger_operator;
+grant execute on function ledger.record_verification, ledger.record_checkpoint to
+  ledger_auditor, ledger_operator;
 grant select on ledger.access_log to ledger_auditor, ledger_operator, ledger_privacy;
 grant execute on function ledger.export_has_event to
   ledger_auditor, ledger_operator, ledger_privacy;

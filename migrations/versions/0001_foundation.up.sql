@@ -4911,6 +4911,7 @@ declare
     when 'ledger.export_started' then 'begin_export'
     when 'ledger.export_created' then 'finish_export'
     when 'ledger.verified' then 'record_verification'
+    when 'ledger.checkpoint_signed' then 'record_checkpoint'
     when 'ledger.private_read' then 'read_private'
     when 'ledger.private_erased' then 'erase_private'
     when 'ledger.hold_placed' then 'place_hold'
@@ -17189,7 +17190,51 @@ end
 $$;
 
 comment on function ledger.require_checkpoint(text, bigint, text[]) is
-  'Part of drop_cold(): LG010 unless a checkpoint of the tenant''s log covers a position.';
+  'Part of drop_cold() and record_checkpoint(): LG010 unless a checkpoint of the tenant''s log covers a position.';
+
+-- from sql/log/record_checkpoint.sql
+-- Says that a checkpoint of the log was signed, in an event ledger.checkpoint_signed, after checking
+-- that it is one of this log. `agent-events checkpoint --record` calls it when the note is kept. Who
+-- signed it the database cannot check; whoever says so is named. Locks nothing.
+create or replace function ledger.record_checkpoint(note text, tenant_id text default null)
+returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(record_checkpoint.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_lines text[] := string_to_array(record_checkpoint.note, E'\n');
+  v_key_name text := substring(
+    record_checkpoint.note from E'\n\n[^ \n]+ ([^ \n]+) [A-Za-z0-9+/=]+\n'
+  );
+begin
+  perform ledger.require_any(v_tenant_id, '{audit,operate}');
+  if v_key_name is null then
+    raise exception using
+      errcode = 'LG009',
+      message = 'the checkpoint is not signed',
+      hint = '`agent-events checkpoint` signs one: give the note as it prints it.';
+  end if;
+  perform ledger.require_checkpoint(v_tenant_id, 0, array[record_checkpoint.note]);
+  return r.id
+  from ledger.emit_own_event(
+    'ledger.checkpoint_signed',
+    jsonb_build_object(
+      'origin', v_lines[1],
+      'tree_size', v_lines[2]::bigint,
+      'root', encode(decode(v_lines[3], 'base64'), 'hex'),
+      'key_name', v_key_name,
+      'recorded_by', ledger.caller()
+    ),
+    tenant_id => v_tenant_id
+  ) as r;
+end
+$$;
+
+comment on function ledger.record_checkpoint(text, text) is
+  'Records that a checkpoint was signed, in an event ledger.checkpoint_signed: LG010 unless it is '
+  'one of the tenant''s log. Who signed it is not checked here. For auditors and operators.';
 
 -- from sql/cold/permit_drop.sql
 -- Decides whether a partition may be dropped, and records that it is: what the file holds is what
@@ -22400,7 +22445,7 @@ declare
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
     'begin_export', 'export_private', 'finish_export', 'export_has_event',
-    'record_verification',
+    'record_verification', 'record_checkpoint',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
     'record_cold_file', 'permit_drop', 'require_restored', 'record_move', 'sweep_log',
     'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
@@ -22568,7 +22613,8 @@ grant execute on function
   ledger.may_have_secrets
 to ledger_reader, ledger_auditor;
 grant execute on function ledger.export_private to ledger_privacy;
-grant execute on function ledger.record_verification to ledger_auditor, ledger_operator;
+grant execute on function ledger.record_verification, ledger.record_checkpoint to
+  ledger_auditor, ledger_operator;
 grant select on ledger.access_log to ledger_auditor, ledger_operator, ledger_privacy;
 grant execute on function ledger.export_has_event to
   ledger_auditor, ledger_operator, ledger_privacy;
@@ -26688,13 +26734,13 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when the tenant''s log gets a signed checkpoint.',
+    description => 'A signed checkpoint of the tenant''s log was recorded. The database checked that it is of this log, not who signed it.',
     summary => 'A checkpoint of {payload.tree_size} events was signed with {payload.key_name}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.checkpoint_signed",
-  "description": "Reserved, not emitted yet: when the tenant's log gets a signed checkpoint.",
+  "description": "A signed checkpoint of the tenant's log was recorded. The database checked that it is of this log, not who signed it.",
   "x-event-type": "ledger.checkpoint_signed",
   "x-summary": "A checkpoint of {payload.tree_size} events was signed with {payload.key_name}",
   "x-publish": false,
@@ -26707,7 +26753,7 @@ $json$
     },
     "tree_size": {
       "type": "integer",
-      "minimum": 0,
+      "minimum": 1,
       "description": "Events it covers."
     },
     "root": {
@@ -26719,20 +26765,27 @@ $json$
       "type": "string",
       "minLength": 1,
       "description": "Public name of the signing key."
+    },
+    "recorded_by": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Role that says so."
     }
   },
   "required": [
     "origin",
     "tree_size",
     "root",
-    "key_name"
+    "key_name",
+    "recorded_by"
   ],
   "examples": [
     {
       "origin": "agent-events.example/acme",
       "tree_size": 120512,
       "root": "5df6e0e2761359d30a8275058e299fcc0381534545f55cf43e41983f5d4c9456",
-      "key_name": "agent-events.example/acme"
+      "key_name": "agent-events.example/acme",
+      "recorded_by": "auditor"
     }
   ]
 }

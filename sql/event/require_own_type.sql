@@ -17,6 +17,7 @@ declare
     when 'ledger.export_started' then 'begin_export'
     when 'ledger.export_created' then 'finish_export'
     when 'ledger.verified' then 'record_verification'
+    when 'ledger.checkpoint_signed' then 'record_checkpoint'
     when 'ledger.private_read' then 'read_private'
     when 'ledger.private_erased' then 'erase_private'
     when 'ledger.hold_placed' then 'place_hold'
