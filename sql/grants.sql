@@ -20,9 +20,9 @@ declare
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
     'begin_export', 'export_private', 'finish_export', 'export_has_event',
-    'record_verification',
+    'record_verification', 'record_checkpoint',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
-    'record_cold_file', 'permit_drop', 'require_restored', 'sweep_log',
+    'record_cold_file', 'permit_drop', 'require_restored', 'record_move', 'sweep_log',
     'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
     'find_cursor', 'require_lease', 'take_retries', 'park_followers', 'park_message', 'wake_lane',
     'settle_retries', 'dead_positions', 'requeue_dead', 'discard_dead', 'set_relay', 'drop_relay',
@@ -100,6 +100,8 @@ grant usage on schema ledger_guard to ledger_owner, ledger_append, ledger_operat
 -- The owning roles use each other's parts; nobody else can become them.
 grant execute on all routines in schema ledger to ledger_owner, ledger_append, ledger_guard;
 grant execute on all routines in schema ledger_guard to ledger_owner;
+-- What the ledger did, its owner's members do not say either.
+revoke execute on function ledger.emit_own_event from ledger_owner, ledger_guard;
 grant select on all tables in schema ledger to ledger_guard;
 grant select on all tables in schema ledger_guard to ledger_owner;
 grant select, insert on
@@ -186,7 +188,8 @@ grant execute on function
   ledger.may_have_secrets
 to ledger_reader, ledger_auditor;
 grant execute on function ledger.export_private to ledger_privacy;
-grant execute on function ledger.record_verification to ledger_auditor, ledger_operator;
+grant execute on function ledger.record_verification, ledger.record_checkpoint to
+  ledger_auditor, ledger_operator;
 grant select on ledger.access_log to ledger_auditor, ledger_operator, ledger_privacy;
 grant execute on function ledger.export_has_event to
   ledger_auditor, ledger_operator, ledger_privacy;

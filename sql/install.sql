@@ -510,6 +510,7 @@ set local client_min_messages = warning;
 \ir cold/record_cold_file.sql
 \ir cold/refuse_digest.sql
 \ir cold/require_checkpoint.sql
+\ir log/record_checkpoint.sql
 \ir cold/permit_drop.sql
 \ir cold/drop_cold.sql
 \ir cold/begin_restore.sql

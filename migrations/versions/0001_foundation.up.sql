@@ -4880,30 +4880,40 @@ comment on function ledger.require_run(text, uuid) is
 -- from sql/event/emit_permits.sql
 -- Transactions in which the ledger is saying something that only its own functions may say. Only
 -- emit_own_event() writes here, and it takes its row away again: nobody ever sees one. A setting
--- would not do, because any caller can set it.
+-- would not do, because any caller can set it. Rows are numbered so that the one that is there is
+-- found at once behind those that the same transaction took away, such as one a snapshot.
 create table ledger.emit_permits (
-  xact_id xid8 primary key default pg_current_xact_id()
+  xact_id xid8 default pg_current_xact_id(),
+  number bigint generated always as identity,
+  primary key (xact_id, number)
 );
 
 comment on table ledger.emit_permits is
   'Part of emit_own_event(): transactions that are about to emit an event of the ledger''s own.';
+comment on sequence ledger.emit_permits_number_seq is
+  'Numbers of ledger.emit_permits, so that the last one of a transaction is found at once.';
 
 -- from sql/event/require_own_type.sql
--- What happened to the ledger, only those can say who operate or audit it. Who exported, verified,
--- read or erased private data, decided about holds or moved a partition, nobody can say but the
--- functions by which it is done: the record of access must hold against those who look after it, and
--- an export's events decide what it gives out.
+-- What happened to the ledger, nobody can say but the function by which it happens, also not who
+-- operates or audits it: the record of what the ledger did must hold against those who look after
+-- it, an export's events decide what it gives out, and a snapshot's event vouches for it. What is
+-- reserved nobody can say yet. An import is the exception: where the events came from, only the
+-- operator knows.
 create or replace function ledger.require_own_type(event_type text, tenant_id text)
 returns void
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_sort = off
 as $$
 declare
   v_function text := case event_type
     when 'ledger.export_started' then 'begin_export'
     when 'ledger.export_created' then 'finish_export'
     when 'ledger.verified' then 'record_verification'
+    when 'ledger.checkpoint_signed' then 'record_checkpoint'
     when 'ledger.private_read' then 'read_private'
     when 'ledger.private_erased' then 'erase_private'
     when 'ledger.hold_placed' then 'place_hold'
@@ -4912,17 +4922,27 @@ declare
     when 'ledger.partition_exported' then 'record_cold_file'
     when 'ledger.partition_dropped' then 'drop_cold'
     when 'ledger.partition_restored' then 'finish_restore'
+    when 'ledger.outbox_purged' then 'purge_outbox'
+    when 'ledger.log_rebased' then 'rebase_log'
+    when 'ledger.snapshot_created' then 'create_snapshot'
   end;
 begin
-  if v_function is null then
-    perform ledger.require_any(tenant_id, '{operate,audit,privacy}');
-  elsif not exists (
-    select from ledger.emit_permits as p where p.xact_id = pg_current_xact_id_if_assigned()
-  ) then
+  if event_type = 'ledger.import_completed' then
+    perform ledger.require_tenant(tenant_id, 'operate');
+  elsif (
+    select p.number
+    from ledger.emit_permits as p
+    where p.xact_id = pg_current_xact_id_if_assigned()
+    order by p.number desc
+    limit 1
+  ) is null then
     raise exception using
       errcode = 'LG005',
-      message = format('nobody emits %s directly', event_type),
-      hint = format('ledger.%s() does, for who may do that.', v_function);
+      message = format('nobody emits %s directly', left(event_type, 150)),
+      hint = coalesce(
+        'ledger.' || v_function || '() does, for who may do that.',
+        'What begins with ledger. is the ledger''s own; this type is reserved, or not registered.'
+      );
   end if;
 end
 $$;
@@ -5469,12 +5489,15 @@ returns ledger.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
+  v_number bigint;
   v_receipt ledger.receipt;
 begin
-  insert into ledger.emit_permits default values;
+  insert into ledger.emit_permits default values returning number into v_number;
   v_receipt := ledger.emit_event(
     emit_own_event.event_type,
     emit_own_event.payload,
@@ -5485,7 +5508,8 @@ begin
     causation_id => emit_own_event.causation_id,
     outcome => emit_own_event.outcome
   );
-  delete from ledger.emit_permits as p where p.xact_id = pg_current_xact_id();
+  delete from ledger.emit_permits as p
+  where p.xact_id = pg_current_xact_id() and p.number = v_number;
   return v_receipt;
 end
 $$;
@@ -7579,7 +7603,7 @@ begin
   if not found then
     v_receipt := row(v_tenant_id, 0, v_head.tree_size, v_head.root, v_head.block_no);
   end if;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.log_rebased',
     jsonb_build_object(
       'old_epoch', v_head.epoch, 'new_epoch', v_head.epoch + 1, 'tree_size', v_receipt.tree_size,
@@ -9390,7 +9414,7 @@ begin
   lock table ledger.relays in share mode;
   v_count := ledger.require_delivered(permit_purge.partition_name);
   select r.id into v_event_id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.outbox_purged',
     ledger.partition_payload(v_partition, 'dropped') || jsonb_build_object(
       'row_count', v_count, 'purged_by', ledger.caller()
@@ -13204,7 +13228,7 @@ declare
   v_created_at timestamptz;
 begin
   select r.id, r.created_at into v_id, v_created_at
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.snapshot_created',
     ledger.snapshot_payload(
       state.aggregate_type, state.aggregate_id, state.sequence, state.hash,
@@ -15259,32 +15283,39 @@ comment on function ledger.partition_payload(ledger.partitions, text) is
   'Part of the events about partitions: which it is, and where it goes.';
 
 -- from sql/archive/record_move.sql
--- The event that says that a partition moves: partition_archived or partition_restored, in the
--- tenant `ledger`, which holds what happens to the ledger as a whole.
-create or replace function ledger.record_move(partition ledger.partitions, new_tier text)
+-- The event that says that a partition moves: partition_archived, partition_restored or, when it is
+-- given up, partition_dropped; in the tenant `ledger`, which holds what happens to the ledger as a
+-- whole.
+create or replace function ledger.record_move(
+  partition ledger.partitions,
+  new_tier text,
+  details jsonb
+)
 returns void
 language sql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select from ledger.emit_own_event(
-    case record_move.new_tier
-      when 'archive' then 'ledger.partition_archived'
-      else 'ledger.partition_restored'
-    end,
+  select from (
+    select case
+      when record_move.new_tier = 'dropped' then 'dropped'
+      when (record_move.partition).tier = 'hot' then 'archived'
+      else 'restored'
+    end as name
+  ) as move
+  cross join lateral ledger.emit_own_event(
+    'ledger.partition_' || move.name,
     ledger.partition_payload(record_move.partition, record_move.new_tier)
-    || jsonb_strip_nulls(jsonb_build_object(
-      'row_count', (record_move.partition).row_count,
-      case record_move.new_tier when 'archive' then 'archived_by' else 'restored_by' end,
-      ledger.caller()
-    )),
+    || jsonb_build_object(move.name || '_by', ledger.caller())
+    || jsonb_strip_nulls(record_move.details),
     tenant_id => 'ledger',
     aggregate_type => 'partition',
     aggregate_id => (record_move.partition).partition_name
   )
 $$;
 
-comment on function ledger.record_move(ledger.partitions, text) is
-  'Part of move_partition(): its event.';
+comment on function ledger.record_move(ledger.partitions, text, jsonb) is
+  'Part of move_partition(), finish_restore() and expire_cold(): their event.';
 
 -- from sql/archive/move_partition.sql
 -- Last step of archiving, and all of bringing back: moves a partition between agent_events and
@@ -15324,7 +15355,10 @@ begin
   end if;
 
   perform ledger_guard.open_window('partition');
-  perform ledger.record_move(v_partition, move_partition.new_tier);
+  perform ledger.record_move(
+    v_partition, move_partition.new_tier,
+    jsonb_build_object('row_count', v_partition.row_count)
+  );
   perform ledger.lock_partition(v_partition.partition_name, v_parents[1], v_parents[2]);
   if move_partition.new_tier = 'archive' then
     perform ledger.refuse_late_events(v_partition.partition_name, v_partition.sealed_snapshot);
@@ -17158,7 +17192,51 @@ end
 $$;
 
 comment on function ledger.require_checkpoint(text, bigint, text[]) is
-  'Part of drop_cold(): LG010 unless a checkpoint of the tenant''s log covers a position.';
+  'Part of drop_cold() and record_checkpoint(): LG010 unless a checkpoint of the tenant''s log covers a position.';
+
+-- from sql/log/record_checkpoint.sql
+-- Says that a checkpoint of the log was signed, in an event ledger.checkpoint_signed, after checking
+-- that it is one of this log. `agent-events checkpoint --record` calls it when the note is kept. Who
+-- signed it the database cannot check; whoever says so is named. Locks nothing.
+create or replace function ledger.record_checkpoint(note text, tenant_id text default null)
+returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(record_checkpoint.tenant_id, ledger.setting('tenant_id'), 'default');
+  v_lines text[] := string_to_array(record_checkpoint.note, E'\n');
+  v_key_name text := substring(
+    record_checkpoint.note from E'\n\n[^ \n]+ ([^ \n]+) [A-Za-z0-9+/=]+\n'
+  );
+begin
+  perform ledger.require_any(v_tenant_id, '{audit,operate}');
+  if v_key_name is null then
+    raise exception using
+      errcode = 'LG009',
+      message = 'the checkpoint is not signed',
+      hint = '`agent-events checkpoint` signs one: give the note as it prints it.';
+  end if;
+  perform ledger.require_checkpoint(v_tenant_id, 0, array[record_checkpoint.note]);
+  return r.id
+  from ledger.emit_own_event(
+    'ledger.checkpoint_signed',
+    jsonb_build_object(
+      'origin', v_lines[1],
+      'tree_size', v_lines[2]::bigint,
+      'root', encode(decode(v_lines[3], 'base64'), 'hex'),
+      'key_name', v_key_name,
+      'recorded_by', ledger.caller()
+    ),
+    tenant_id => v_tenant_id
+  ) as r;
+end
+$$;
+
+comment on function ledger.record_checkpoint(text, text) is
+  'Records that a checkpoint was signed, in an event ledger.checkpoint_signed: LG010 unless it is '
+  'one of the tenant''s log. Who signed it is not checked here. For auditors and operators.';
 
 -- from sql/cold/permit_drop.sql
 -- Decides whether a partition may be dropped, and records that it is: what the file holds is what
@@ -17614,21 +17692,17 @@ begin
   where d.partition_name = v_partition.partition_name
   order by d.dropped_at desc
   limit 1;
-  perform from ledger.emit_own_event(
-    'ledger.partition_restored',
-    ledger.partition_payload(v_partition, 'archive') || jsonb_build_object(
+  perform ledger.record_move(
+    v_partition, 'archive',
+    jsonb_build_object(
       'row_count', v_count,
       'file_name', (
         select f.file_name from ledger.cold_files as f
         where f.partition_name = v_drop.partition_name and f.file_sha256 = v_drop.file_sha256
       ),
       'file_sha256', encode(v_drop.file_sha256, 'hex'),
-      'file_format', 'parquet',
-      'restored_by', ledger.caller()
-    ),
-    tenant_id => 'ledger',
-    aggregate_type => 'partition',
-    aggregate_id => v_partition.partition_name::text
+      'file_format', 'parquet'
+    )
   );
   return v_count;
 end
@@ -17704,19 +17778,15 @@ begin
   where f.partition_name = v_partition.partition_name
   order by d.dropped_at desc
   limit 1;
-  perform from ledger.emit_own_event(
-    'ledger.partition_dropped',
-    ledger.partition_payload(v_partition, 'dropped') || jsonb_build_object(
+  perform ledger.record_move(
+    v_partition, 'dropped',
+    jsonb_build_object(
       'row_count', v_file.row_count,
       'file_name', v_file.file_name,
       'file_sha256', encode(v_file.file_sha256, 'hex'),
       'file_format', 'parquet',
-      'dropped_by', ledger.caller(),
       'reason', expire_cold.reason
-    ),
-    tenant_id => 'ledger',
-    aggregate_type => 'partition',
-    aggregate_id => v_partition.partition_name::text
+    )
   );
   update ledger.partitions as p
   set tier = 'dropped', moved_at = clock_timestamp()
@@ -22377,9 +22447,9 @@ declare
     'seal', 'seal_all', 'rebase_log', 'lock_log_head', 'carried_sweep', 'unsealed_events',
     'seal_events', 'seal_locked', 'grow_tree', 'close_block',
     'begin_export', 'export_private', 'finish_export', 'export_has_event',
-    'record_verification',
+    'record_verification', 'record_checkpoint',
     'place_hold', 'release_hold', 'erase_private', 'read_private', 'subject_report',
-    'record_cold_file', 'permit_drop', 'require_restored', 'sweep_log',
+    'record_cold_file', 'permit_drop', 'require_restored', 'record_move', 'sweep_log',
     'claim_outbox', 'read_outbox', 'confirm_outbox', 'fail_outbox', 'ensure_relay', 'lock_cursor',
     'find_cursor', 'require_lease', 'take_retries', 'park_followers', 'park_message', 'wake_lane',
     'settle_retries', 'dead_positions', 'requeue_dead', 'discard_dead', 'set_relay', 'drop_relay',
@@ -22457,6 +22527,8 @@ grant usage on schema ledger_guard to ledger_owner, ledger_append, ledger_operat
 -- The owning roles use each other's parts; nobody else can become them.
 grant execute on all routines in schema ledger to ledger_owner, ledger_append, ledger_guard;
 grant execute on all routines in schema ledger_guard to ledger_owner;
+-- What the ledger did, its owner's members do not say either.
+revoke execute on function ledger.emit_own_event from ledger_owner, ledger_guard;
 grant select on all tables in schema ledger to ledger_guard;
 grant select on all tables in schema ledger_guard to ledger_owner;
 grant select, insert on
@@ -22543,7 +22615,8 @@ grant execute on function
   ledger.may_have_secrets
 to ledger_reader, ledger_auditor;
 grant execute on function ledger.export_private to ledger_privacy;
-grant execute on function ledger.record_verification to ledger_auditor, ledger_operator;
+grant execute on function ledger.record_verification, ledger.record_checkpoint to
+  ledger_auditor, ledger_operator;
 grant select on ledger.access_log to ledger_auditor, ledger_operator, ledger_privacy;
 grant execute on function ledger.export_has_event to
   ledger_auditor, ledger_operator, ledger_privacy;
@@ -26663,13 +26736,13 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when the tenant''s log gets a signed checkpoint.',
+    description => 'A signed checkpoint of the tenant''s log was recorded. The database checked that it is of this log, not who signed it.',
     summary => 'A checkpoint of {payload.tree_size} events was signed with {payload.key_name}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.checkpoint_signed",
-  "description": "Reserved, not emitted yet: when the tenant's log gets a signed checkpoint.",
+  "description": "A signed checkpoint of the tenant's log was recorded. The database checked that it is of this log, not who signed it.",
   "x-event-type": "ledger.checkpoint_signed",
   "x-summary": "A checkpoint of {payload.tree_size} events was signed with {payload.key_name}",
   "x-publish": false,
@@ -26682,7 +26755,7 @@ $json$
     },
     "tree_size": {
       "type": "integer",
-      "minimum": 0,
+      "minimum": 1,
       "description": "Events it covers."
     },
     "root": {
@@ -26694,20 +26767,27 @@ $json$
       "type": "string",
       "minLength": 1,
       "description": "Public name of the signing key."
+    },
+    "recorded_by": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Role that says so."
     }
   },
   "required": [
     "origin",
     "tree_size",
     "root",
-    "key_name"
+    "key_name",
+    "recorded_by"
   ],
   "examples": [
     {
       "origin": "agent-events.example/acme",
       "tree_size": 120512,
       "root": "5df6e0e2761359d30a8275058e299fcc0381534545f55cf43e41983f5d4c9456",
-      "key_name": "agent-events.example/acme"
+      "key_name": "agent-events.example/acme",
+      "recorded_by": "auditor"
     }
   ]
 }
@@ -27111,13 +27191,13 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when an older audit trail was imported.',
+    description => 'An older audit trail was imported. An operator says so, and the database cannot check it.',
     summary => '{payload.imported_count} events were imported from {payload.source}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.import_completed",
-  "description": "Reserved, not emitted yet: when an older audit trail was imported.",
+  "description": "An older audit trail was imported. An operator says so, and the database cannot check it.",
   "x-event-type": "ledger.import_completed",
   "x-summary": "{payload.imported_count} events were imported from {payload.source}",
   "x-publish": false,

@@ -110,6 +110,7 @@ _COLUMNS = {
     "begin_export": "begin_export",
     "finish_export": "finish_export",
     "record_verification": "record_verification",
+    "record_checkpoint": "record_checkpoint",
     "erase_private": ", ".join(field.name for field in fields(ErasureCertificate)),
     "place_hold": "place_hold",
     "release_hold": "release_hold",

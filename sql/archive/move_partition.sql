@@ -35,7 +35,10 @@ begin
   end if;
 
   perform ledger_guard.open_window('partition');
-  perform ledger.record_move(v_partition, move_partition.new_tier);
+  perform ledger.record_move(
+    v_partition, move_partition.new_tier,
+    jsonb_build_object('row_count', v_partition.row_count)
+  );
   perform ledger.lock_partition(v_partition.partition_name, v_parents[1], v_parents[2]);
   if move_partition.new_tier = 'archive' then
     perform ledger.refuse_late_events(v_partition.partition_name, v_partition.sealed_snapshot);

@@ -193,13 +193,13 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when the tenant''s log gets a signed checkpoint.',
+    description => 'A signed checkpoint of the tenant''s log was recorded. The database checked that it is of this log, not who signed it.',
     summary => 'A checkpoint of {payload.tree_size} events was signed with {payload.key_name}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.checkpoint_signed",
-  "description": "Reserved, not emitted yet: when the tenant's log gets a signed checkpoint.",
+  "description": "A signed checkpoint of the tenant's log was recorded. The database checked that it is of this log, not who signed it.",
   "x-event-type": "ledger.checkpoint_signed",
   "x-summary": "A checkpoint of {payload.tree_size} events was signed with {payload.key_name}",
   "x-publish": false,
@@ -212,7 +212,7 @@ $json$
     },
     "tree_size": {
       "type": "integer",
-      "minimum": 0,
+      "minimum": 1,
       "description": "Events it covers."
     },
     "root": {
@@ -224,20 +224,27 @@ $json$
       "type": "string",
       "minLength": 1,
       "description": "Public name of the signing key."
+    },
+    "recorded_by": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Role that says so."
     }
   },
   "required": [
     "origin",
     "tree_size",
     "root",
-    "key_name"
+    "key_name",
+    "recorded_by"
   ],
   "examples": [
     {
       "origin": "agent-events.example/acme",
       "tree_size": 120512,
       "root": "5df6e0e2761359d30a8275058e299fcc0381534545f55cf43e41983f5d4c9456",
-      "key_name": "agent-events.example/acme"
+      "key_name": "agent-events.example/acme",
+      "recorded_by": "auditor"
     }
   ]
 }
@@ -641,13 +648,13 @@ $json$
     schema_version => 1,
     catalog => 'ledger',
     publish => false,
-    description => 'Reserved, not emitted yet: when an older audit trail was imported.',
+    description => 'An older audit trail was imported. An operator says so, and the database cannot check it.',
     summary => '{payload.imported_count} events were imported from {payload.source}',
     schema => $json$
 {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "title": "ledger.import_completed",
-  "description": "Reserved, not emitted yet: when an older audit trail was imported.",
+  "description": "An older audit trail was imported. An operator says so, and the database cannot check it.",
   "x-event-type": "ledger.import_completed",
   "x-summary": "{payload.imported_count} events were imported from {payload.source}",
   "x-publish": false,

@@ -62,19 +62,15 @@ begin
   where f.partition_name = v_partition.partition_name
   order by d.dropped_at desc
   limit 1;
-  perform from ledger.emit_own_event(
-    'ledger.partition_dropped',
-    ledger.partition_payload(v_partition, 'dropped') || jsonb_build_object(
+  perform ledger.record_move(
+    v_partition, 'dropped',
+    jsonb_build_object(
       'row_count', v_file.row_count,
       'file_name', v_file.file_name,
       'file_sha256', encode(v_file.file_sha256, 'hex'),
       'file_format', 'parquet',
-      'dropped_by', ledger.caller(),
       'reason', expire_cold.reason
-    ),
-    tenant_id => 'ledger',
-    aggregate_type => 'partition',
-    aggregate_id => v_partition.partition_name::text
+    )
   );
   update ledger.partitions as p
   set tier = 'dropped', moved_at = clock_timestamp()

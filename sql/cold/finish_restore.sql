@@ -40,21 +40,17 @@ begin
   where d.partition_name = v_partition.partition_name
   order by d.dropped_at desc
   limit 1;
-  perform from ledger.emit_own_event(
-    'ledger.partition_restored',
-    ledger.partition_payload(v_partition, 'archive') || jsonb_build_object(
+  perform ledger.record_move(
+    v_partition, 'archive',
+    jsonb_build_object(
       'row_count', v_count,
       'file_name', (
         select f.file_name from ledger.cold_files as f
         where f.partition_name = v_drop.partition_name and f.file_sha256 = v_drop.file_sha256
       ),
       'file_sha256', encode(v_drop.file_sha256, 'hex'),
-      'file_format', 'parquet',
-      'restored_by', ledger.caller()
-    ),
-    tenant_id => 'ledger',
-    aggregate_type => 'partition',
-    aggregate_id => v_partition.partition_name::text
+      'file_format', 'parquet'
+    )
   );
   return v_count;
 end

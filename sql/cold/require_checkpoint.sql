@@ -49,4 +49,4 @@ end
 $$;
 
 comment on function ledger.require_checkpoint(text, bigint, text[]) is
-  'Part of drop_cold(): LG010 unless a checkpoint of the tenant''s log covers a position.';
+  'Part of drop_cold() and record_checkpoint(): LG010 unless a checkpoint of the tenant''s log covers a position.';

@@ -15,12 +15,15 @@ returns ledger.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
+  v_number bigint;
   v_receipt ledger.receipt;
 begin
-  insert into ledger.emit_permits default values;
+  insert into ledger.emit_permits default values returning number into v_number;
   v_receipt := ledger.emit_event(
     emit_own_event.event_type,
     emit_own_event.payload,
@@ -31,7 +34,8 @@ begin
     causation_id => emit_own_event.causation_id,
     outcome => emit_own_event.outcome
   );
-  delete from ledger.emit_permits as p where p.xact_id = pg_current_xact_id();
+  delete from ledger.emit_permits as p
+  where p.xact_id = pg_current_xact_id() and p.number = v_number;
   return v_receipt;
 end
 $$;

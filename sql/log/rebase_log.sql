@@ -37,7 +37,7 @@ begin
   if not found then
     v_receipt := row(v_tenant_id, 0, v_head.tree_size, v_head.root, v_head.block_no);
   end if;
-  perform from ledger.emit_event(
+  perform from ledger.emit_own_event(
     'ledger.log_rebased',
     jsonb_build_object(
       'old_epoch', v_head.epoch, 'new_epoch', v_head.epoch + 1, 'tree_size', v_receipt.tree_size,

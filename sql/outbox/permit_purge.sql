@@ -35,7 +35,7 @@ begin
   lock table ledger.relays in share mode;
   v_count := ledger.require_delivered(permit_purge.partition_name);
   select r.id into v_event_id
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.outbox_purged',
     ledger.partition_payload(v_partition, 'dropped') || jsonb_build_object(
       'row_count', v_count, 'purged_by', ledger.caller()

@@ -21,7 +21,7 @@ declare
   v_created_at timestamptz;
 begin
   select r.id, r.created_at into v_id, v_created_at
-  from ledger.emit_event(
+  from ledger.emit_own_event(
     'ledger.snapshot_created',
     ledger.snapshot_payload(
       state.aggregate_type, state.aggregate_id, state.sequence, state.hash,

@@ -96,7 +96,7 @@ def test_maintain_of_an_operator_of_one_tenant_changes_nothing_of_others(
 
 def test_parts_are_not_for_operators(operator: AnyConnection, name: str, refused: Refused) -> None:
     for statement in (
-        "select ledger.record_move(p, 'archive') from ledger.partitions as p",
+        "select ledger.record_move(p, 'archive', '{{}}') from ledger.partitions as p",
         "select ledger.lock_partition('{0}', 'agent_events', 'agent_events_archive')",
         "select ledger.reattach_partition('{0}', 'agent_events', 'outbox', now(), now())",
         "select ledger.shorten_partition('{0}', 'agent_events', now(), now())",

@@ -100,6 +100,19 @@ class Exports(Caller):
         event_id: UUID = rows[0][0]
         return event_id
 
+    def record_checkpoint(self, note: str, *, tenant_id: str | None = None) -> UUID:
+        """Record that a checkpoint was signed, as an event ledger.checkpoint_signed; return its id.
+
+        For auditors and operators. `note` is the signed checkpoint, which must be one of the log;
+        who signed it, the database does not check.
+
+        Raises:
+            LogDoesNotVerify: it is not of this log.
+        """
+        rows = self._rows("record_checkpoint", {"note": note, "tenant_id": tenant_id})
+        event_id: UUID = rows[0][0]
+        return event_id
+
     def access_log(
         self,
         *,

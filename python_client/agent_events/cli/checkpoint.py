@@ -25,6 +25,7 @@ from agent_events.cli.anchors import anchor_errors
 from agent_events.proofs.keys import KeyFileError, SigningKey
 from agent_events.signing import CannotSign, Signing, sign
 from agent_events.verifying.checkpoints import tenant_of
+from agent_events.verifying.recording import record_checkpoint
 
 
 @click.command(
@@ -49,6 +50,12 @@ from agent_events.verifying.checkpoints import tenant_of
 )
 @click.option("--tenant", "--tenant-id", "tenant_id", help="Whose log; must be the key's.")
 @click.option("--seal", "is_sealing", is_flag=True, help="Seal what is new first.")
+@click.option(
+    "--record",
+    "is_recording",
+    is_flag=True,
+    help="Leave an event ledger.checkpoint_signed for one that was signed and kept.",
+)
 @dsn_option
 @json_option
 @click.pass_context
@@ -59,13 +66,14 @@ def command(
     urls: Sequence[str],
     tenant_id: str | None,
     is_sealing: bool,
+    is_recording: bool,
     dsn: str | None,
     as_json: bool,
 ) -> None:
     """Sign the log of the key's tenant, after checking that it continues what was signed last.
 
     Reads and hashes every event since the last checkpoint, which the anchors must hold. Only --seal
-    writes to the database.
+    and --record write to the database.
     """
     try:
         key = SigningKey.load(key_file)
@@ -83,6 +91,8 @@ def command(
         report(None, f"nothing was signed: {error}", None, "agent-events verify says more.")
         ctx.exit(EXIT_REFUSED)
     _tell(key.name, done, as_json)
+    if is_recording and done and done.note and done.kept:
+        _record(done.note, tenant_of(key.name), dsn)
     if done and done.failed:
         ctx.exit(EXIT_REFUSED)
 
@@ -103,6 +113,13 @@ def _tell(origin: str, done: Signing | None, as_json: bool) -> None:
         err.print(f"kept: {where}", style="dim", markup=False)
     for url, reason in done.failed.items():
         report(None, f"not kept at {url}: {reason}", None, None)
+
+
+def _record(note: str, tenant_id: str, dsn: str | None) -> None:
+    with connect(dsn, autocommit=True) as connection:
+        reason = record_checkpoint(connection, note, tenant_id)
+    if reason:
+        err.print(f"Not recorded as an event: {reason}", markup=False)
 
 
 def _summary(origin: str, done: Signing | None) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""That a log was verified, said in the log itself."""
+"""That a log was verified, or a checkpoint of it signed, said in the log itself."""
 
 from __future__ import annotations
 
@@ -37,10 +37,32 @@ def record(connection: psycopg.Connection[Any], report: Report, duration_ms: flo
                 duration_ms=round(duration_ms),
                 tenant_id=tenant.tenant_id,
             )
-        except psycopg.errors.ReadOnlySqlTransaction:
-            reasons.add("this is a replica, or read-only")
-        except LedgerError as error:
-            reasons.add(error.message)
-        except psycopg.Error as error:
-            reasons.add(error.diag.message_primary or str(error))
+        except (LedgerError, psycopg.Error) as error:
+            reasons.add(_reason(error))
     return sorted(reasons)
+
+
+def record_checkpoint(connection: psycopg.Connection[Any], note: str, tenant_id: str) -> str | None:
+    """Leave an event ledger.checkpoint_signed, where the role audits or operates.
+
+    Args:
+        connection: autocommit.
+        note: the checkpoint, signed and kept.
+        tenant_id: whose log.
+
+    Returns:
+        why there is none.
+    """
+    try:
+        Ledger(connection).record_checkpoint(note, tenant_id=tenant_id)
+    except (LedgerError, psycopg.Error) as error:
+        return _reason(error)
+    return None
+
+
+def _reason(error: LedgerError | psycopg.Error) -> str:
+    if isinstance(error, LedgerError):
+        return error.message
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        return "this is a replica, or read-only"
+    return error.diag.message_primary or str(error)

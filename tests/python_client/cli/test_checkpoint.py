@@ -83,6 +83,43 @@ def test_anchor_that_fails(checkpoint: Run, tmp_path: Path) -> None:
     assert "not kept at file:" in done.stderr
 
 
+def recorded(pg: psycopg.Connection[Any]) -> list[Any]:
+    query = "select payload from ledger.events where event_type = 'ledger.checkpoint_signed'"
+    return [payload for (payload,) in pg.execute(query).fetchall()]
+
+
+def test_record(emitted: psycopg.Connection[Any], checkpoint: Run, key: SigningKey) -> None:
+    checkpoint("--seal")
+    assert recorded(emitted) == []
+    checkpoint("--record")
+    assert recorded(emitted) == [], "nothing was new"
+    emitted.execute("""select ledger.emit_event('test.noted', '{"text": "two"}')""")
+    done = checkpoint("--seal", "--record")
+    assert done.exit_code == 0, done.output
+    signed = open_checkpoint(done.stdout, [key.vkey()])
+    assert recorded(emitted) == [
+        {
+            "origin": ORIGIN,
+            "tree_size": 2,
+            "root": signed.root.hex(),
+            "key_name": ORIGIN,
+            "recorded_by": emitted.info.user,
+        }
+    ]
+
+
+def test_what_cannot_be_recorded_is_signed_all_the_same(
+    emitted: psycopg.Connection[Any], checkpoint: Run, login_role: Callable[..., str], dsn: str
+) -> None:
+    reader = login_role("reader", {"default": ["read"]})
+    emitted.execute("select ledger.seal()")
+    done = checkpoint("--record", "--dsn", make_conninfo(dsn, user=reader))
+    assert done.exit_code == 0, done.output
+    assert "kept: " in done.stderr
+    assert "Not recorded as an event: " in done.stderr
+    assert recorded(emitted) == []
+
+
 def test_usage(checkpoint: Run, run: Run, anchor: str, tmp_path: Path, dsn: str) -> None:
     assert checkpoint("--tenant", "other").exit_code == 2
     assert checkpoint("--anchor", "ftp:x").exit_code == 2
