@@ -33,7 +33,9 @@ declare
     'snapshot_again', 'record_failure', 'make_snapshots',
     'count_events', 'count_tenant', 'recount_events',
     'capture_changes', 'capture_change', 'capture_rows', 'capture_plain_rows',
-    'capture_begin', 'capture_end'
+    'capture_begin', 'capture_end',
+    'queue_changes', 'refuse_queueing', 'emit_queued', 'emit_captured', 'drain_captured',
+    'discard_captured'
   ];
   c_capture constant text[] := array[
     'capture_insert', 'capture_update', 'capture_delete', 'refuse_truncate'
@@ -300,13 +302,15 @@ to ledger_reader, ledger_auditor, ledger_operator;
 grant execute on function ledger.count_events, ledger.recount_events to ledger_operator;
 
 -- Tracked tables: who owns the table does it, as a registrar. The triggers emit as who changes the
--- table.
-grant execute on function ledger.capture_changes to ledger_capture;
-grant select, insert, update, delete on ledger.capture_frames to ledger_append;
+-- table; what waits, operators emit.
+grant execute on function ledger.capture_changes, ledger.queue_changes to ledger_capture;
+grant select, insert, update, delete on ledger.capture_frames, ledger.capture_queue
+to ledger_append;
+grant execute on function ledger.emit_captured, ledger.discard_captured to ledger_operator;
 grant select on ledger.tracked_tables to ledger_append;
 grant execute on function
   ledger.track_table, ledger.untrack_table, ledger.add_correlation, ledger.require_registrar,
-  ledger.require_own_table, ledger.primary_key_of, ledger.virtual_columns_of,
+  ledger.require_own_table, ledger.primary_key_of, ledger.quick_key, ledger.virtual_columns_of,
   ledger.tracked_relations, ledger.capture_triggers, ledger.refuse_tracking,
   ledger.record_tracking, ledger.register_capture_types, ledger.capture_insert,
   ledger.capture_update, ledger.capture_delete, ledger.refuse_truncate, ledger.capture_begin,

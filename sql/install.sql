@@ -178,6 +178,7 @@ set local client_min_messages = warning;
 \ir run/ensure_tenant.sql
 \ir event/require_run.sql
 \ir event/emit_permits.sql
+\ir event/has_emit_permit.sql
 \ir event/require_own_type.sql
 \ir event/prepare_event.sql
 \ir event/correlation_of.sql
@@ -522,9 +523,10 @@ set local client_min_messages = warning;
 \ir cold/expire_cold.sql
 
 -- capture: tables of the application whose changes are events, by triggers that emit what each
--- statement did in its own transaction.
+-- statement did in its own transaction, or keep it there until it is emitted on a schedule.
 \ir capture/tracked_tables.sql
 \ir capture/capture_frames.sql
+\ir capture/capture_queue.sql
 \ir capture/captured_key.sql
 \ir capture/mask_columns.sql
 \ir capture/captured_columns.sql
@@ -536,12 +538,21 @@ set local client_min_messages = warning;
 \ir capture/capture_begin.sql
 \ir capture/capture_end.sql
 \ir capture/capture_changes.sql
+\ir capture/without_columns.sql
+\ir capture/refuse_queueing.sql
+\ir capture/queue_changes.sql
+\ir capture/swap_context.sql
+\ir capture/emit_queued.sql
+\ir capture/emit_captured.sql
+\ir capture/drain_captured.sql
+\ir capture/discard_captured.sql
 \ir capture/capture_insert.sql
 \ir capture/capture_update.sql
 \ir capture/capture_delete.sql
 \ir capture/refuse_truncate.sql
 \ir capture/require_own_table.sql
 \ir capture/primary_key_of.sql
+\ir capture/quick_key.sql
 \ir capture/virtual_columns_of.sql
 \ir capture/tracked_relations.sql
 \ir capture/capture_triggers.sql

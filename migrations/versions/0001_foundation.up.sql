@@ -4878,10 +4878,12 @@ comment on function ledger.require_run(text, uuid) is
   'Part of emit_event(): the run, LG006 when there is none; NULL makes the ambient run if need be.';
 
 -- from sql/event/emit_permits.sql
--- Transactions in which the ledger is saying something that only its own functions may say. Only
--- emit_own_event() writes here, and it takes its row away again: nobody ever sees one. A setting
--- would not do, because any caller can set it. Rows are numbered so that the one that is there is
--- found at once behind those that the same transaction took away, such as one a snapshot.
+-- Transactions in which one of the ledger's functions is speaking, and has checked for whom: it says
+-- what only the ledger may say, or what somebody wrote before who may no longer write. Only
+-- emit_own_event() and what emits from capture_queue write here, and they take their row away again:
+-- nobody ever sees one. A setting would not do, because any caller can set it. Rows are numbered so
+-- that the one that is there is found at once behind those that the same transaction took away, such
+-- as one a snapshot.
 create table ledger.emit_permits (
   xact_id xid8 default pg_current_xact_id(),
   number bigint generated always as identity,
@@ -4889,9 +4891,31 @@ create table ledger.emit_permits (
 );
 
 comment on table ledger.emit_permits is
-  'Part of emit_own_event(): transactions that are about to emit an event of the ledger''s own.';
+  'Transactions in which one of the ledger''s functions emits, for which it has checked its caller.';
 comment on sequence ledger.emit_permits_number_seq is
   'Numbers of ledger.emit_permits, so that the last one of a transaction is found at once.';
+
+-- from sql/event/has_emit_permit.sql
+-- Whether one of the ledger's functions is speaking in this transaction, which has checked for whom.
+create or replace function ledger.has_emit_permit()
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_sort = off
+as $$
+  select (
+    select p.number
+    from ledger.emit_permits as p
+    where p.xact_id = pg_current_xact_id_if_assigned()
+    order by p.number desc
+    limit 1
+  ) is not null
+$$;
+
+comment on function ledger.has_emit_permit() is
+  'Part of emit_event(): whether one of the ledger''s functions emits, which has checked for whom.';
 
 -- from sql/event/require_own_type.sql
 -- What happened to the ledger, nobody can say but the function by which it happens, also not who
@@ -4904,9 +4928,6 @@ returns void
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_sort = off
 as $$
 declare
   v_function text := case event_type
@@ -4925,17 +4946,12 @@ declare
     when 'ledger.outbox_purged' then 'purge_outbox'
     when 'ledger.log_rebased' then 'rebase_log'
     when 'ledger.snapshot_created' then 'create_snapshot'
+    when 'ledger.capture_discarded' then 'discard_captured'
   end;
 begin
   if event_type = 'ledger.import_completed' then
     perform ledger.require_tenant(tenant_id, 'operate');
-  elsif (
-    select p.number
-    from ledger.emit_permits as p
-    where p.xact_id = pg_current_xact_id_if_assigned()
-    order by p.number desc
-    limit 1
-  ) is null then
+  elsif not ledger.has_emit_permit() then
     raise exception using
       errcode = 'LG005',
       message = format('nobody emits %s directly', left(event_type, 150)),
@@ -5308,7 +5324,9 @@ begin
 
   if (v_is_permitted and v_is_simple and v_is_plain and v_run_id is not null) is not true then
     v_is_special := true;
-    if (v_is_permitted or emit_event.event_type like 'ledger.%') is not true then
+    if (v_is_permitted or emit_event.event_type like 'ledger.%') is not true
+      and not ledger.has_emit_permit()
+    then
       perform ledger.require_tenant(emit_event.tenant_id, 'write');
     end if;
     perform ledger.refuse_arguments(
@@ -16388,32 +16406,35 @@ as $$
     select 1 as rank, 'make partitions' as step, null::name as object, null::timestamptz as at_time,
       null::bigint as ordinal
     union all
-    select 2, 'seal', null, null, null
+    select 2, 'emit captured', null, null, null
+    where exists (select from ledger.capture_queue)
     union all
-    select 3, 'count events', null, null, null
+    select 3, 'seal', null, null, null
     union all
-    select 4, s.step, p.partition_name, p.from_time, s.ordinal
+    select 4, 'count events', null, null, null
+    union all
+    select 5, s.step, p.partition_name, p.from_time, s.ordinal
     from ledger.partition_status as p
     cross join unnest(
       array['add bounds', 'validate bounds', 'prepare archive', 'archive']
     ) with ordinality as s (step, ordinal)
     where p.due = 'archive'
     union all
-    select 5, 'relocate', p.partition_name, p.from_time, null
+    select 6, 'relocate', p.partition_name, p.from_time, null
     from ledger.partition_status as p
     where p.due = 'relocate'
     union all
-    select 6, 'purge outbox', p.partition_name, p.from_time, null
+    select 7, 'purge outbox', p.partition_name, p.from_time, null
     from ledger.partition_status as p
     where p.due = 'purge' and not exists (select from ledger.relays_behind(p.to_time))
     union all
-    select 7, 'purge inbox', null, null, null
+    select 8, 'purge inbox', null, null, null
     from ledger.retention_policy as r
     where exists (
       select from ledger.inbox as i where i.processed_at < clock_timestamp() - r.inbox_for
     )
     union all
-    select 7, 'snapshot', null, null, null
+    select 9, 'snapshot', null, null, null
     where ledger.has_snapshots_due()
   ) as p
   order by p.rank, p.at_time, p.ordinal
@@ -16434,6 +16455,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   c_batch constant int := 20000;
+  c_captured constant int := 5000; -- whose streams are locked until they are committed
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('ledger.maintain', 7306)) then
     raise exception using
@@ -16444,6 +16466,8 @@ begin
 
   case maintenance_step.step
     when 'make partitions' then perform ledger.ensure_partitions();
+    when 'emit captured' then 
+      return ledger.emit_captured(c_captured) >= c_captured;
     when 'seal' then perform ledger.seal_all();
     when 'add bounds' then perform ledger.add_bounds(maintenance_step.object);
     when 'validate bounds' then perform ledger.validate_bounds(maintenance_step.object);
@@ -16638,7 +16662,7 @@ comment on procedure ledger.restore_partition is
   'Not inside a transaction. For operators of every tenant.';
 
 -- from sql/maintain/maintain.sql
--- All that a DBA schedules: makes partitions ahead, seals, archives and purges what the retention
+-- All that a DBA schedules: makes partitions ahead, emits what was captured, seals, archives and purges what the retention
 -- policy says is due. Each step commits; one that fails stops only those that build on it, and the call ends
 -- with its error when the others are done. One runner at a time: a second one leaves at once.
 create or replace procedure ledger.maintain(
@@ -17819,6 +17843,7 @@ create table ledger.tracked_tables (
   masked text[] not null default '{}',
   tenant_column text,
   publish boolean,
+  deferred boolean not null,
   tracked_at timestamptz not null default clock_timestamp(),
   tracked_by name not null
 );
@@ -17833,6 +17858,8 @@ comment on column ledger.tracked_tables.tenant_column is
   'Column that holds the tenant of a row; NULL: the tenant is that of the transaction''s context.';
 comment on column ledger.tracked_tables.publish is
   'Whether the events get an outbox row; NULL: as their event types say.';
+comment on column ledger.tracked_tables.deferred is
+  'Whether changes wait for ledger.emit_captured() to make events of them.';
 
 -- from sql/capture/capture_frames.sql
 -- Statements that have begun to change a tracked table with triggers of its own, and are not
@@ -17849,6 +17876,40 @@ create unlogged table ledger.capture_frames (
 
 comment on table ledger.capture_frames is
   'Statements under way on tracked tables that have triggers of their own.';
+
+-- from sql/capture/capture_queue.sql
+-- Statements on tables that are tracked as deferred, until emit_captured() makes their events: what
+-- they changed, and the context that emit_event() would have taken from the transaction. A row lives
+-- for as long as the schedule takes; only the functions of this room see one. A later change of a row
+-- has the greater id: it is drawn while the statement that made it holds the row's lock.
+create table ledger.capture_queue (
+  id bigint generated always as identity primary key,
+  arguments text[] not null,
+  old_rows jsonb[] not null,
+  new_rows jsonb[] not null,
+  is_mixed boolean not null,
+  captured_at timestamptz not null default clock_timestamp(),
+  tenant_id text not null,
+  run_id uuid,
+  trace_id uuid,
+  correlation_id uuid,
+  causation_id uuid,
+  actor_type text,
+  actor_id text,
+  error jsonb
+);
+
+comment on table ledger.capture_queue is
+  'Statements on tables tracked with deferred => true that are no events yet: see '
+  'ledger.emit_captured().';
+comment on column ledger.capture_queue.arguments is
+  'Those of the trigger, from 0: see capture_changes().';
+comment on column ledger.capture_queue.is_mixed is
+  'Whether inner statements are among it, so that old_rows and new_rows are no pairs.';
+comment on column ledger.capture_queue.error is
+  'Why it could not be made an event the last time: sqlstate, message, detail, hint.';
+comment on sequence ledger.capture_queue_id_seq is
+  'Numbers of ledger.capture_queue: a later change of a row has the greater one.';
 
 -- from sql/capture/captured_key.sql
 -- The aggregate_id of a row: the value of its one key column, or the JSON array of several, which
@@ -17937,15 +17998,17 @@ comment on function ledger.refuse_key(text) is
 -- Emits one change of a tracked table: what emit_event() does for a plain event of a stream, without
 -- the parameters that a captured one has not. What is not plain, emit_event() emits. A row that is
 -- created mostly begins a stream: that is tried first and spares an UPDATE that finds nothing.
--- Locks the stream's row until the transaction ends. Returns 1, an event: RETURN of a call costs
--- its caller less than PERFORM.
+-- captured_at is the time of a change that waited in capture_queue (NULL: it is made now), whose
+-- writer's privilege was checked then. Locks the stream's row until the transaction ends. Returns 1,
+-- an event: RETURN of a call costs its caller less than PERFORM.
 create or replace function ledger.capture_change(
   tenant_id text,
   aggregate_type text,
   aggregate_id text,
   publish boolean,
   event_type text,
-  payload jsonb
+  payload jsonb,
+  captured_at timestamptz
 )
 returns int
 language plpgsql
@@ -17995,7 +18058,7 @@ begin
     t.event_type, t.current_version, coalesce(capture_change.publish, t.publish),
     coalesce(v_trace_id, r.trace_id, v_random),
     coalesce(v_correlation_id, r.correlation_id, v_trace_id, r.trace_id, v_random),
-    'write' = any(g.privileges)
+    ('write' = any(g.privileges) or capture_change.captured_at is not null)
     and (v_causation_id is null or v_correlation_id is not null)
     and coalesce(v_actor_type = any('{user,agent,system,webhook}'), true)
     and coalesce(int4range(1, 256) @> length(v_actor_id), true)
@@ -18008,12 +18071,11 @@ begin
   into v_type, v_version, v_publish, v_trace_id, v_correlation_id, v_is_plain
   from ledger.event_types as t
   cross join ledger.agent_runs as r
-  cross join ledger.tenant_grants as g
+  left join ledger.tenant_grants as g
+    on g.tenant_id = v_tenant_id and g.role_name = ledger.caller()
   where t.event_type = capture_change.event_type
     and r.tenant_id = v_tenant_id
-    and r.id = v_run_id
-    and g.tenant_id = v_tenant_id
-    and g.role_name = ledger.caller();
+    and r.id = v_run_id;
 
   if v_is_plain then
     loop
@@ -18028,7 +18090,7 @@ begin
               v_tenant_id, v_id, v_created_at, v_run_id, v_trace_id, v_correlation_id,
               v_causation_id, v_type, v_version, v_payload, null, null,
               capture_change.aggregate_type, capture_change.aggregate_id, 1, v_actor_type,
-              v_actor_id, null, null, null, null, null
+              v_actor_id, null, null, null, capture_change.captured_at, null
             ),
             null
           )
@@ -18053,7 +18115,7 @@ begin
             greatest(v_created_at, s.created_at + interval '1 microsecond'),
             v_run_id, v_trace_id, v_correlation_id, v_causation_id, v_type, v_version, v_payload,
             null, null, capture_change.aggregate_type, capture_change.aggregate_id, s.sequence + 1,
-            v_actor_type, v_actor_id, null, null, null, null, null
+            v_actor_type, v_actor_id, null, null, null, capture_change.captured_at, null
           ),
           s.hash
         )
@@ -18077,6 +18139,7 @@ begin
       capture_change.event_type, capture_change.payload, v_tenant_id,
       aggregate_type => capture_change.aggregate_type,
       aggregate_id => capture_change.aggregate_id,
+      occurred_at => capture_change.captured_at,
       publish => capture_change.publish
     );
     return 1;
@@ -18089,12 +18152,13 @@ begin
     insert into ledger.agent_events (
       tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type,
       schema_version, payload, aggregate_type, aggregate_id, sequence, actor_type, actor_id,
-      prev_hash, hash
+      occurred_at, prev_hash, hash
     )
     values (
       v_tenant_id, v_id, v_created_at, v_run_id, v_trace_id, v_correlation_id, v_causation_id,
       v_type, v_version, capture_change.payload, capture_change.aggregate_type,
-      capture_change.aggregate_id, v_sequence, v_actor_type, v_actor_id, v_prev_hash, v_hash
+      capture_change.aggregate_id, v_sequence, v_actor_type, v_actor_id,
+      capture_change.captured_at, v_prev_hash, v_hash
     )
   )
   insert into ledger.outbox (
@@ -18109,7 +18173,7 @@ begin
 end
 $$;
 
-comment on function ledger.capture_change(text, text, text, boolean, text, jsonb) is
+comment on function ledger.capture_change(text, text, text, boolean, text, jsonb, timestamptz) is
   'Part of capture_changes(): emits one change.';
 
 -- from sql/capture/capture_plain_rows.sql
@@ -18123,7 +18187,8 @@ create or replace function ledger.capture_plain_rows(
   event_types text[],
   aggregate_ids text[],
   payloads jsonb[],
-  publish boolean
+  publish boolean,
+  captured_at timestamptz
 )
 returns boolean
 language plpgsql
@@ -18167,7 +18232,7 @@ begin
     r.id,
     coalesce(v_trace_id, r.trace_id, v_random),
     coalesce(v_correlation_id, case when v_causation_id is null then r.correlation_id end),
-    'write' = any(g.privileges)
+    'write' = any(g.privileges) or capture_plain_rows.captured_at is not null
   into v_run_id, v_trace_id, v_correlation_id, v_is_permitted
   from (values (true)) as always
   left join ledger.agent_runs as r
@@ -18226,7 +18291,7 @@ begin
           v_tenant_id, g.id, g.created_at, v_run_id, v_trace_id, v_correlation_id, v_causation_id,
           t.event_type, t.current_version, g.payload_text, null, null,
           capture_plain_rows.aggregate_type, g.aggregate_id, g.sequence, v_actor_type, v_actor_id,
-          null, null, null, null, null
+          null, null, null, capture_plain_rows.captured_at, null
         ),
         g.head
       ) as hash,
@@ -18282,12 +18347,13 @@ begin
     insert into ledger.agent_events (
       tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type,
       schema_version, payload, aggregate_type, aggregate_id, sequence, actor_type, actor_id,
-      prev_hash, hash
+      occurred_at, prev_hash, hash
     )
     select
       v_tenant_id, w.id, w.created_at, v_run_id, v_trace_id, v_correlation_id, v_causation_id,
       w.event_type, w.schema_version, w.payload, capture_plain_rows.aggregate_type,
-      w.aggregate_id, w.sequence, v_actor_type, v_actor_id, w.head, w.hash
+      w.aggregate_id, w.sequence, v_actor_type, v_actor_id, capture_plain_rows.captured_at, w.head,
+      w.hash
     from written as w
     where (select o.is_good from outcome as o)
   ),
@@ -18325,21 +18391,26 @@ begin
 end
 $$;
 
-comment on function ledger.capture_plain_rows(text, text, text[], text[], jsonb[], boolean) is
+comment on function ledger.capture_plain_rows(
+  text, text, text[], text[], jsonb[], boolean, timestamptz
+) is
   'Part of capture_rows(): writes a batch directly when every event is plain, else writes nothing '
   'and returns false.';
 
 -- from sql/capture/capture_rows.sql
 -- Emits what one statement did to a tracked table, for one tenant: event n is event_types[n] about
 -- aggregate_ids[n], in key order. All that capture_plain_rows() cannot write goes through
--- emit_events(), which checks, masks and explains. Locks each stream until the transaction ends.
+-- emit_events(), which checks, masks and explains; but emit_events() asks for the caller's privilege,
+-- and so what waited in capture_queue goes through emit_event(). Locks each stream until the
+-- transaction ends.
 create or replace function ledger.capture_rows(
   tenant_id text,
   aggregate_type text,
   event_types text[],
   aggregate_ids text[],
   payloads jsonb[],
-  publish boolean
+  publish boolean,
+  captured_at timestamptz
 )
 returns void
 language plpgsql
@@ -18350,10 +18421,22 @@ begin
   if array_position(capture_rows.aggregate_ids, null) is not null then
     perform ledger.refuse_key(capture_rows.aggregate_type);
   end if;
-  if not ledger.capture_plain_rows(
+  if ledger.capture_plain_rows(
     capture_rows.tenant_id, capture_rows.aggregate_type, capture_rows.event_types,
-    capture_rows.aggregate_ids, capture_rows.payloads, capture_rows.publish
+    capture_rows.aggregate_ids, capture_rows.payloads, capture_rows.publish,
+    capture_rows.captured_at
   ) then
+    return;
+  elsif capture_rows.captured_at is not null then
+    perform ledger.capture_change(
+      capture_rows.tenant_id, capture_rows.aggregate_type, r.aggregate_id, capture_rows.publish,
+      r.event_type, r.payload, capture_rows.captured_at
+    )
+    from unnest(
+      capture_rows.event_types, capture_rows.aggregate_ids, capture_rows.payloads
+    ) with ordinality as r (event_type, aggregate_id, payload, ordinality)
+    order by r.ordinality;
+  else
     perform ledger.emit_events(
       (
         select jsonb_agg(jsonb_build_object(
@@ -18370,7 +18453,9 @@ begin
 end
 $$;
 
-comment on function ledger.capture_rows(text, text, text[], text[], jsonb[], boolean) is
+comment on function ledger.capture_rows(
+  text, text, text[], text[], jsonb[], boolean, timestamptz
+) is
   'Part of the triggers of tracked tables: emits what one statement did.';
 
 -- from sql/capture/match_rows.sql
@@ -18509,13 +18594,16 @@ comment on function ledger.capture_end(text, jsonb[], jsonb[]) is
 -- Emits what one statement did to a tracked table: rows before and after it, in the order in which
 -- it changed them (either may be empty). arguments are the trigger's, from 0: event prefix,
 -- aggregate type, key columns, excluded, masked, tenant column, publish, whether statements may be
--- nested. One change goes the short way; many go in key order, so that statements do not deadlock
+-- nested, whether it is deferred, its quick_key(). is_mixed and captured_at are of a statement that waited in
+-- capture_queue. One change goes the short way; many go in key order, so that statements do not deadlock
 -- on the streams. An update shows the columns whose texts differ: 1.0 and 1.00 are equal, and yet
 -- not what was there before. Returns the number of events.
 create or replace function ledger.capture_changes(
   arguments text[],
   old_rows jsonb[],
-  new_rows jsonb[]
+  new_rows jsonb[],
+  is_mixed boolean default false,
+  captured_at timestamptz default null
 )
 returns int
 language plpgsql
@@ -18531,7 +18619,6 @@ declare
   c_needed constant text[] := array_remove(c_keys || c_tenant, '');
   v_is_update boolean := old_rows <> '{}' and new_rows <> '{}';
   v_is_outermost boolean;
-  v_is_mixed boolean := false;
   c_publish constant boolean := nullif(arguments[6], '')::boolean;
   v_row jsonb;
   v_key text;
@@ -18543,14 +18630,14 @@ declare
 begin
   if arguments[7] = 't' then
     select e.old_rows, e.new_rows, e.is_outermost, coalesce(e.is_mixed, false)
-    into old_rows, new_rows, v_is_outermost, v_is_mixed
+    into old_rows, new_rows, v_is_outermost, is_mixed
     from ledger.capture_end(arguments[0], old_rows, new_rows) as e;
     if not v_is_outermost then
       return 0;
     end if;
   end if;
 
-  if v_is_mixed then
+  if is_mixed then
     v_is_update := true;
   elsif old_rows = '{}' and new_rows = '{}' then
     return 0;
@@ -18565,7 +18652,8 @@ begin
         jsonb_build_object(
           case when old_rows = '{}' then 'new' else 'old' end,
           ledger.captured_columns(v_row, c_excluded, c_masked)
-        )
+        ),
+        captured_at
       );
     elsif v_key = ledger.captured_key(old_rows[1], c_keys, c_needed)
       and coalesce(v_tenant_id = old_rows[1] ->> c_tenant, c_tenant = '')
@@ -18581,7 +18669,8 @@ begin
           jsonb_build_object(
             'old', ledger.captured_columns(old_rows[1], v_hidden, c_masked),
             'new', ledger.captured_columns(v_row, v_hidden, c_masked)
-          )
+          ),
+          captured_at
         );
       end if;
       return 0;
@@ -18592,7 +18681,7 @@ begin
     v_columns := array(select jsonb_object_keys(old_rows[1]));
     select m.old_rows, m.new_rows into old_rows, new_rows
     from ledger.match_rows(
-      old_rows, new_rows, c_keys, c_needed, c_tenant, v_is_mixed
+      old_rows, new_rows, c_keys, c_needed, c_tenant, is_mixed
     ) as m;
   end if;
   for v_batch in
@@ -18641,15 +18730,398 @@ begin
     v_count := v_count + cardinality(v_batch.keys);
     perform ledger.capture_rows(
       v_batch.tenant_id, arguments[1], v_batch.event_types, v_batch.keys, v_batch.payloads,
-      c_publish
+      c_publish, captured_at
     );
   end loop;
   return v_count;
 end
 $$;
 
-comment on function ledger.capture_changes(text[], jsonb[], jsonb[]) is
+comment on function ledger.capture_changes(text[], jsonb[], jsonb[], boolean, timestamptz) is
   'Part of the triggers of tracked tables: emits what one statement changed.';
+
+-- from sql/capture/without_columns.sql
+create or replace function ledger.without_columns(rows_data jsonb[], columns text[])
+returns jsonb[]
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+  select array(
+    select r.row_data - without_columns.columns
+    from unnest(without_columns.rows_data) with ordinality as r (row_data, ordinality)
+    order by r.ordinality
+  )
+$$;
+
+comment on function ledger.without_columns(jsonb[], text[]) is
+  'Part of queue_changes(): the rows without these columns.';
+
+-- from sql/capture/refuse_queueing.sql
+-- What an event of a statement would be refused for: said to who makes the change, not to who makes
+-- the event of it later. Rows of half an event's size, because an update shows two.
+create or replace function ledger.refuse_queueing(
+  arguments text[],
+  rows_data jsonb[],
+  tenant_id text,
+  run_id uuid,
+  actor_type text,
+  actor_id text
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_keys constant text[] := arguments[2]::text[];
+  c_needed constant text[] := array_remove(c_keys || arguments[5], '');
+  c_max_bytes constant int := 4000000;
+  v_tenant_id text;
+  v_row record;
+begin
+  for v_row in
+    select ledger.captured_key(r, c_keys, c_needed) as key, pg_column_size(r) as bytes
+    from unnest(rows_data) as r
+  loop
+    if v_row.key is null then
+      perform ledger.refuse_key(arguments[1]);
+    elsif v_row.bytes > c_max_bytes then
+      raise exception using
+        errcode = 'LG009',
+        message = format(
+          'a row of %s bytes is too large for a table that is tracked as deferred', v_row.bytes
+        ),
+        hint = format(
+          'Up to %s bytes are captured: exclude what is large with ledger.track_table().',
+          c_max_bytes
+        );
+    end if;
+    perform ledger.refuse_arguments(
+      '{}', arguments[1], v_row.key, null, actor_type, actor_id, null, null, null, null, null, null,
+      null, null
+    );
+  end loop;
+  for v_tenant_id in
+    select distinct coalesce(r ->> arguments[5], refuse_queueing.tenant_id)
+    from unnest(rows_data) as r
+  loop
+    perform ledger.require_tenant(v_tenant_id, 'write');
+    perform ledger.require_run(v_tenant_id, run_id);
+  end loop;
+end
+$$;
+
+comment on function ledger.refuse_queueing(text[], jsonb[], text, uuid, text, text) is
+  'Part of queue_changes(): LG005, LG006 or LG009 for what could not become an event later.';
+
+-- from sql/capture/queue_changes.sql
+-- What capture_changes() does for a table that is tracked as deferred: keeps what one statement did in
+-- capture_queue. All that its writer could do about a later error is checked here and now: at once
+-- where the key is of a kind that cannot be too long (arguments[9] is its name then, else ''), with a
+-- closer look elsewhere. Excluded columns are left out, but the tenant's; masked ones are needed to
+-- see whether they changed. Few operators, because each is set up again in every call.
+create or replace function ledger.queue_changes(
+  arguments text[],
+  old_rows jsonb[],
+  new_rows jsonb[]
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_tenant_id text := coalesce(ledger.setting('tenant_id'), 'default');
+  v_run_id uuid;
+  v_trace_id uuid;
+  v_correlation_id uuid;
+  v_causation_id uuid;
+  v_actor_type text;
+  v_actor_id text;
+  v_rows jsonb[];
+  v_is_outermost boolean;
+  v_is_mixed boolean := false;
+  v_is_plain boolean := true;
+  v_is_checked boolean := false;
+begin
+  if arguments[7] = 't' then
+    select e.old_rows, e.new_rows, e.is_outermost, coalesce(e.is_mixed, false)
+    into old_rows, new_rows, v_is_outermost, v_is_mixed
+    from ledger.capture_end(arguments[0], old_rows, new_rows) as e;
+    if not v_is_outermost then
+      return;
+    end if;
+    arguments[7] := 'f';
+  end if;
+  if arguments[3] <> '{}' then
+    old_rows := ledger.without_columns(old_rows, array_remove(arguments[3]::text[], arguments[5]));
+    new_rows := ledger.without_columns(new_rows, array_remove(arguments[3]::text[], arguments[5]));
+  end if;
+  if current_setting('ledger.context', true) = 'on' then
+    v_run_id := ledger.setting('run_id')::uuid;
+    v_trace_id := ledger.setting('trace_id')::uuid;
+    v_correlation_id := ledger.setting('correlation_id')::uuid;
+    v_causation_id := ledger.setting('causation_id')::uuid;
+    v_actor_type := ledger.setting('actor_type');
+    v_actor_id := ledger.setting('actor_id');
+    v_is_plain := coalesce(v_actor_type = any('{user,agent,system,webhook}'), true)
+      and coalesce(int4range(1, 256) @> length(v_actor_id), true)
+      and (
+        v_run_id is null
+        or exists (
+          select from ledger.agent_runs as r where r.tenant_id = v_tenant_id and r.id = v_run_id
+        )
+      );
+  end if;
+
+  v_rows := new_rows || old_rows;
+  loop
+    insert into ledger.capture_queue (
+      arguments, old_rows, new_rows, is_mixed, tenant_id, run_id, trace_id, correlation_id,
+      causation_id, actor_type, actor_id
+    )
+    select
+      arguments, old_rows, new_rows, v_is_mixed, v_tenant_id, v_run_id, v_trace_id,
+      v_correlation_id, v_causation_id, v_actor_type, v_actor_id
+    where v_is_checked
+      or v_is_plain
+      and v_rows[1] ? arguments[9]
+      and pg_column_size(v_rows) <= 4000000
+      and exists (
+        select
+        from ledger.tenant_grants as g
+        where g.tenant_id = v_tenant_id
+          and g.role_name = ledger.caller()
+          and 'write' = any(g.privileges)
+      );
+    exit when found or v_rows = '{}';
+    perform ledger.refuse_queueing(
+      arguments, v_rows, v_tenant_id, v_run_id, v_actor_type, v_actor_id
+    );
+    v_is_checked := true;
+  end loop;
+end
+$$;
+
+comment on function ledger.queue_changes(text[], jsonb[], jsonb[]) is
+  'Part of the triggers of tables tracked with deferred => true: keeps what one statement changed '
+  'until emit_captured().';
+
+-- from sql/capture/swap_context.sql
+-- The settings of set_context(), to be set back afterwards: {} clears them all. (A function's SET would
+-- do that by itself, but needs a superuser for a setting that no extension has defined.)
+create or replace function ledger.swap_context(context jsonb)
+returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_names constant text[] := array[
+    'context', 'tenant_id', 'run_id', 'trace_id', 'correlation_id', 'causation_id', 'actor_type',
+    'actor_id'
+  ];
+  v_before jsonb;
+begin
+  select jsonb_object_agg(s.name, current_setting('ledger.' || s.name, true)) into v_before
+  from unnest(c_names) as s (name);
+  perform set_config('ledger.' || s.name, coalesce(swap_context.context ->> s.name, ''), true)
+  from unnest(c_names) as s (name);
+  return v_before;
+end
+$$;
+
+comment on function ledger.swap_context(jsonb) is
+  'Part of emit_captured(): sets the context of the transaction, and returns what it was.';
+
+-- from sql/capture/emit_queued.sql
+-- Emits what one statement of capture_queue changed, in the context that it was made in, which the
+-- caller sets back. The caller takes it out of the queue, too, and has an emit permit.
+create or replace function ledger.emit_queued(change ledger.capture_queue)
+returns int
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform ledger.swap_context(jsonb_build_object(
+    'context', 'on', 'tenant_id', change.tenant_id, 'run_id', change.run_id,
+    'trace_id', change.trace_id, 'correlation_id', change.correlation_id,
+    'causation_id', change.causation_id, 'actor_type', change.actor_type,
+    'actor_id', change.actor_id
+  ));
+  return ledger.capture_changes(
+    change.arguments, change.old_rows, change.new_rows, change.is_mixed, change.captured_at
+  );
+end
+$$;
+
+comment on function ledger.emit_queued(ledger.capture_queue) is
+  'Part of emit_captured() and drain_captured(): emits one statement of capture_queue.';
+
+-- from sql/capture/emit_captured.sql
+-- Makes events of what waits in capture_queue, oldest first, and takes it out of there: both or
+-- neither. In one snapshot: a change that commits meanwhile may be older than one that is emitted
+-- already, never than a change of the same row that this snapshot shows. What cannot be emitted stays,
+-- with its error, and keeps back what waits for streams of the same type, so that their order holds; a
+-- stream that somebody else has locked for 100 ms does so until the next call. One at a time: a second
+-- caller does nothing.
+create or replace function ledger.emit_captured(max_events int default 5000)
+returns int
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_change ledger.capture_queue;
+  v_ids bigint[];
+  v_count int;
+  v_blocked text[] := array[]::text[];
+  v_context jsonb;
+  v_sqlstate text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  if not pg_try_advisory_xact_lock(hashtextextended('ledger.emit_captured', 7306)) then
+    return 0;
+  end if;
+  v_context := ledger.swap_context('{}');
+  loop
+    v_change := null;
+    v_ids := '{}';
+    v_count := 0;
+    begin
+      insert into ledger.emit_permits default values;
+      for v_change in
+        select * from ledger.capture_queue as q
+        where q.arguments[1] <> all(v_blocked)
+        order by q.id
+      loop
+        v_count := v_count + ledger.emit_queued(v_change);
+        v_ids := v_ids || v_change.id;
+        exit when v_count >= emit_captured.max_events;
+      end loop;
+      delete from ledger.capture_queue as q where q.id = any(v_ids);
+      delete from ledger.emit_permits as p where p.xact_id = pg_current_xact_id();
+      exit;
+    exception when others or assert_failure then
+      get stacked diagnostics
+        v_sqlstate := returned_sqlstate,
+        v_message := message_text,
+        v_detail := pg_exception_detail,
+        v_hint := pg_exception_hint;
+      if v_change.id is null or v_sqlstate = '40001' then
+        raise;
+      end if;
+    end;
+
+    v_blocked := v_blocked || v_change.arguments[1];
+    if v_sqlstate not in ('55P03', '40P01') then
+      update ledger.capture_queue as q
+      set error = jsonb_build_object(
+        'sqlstate', v_sqlstate, 'message', v_message, 'detail', v_detail, 'hint', v_hint
+      )
+      where q.id = v_change.id;
+    end if;
+  end loop;
+  perform ledger.swap_context(v_context);
+  return v_count;
+end
+$$;
+
+comment on function ledger.emit_captured(int) is
+  'Makes events of what changed in tables tracked with deferred => true, oldest first, until '
+  'max_events are made; returns how many. Schedule it, say every second. For operators of every '
+  'tenant.';
+
+-- from sql/capture/drain_captured.sql
+-- Emits all that waits for streams of a type, before something else may emit to them. The caller holds
+-- locks that keep more from coming.
+create or replace function ledger.drain_captured(aggregate_type text)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_change ledger.capture_queue;
+  v_context jsonb := ledger.swap_context('{}');
+begin
+  perform pg_advisory_xact_lock(hashtextextended('ledger.emit_captured', 7306));
+  insert into ledger.emit_permits default values;
+  for v_change in
+    select * from ledger.capture_queue as q
+    where q.arguments[1] = drain_captured.aggregate_type
+    order by q.id
+  loop
+    perform ledger.emit_queued(v_change);
+    delete from ledger.capture_queue as q where q.id = v_change.id;
+  end loop;
+  delete from ledger.emit_permits as p where p.xact_id = pg_current_xact_id();
+  perform ledger.swap_context(v_context);
+end
+$$;
+
+comment on function ledger.drain_captured(text) is
+  'Part of track_table(): emits what waits in capture_queue for streams of a type.';
+
+-- from sql/capture/discard_captured.sql
+-- Gives up what one statement changed, which could not be made events. What it was about stays in an
+-- event of the tenant of its transaction; the values go.
+create or replace function ledger.discard_captured(statement_id bigint, reason text)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_change ledger.capture_queue;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  perform ledger.require_reason('reason', discard_captured.reason);
+  perform pg_advisory_xact_lock(hashtextextended('ledger.emit_captured', 7306));
+  delete from ledger.capture_queue as q
+  where q.id = discard_captured.statement_id and q.error is not null
+  returning q.* into v_change;
+  if v_change.id is null then
+    raise exception using
+      errcode = 'LG009',
+      message = format('no statement %s that could not be emitted waits', discard_captured.statement_id),
+      hint = 'select * from ledger.doctor() where kind = ''capture stuck'';';
+  end if;
+  perform ledger.emit_own_event(
+    'ledger.capture_discarded',
+    jsonb_build_object(
+      'event_prefix', v_change.arguments[0],
+      'aggregate_type', v_change.arguments[1],
+      'aggregate_ids', (
+        select jsonb_agg(distinct left(ledger.captured_key(
+          r, v_change.arguments[2]::text[], v_change.arguments[2]::text[]
+        ), 255))
+        from unnest(v_change.old_rows || v_change.new_rows) as r
+      ),
+      'captured_at', v_change.captured_at,
+      'error', v_change.error - 'detail' - 'hint',
+      'reason', discard_captured.reason,
+      'discarded_by', ledger.caller()
+    ),
+    v_change.tenant_id
+  );
+end
+$$;
+
+comment on function ledger.discard_captured(bigint, text) is
+  'Gives up changes of a deferred table that cannot be made events; an event '
+  'ledger.capture_discarded says which and why. LG009 unless they are stuck. For operators of every '
+  'tenant.';
 
 -- from sql/capture/capture_insert.sql
 -- Trigger after INSERT, for each statement, on a tracked table. to_jsonb() calls casts to json that
@@ -18683,7 +19155,11 @@ begin
       raise;
     end if;
   end;
-  perform ledger.capture_changes(tg_argv, '{}', v_new);
+  if tg_argv[8] = 't' then
+    perform ledger.queue_changes(tg_argv, '{}', v_new);
+  else
+    perform ledger.capture_changes(tg_argv, '{}', v_new);
+  end if;
   return null;
 end
 $$;
@@ -18727,7 +19203,11 @@ begin
       raise;
     end if;
   end;
-  perform ledger.capture_changes(tg_argv, v_old, v_new);
+  if tg_argv[8] = 't' then
+    perform ledger.queue_changes(tg_argv, v_old, v_new);
+  else
+    perform ledger.capture_changes(tg_argv, v_old, v_new);
+  end if;
   return null;
 end
 $$;
@@ -18767,7 +19247,11 @@ begin
       raise;
     end if;
   end;
-  perform ledger.capture_changes(tg_argv, v_old, '{}');
+  if tg_argv[8] = 't' then
+    perform ledger.queue_changes(tg_argv, v_old, '{}');
+  else
+    perform ledger.capture_changes(tg_argv, v_old, '{}');
+  end if;
   return null;
 end
 $$;
@@ -18859,6 +19343,34 @@ $$;
 
 comment on function ledger.primary_key_of(regclass) is
   'Part of track_table(): the columns of a table''s primary key, NULL when it has none.';
+
+-- from sql/capture/quick_key.sql
+-- The key column of a table whose rows queue_changes() need not look at one by one: a primary key of
+-- one column, so never null, whose text is never longer than aggregate_id may be; and no tenants of
+-- their own. '' for other tables.
+create or replace function ledger.quick_key(
+  table_name regclass,
+  key_columns text[],
+  tenant_column text
+)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(min(a.attname), '')
+  from pg_attribute as a
+  where a.attrelid = quick_key.table_name
+    and array[a.attname::text] = quick_key.key_columns
+    and quick_key.key_columns = ledger.primary_key_of(quick_key.table_name)
+    and quick_key.tenant_column is null
+    and a.atttypid = any(
+      '{smallint,integer,bigint,uuid,date,timestamp,timestamptz,boolean}'::regtype[]
+    )
+$$;
+
+comment on function ledger.quick_key(regclass, text[], text) is
+  'Part of track_table(): the key column, where rows of the table need no closer look.';
 
 -- from sql/capture/virtual_columns_of.sql
 -- Virtual generated columns (PostgreSQL 18) have no value in a trigger: an event would show null.
@@ -18977,11 +19489,12 @@ comment on function ledger.drop_capture_triggers(regclass) is
   'Part of track_table() and untrack_table(): takes the triggers of tracking away.';
 
 -- from sql/capture/tracking_status.sql
--- What is tracked, and whether all of it still is.
+-- What is tracked, whether all of it still is, and since when changes of deferred tables wait.
 create or replace view ledger.tracking_status as
 select
   coalesce(c.name, t.table_name) as table_name, t.event_prefix, t.aggregate_type, t.key_columns,
-  t.excluded, t.masked, t.tenant_column, t.publish, t.tracked_at, t.tracked_by, p.problem
+  t.excluded, t.masked, t.tenant_column, t.publish, t.deferred, t.tracked_at, t.tracked_by,
+  w.waiting_since, p.problem
 from ledger.tracked_tables as t
 left join lateral (
   select c.oid::regclass::text as name from pg_catalog.pg_class as c where c.oid = t.table_id
@@ -19026,10 +19539,16 @@ left join lateral (
     join pg_catalog.pg_class as child on child.oid = i.inhrelid
     where i.inhparent = t.table_id and not child.relispartition
   ) as f
-) as p on true;
+) as p on true
+left join lateral (
+  select pg_catalog.min(q.captured_at) as waiting_since
+  from ledger.capture_queue as q
+  where q.arguments[0] = t.event_prefix
+) as w on t.deferred;
 
 comment on view ledger.tracking_status is
-  'The tables whose changes are events, and what is wrong with their tracking (NULL: nothing).';
+  'The tables whose changes are events, and what is wrong with their tracking (NULL: nothing). '
+  'waiting_since: the oldest change of a deferred one that is no event yet.';
 
 -- from sql/capture/refuse_tracking.sql
 -- Why a table cannot be tracked as asked: LG009, or 42501 when the caller does not own it.
@@ -19136,7 +19655,8 @@ comment on function ledger.refuse_tracking(regclass, text, text, text[], text[],
 -- from sql/capture/record_tracking.sql
 -- Writes down what track_table() made, or takes it back out (tracked NULL). Only for who may
 -- register event types and owns the table; who that is, is not taken from them. What a table that is
--- gone was tracked as is free again.
+-- gone was tracked as is free again. Where events are made at once from now on, those that wait come
+-- first; nobody writes the table until then, track_table() has locked it.
 create or replace function ledger.record_tracking(
   table_id regclass,
   tracked ledger.tracked_tables
@@ -19179,6 +19699,12 @@ begin
   if (record_tracking.tracked).table_id is not null then
     record_tracking.tracked.tracked_by := ledger.caller();
     insert into ledger.tracked_tables select record_tracking.tracked.*;
+    if not (record_tracking.tracked).deferred and exists (
+      select from ledger.capture_queue as q
+      where q.arguments[1] = (record_tracking.tracked).aggregate_type
+    ) then
+      perform ledger.drain_captured((record_tracking.tracked).aggregate_type);
+    end if;
   end if;
 end
 $$;
@@ -19218,7 +19744,8 @@ comment on function ledger.register_capture_types(text, text) is
   'Part of track_table(): registers <prefix>.created, .updated and .deleted.';
 
 -- from sql/capture/track_table.sql
--- Makes every change of a table an event, from now on. Runs as the table's owner, who must also be
+-- Makes every change of a table an event, from now on: in the transaction that makes the change, or,
+-- deferred, when emit_captured() runs. Runs as the table's owner, who must also be
 -- a registrar. Locks the table and its partitions against writing (SHARE ROW EXCLUSIVE) until the
 -- transaction ends; rewrites and reads nothing. Again, with other options, it replaces the triggers
 -- (ACCESS EXCLUSIVE).
@@ -19230,7 +19757,8 @@ create or replace function ledger.track_table(
   excluded text[] default '{}',
   masked text[] default '{}',
   tenant_column text default null,
-  publish boolean default null
+  publish boolean default null,
+  deferred boolean default false
 )
 returns void
 language plpgsql
@@ -19245,8 +19773,9 @@ begin
   select
     coalesce(event_prefix, c.relname), coalesce(aggregate_type, event_prefix, c.relname),
     coalesce(key_columns, ledger.primary_key_of(table_name)),
-    coalesce(excluded, '{}') || ledger.virtual_columns_of(table_name), coalesce(masked, '{}')
-  into event_prefix, aggregate_type, key_columns, excluded, masked
+    coalesce(excluded, '{}') || ledger.virtual_columns_of(table_name), coalesce(masked, '{}'),
+    coalesce(deferred, false)
+  into event_prefix, aggregate_type, key_columns, excluded, masked, deferred
   from pg_class as c
   where c.oid = table_name;
   perform ledger.refuse_tracking(
@@ -19263,27 +19792,29 @@ begin
   loop
     execute format(
       'create trigger %I %s on %s %s for each statement '
-      'execute function ledger.%I(%L, %L, %L, %L, %L, %L, %L, %L)',
+      'execute function ledger.%I(%L, %L, %L, %L, %L, %L, %L, %L, %L, %L)',
       v_trigger.trigger_name, v_trigger.event, v_trigger.relation, v_trigger.transition_tables,
       v_trigger.function_name, event_prefix, aggregate_type, key_columns, excluded, masked,
-      coalesce(tenant_column, ''), coalesce(publish::text, ''), v_has_triggers
+      coalesce(tenant_column, ''), coalesce(publish::text, ''), v_has_triggers, deferred,
+      ledger.quick_key(table_name, key_columns, tenant_column)
     );
   end loop;
   perform ledger.record_tracking(
     table_name,
     row(
       table_name, table_name::text, event_prefix, aggregate_type, key_columns, excluded, masked,
-      tenant_column, publish, clock_timestamp(), ledger.caller()
+      tenant_column, publish, deferred, clock_timestamp(), ledger.caller()
     )::ledger.tracked_tables
   );
 end
 $$;
 
 comment on function ledger.track_table(
-  regclass, text, text, text[], text[], text[], text, boolean
+  regclass, text, text, text[], text[], text[], text, boolean, boolean
 ) is
   'Makes every change of a table an event: <prefix>.created, .updated (changed columns only) and '
-  '.deleted, about the aggregate <aggregate_type>/<key>. Run it as the table''s owner.';
+  '.deleted, about the aggregate <aggregate_type>/<key>. With deferred => true the change is kept in '
+  'its transaction, and ledger.emit_captured() makes the event. Run it as the table''s owner.';
 
 -- from sql/capture/untrack_table.sql
 -- Takes the triggers of track_table() away. What was captured stays. Locks the table and its
@@ -19399,7 +19930,7 @@ from unnest(array[
   'partitions', 'event_types', 'streams', 'idempotency_keys', 'log_entries', 'log_tiles',
   'log_blocks', 'log_heads', 'log_edges', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
   'cold_drops', 'cold_ranges', 'outbox_purges', 'inbox',
-  'inbox_failures', 'snapshots'
+  'inbox_failures', 'snapshots', 'capture_queue'
 ]) as listed (table_name)
 join pg_catalog.pg_class as c
   on c.relname = listed.table_name and c.relnamespace = pg_catalog.to_regnamespace('ledger')
@@ -19423,8 +19954,8 @@ comment on view ledger_guard.protected_tables is
 --   it refuses every direct one.
 --   The conditions compare with a text: PostgreSQL reads them from their stored form in every
 --   statement, which writes a constant of type name as 64 numbers (9,000 instructions per emit).
---   outbox has no insert trigger (each costs 3 us an event): row-level security lets only
---   ledger_append insert.
+--   outbox and capture_queue have no insert trigger (each costs 3 us an event): row-level security
+--   lets only ledger_append insert.
 create or replace function ledger_guard.guards_of(target regclass)
 returns table (guard name, events text, level text, condition text)
 language sql
@@ -19511,6 +20042,11 @@ as $$
     (
       'snapshots', 'ledger_guard_write',
       'insert or delete', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
+    ('capture_queue', 'ledger_guard_statement', 'truncate', 'statement', null),
+    (
+      'capture_queue', 'ledger_guard_write',
+      'update or delete', 'statement', $c$current_user <> 'ledger_append'::text$c$
     ),
     ('log_entries', 'ledger_guard_row', 'update or delete', 'row', null),
     ('log_entries', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),
@@ -19727,7 +20263,7 @@ as $$
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-      'event_counts', 'count_cursors', 'emit_permits'
+      'event_counts', 'count_cursors', 'emit_permits', 'capture_queue'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;
@@ -20736,7 +21272,7 @@ begin
     'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
     'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
     'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-    'event_counts', 'count_cursors', 'emit_permits'
+    'event_counts', 'count_cursors', 'emit_permits', 'capture_queue'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -20759,7 +21295,7 @@ begin
     'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
     'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
     'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-    'event_counts', 'count_cursors'
+    'event_counts', 'count_cursors', 'capture_queue'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(
@@ -21126,7 +21662,7 @@ as $$
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-      'event_counts', 'count_cursors', 'emit_permits'
+      'event_counts', 'count_cursors', 'emit_permits', 'capture_queue'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
@@ -21136,7 +21672,7 @@ as $$
       'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-      'event_counts', 'count_cursors'
+      'event_counts', 'count_cursors', 'capture_queue'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (
@@ -21475,7 +22011,8 @@ comment on function ledger.check_inbox() is
   'The part of doctor() about what consumers failed to process.';
 
 -- from sql/monitor/check_capture.sql
--- doctor(): tracked tables of which changes go unseen, or cannot be made.
+-- doctor(): tracked tables of which changes go unseen, or cannot be made; changes of deferred ones
+-- that do not become events.
 create or replace function ledger.check_capture()
 returns table (severity text, kind text, object text, detail text, hint text)
 language sql
@@ -21493,6 +22030,30 @@ as $$
     )
   from ledger.tracking_status as s
   where s.problem is not null
+  union all
+  select
+    'error',
+    'capture stuck',
+    q.arguments[0],
+    format(
+      'Statement %s cannot be emitted, and keeps back what came after it: %s %s',
+      q.id, q.error ->> 'sqlstate', q.error ->> 'message'
+    ),
+    format(
+      '%s Each ledger.emit_captured() tries again; select ledger.discard_captured(%s, …); gives it '
+      'up.', q.error ->> 'hint', q.id
+    )
+  from ledger.capture_queue as q
+  where q.error is not null
+  union all
+  select
+    'warning',
+    'capture late',
+    s.event_prefix,
+    format('Changes of %s wait since %s to become events.', s.table_name, s.waiting_since),
+    'Call ledger.emit_captured() on a schedule, say every second.'
+  from ledger.tracking_status as s
+  where s.waiting_since < clock_timestamp() - interval '5 minutes'
 $$;
 
 comment on function ledger.check_capture() is 'The part of doctor() about tracked tables.';
@@ -22337,7 +22898,8 @@ comment on function ledger.last_events(text) is
   'Part of metrics(): when each tenant had its last event of a type.';
 
 -- from sql/stats/metrics_of_operation.sql
--- metrics(): maintenance, checkpoints and verifications that are on record.
+-- metrics(): maintenance, what was captured and is no event yet, checkpoints and verifications that
+-- are on record.
 create or replace function ledger.metrics_of_operation()
 returns table (name text, labels jsonb, value double precision)
 language sql
@@ -22364,6 +22926,13 @@ as $$
       and s.error is null
       and s.finished_at > clock_timestamp() - interval '31 days'
   ) as s
+  union all
+  select 'capture_lag_seconds', '{}', coalesce(extract(epoch from clock_timestamp() - q.first), 0)
+  from (
+    select (
+      select q.captured_at from ledger.capture_queue as q order by q.id limit 1
+    ) as first
+  ) as q
   union all
   select
     'last_checkpoint_timestamp_seconds',
@@ -22460,7 +23029,9 @@ declare
     'snapshot_again', 'record_failure', 'make_snapshots',
     'count_events', 'count_tenant', 'recount_events',
     'capture_changes', 'capture_change', 'capture_rows', 'capture_plain_rows',
-    'capture_begin', 'capture_end'
+    'capture_begin', 'capture_end',
+    'queue_changes', 'refuse_queueing', 'emit_queued', 'emit_captured', 'drain_captured',
+    'discard_captured'
   ];
   c_capture constant text[] := array[
     'capture_insert', 'capture_update', 'capture_delete', 'refuse_truncate'
@@ -22727,13 +23298,15 @@ to ledger_reader, ledger_auditor, ledger_operator;
 grant execute on function ledger.count_events, ledger.recount_events to ledger_operator;
 
 -- Tracked tables: who owns the table does it, as a registrar. The triggers emit as who changes the
--- table.
-grant execute on function ledger.capture_changes to ledger_capture;
-grant select, insert, update, delete on ledger.capture_frames to ledger_append;
+-- table; what waits, operators emit.
+grant execute on function ledger.capture_changes, ledger.queue_changes to ledger_capture;
+grant select, insert, update, delete on ledger.capture_frames, ledger.capture_queue
+to ledger_append;
+grant execute on function ledger.emit_captured, ledger.discard_captured to ledger_operator;
 grant select on ledger.tracked_tables to ledger_append;
 grant execute on function
   ledger.track_table, ledger.untrack_table, ledger.add_correlation, ledger.require_registrar,
-  ledger.require_own_table, ledger.primary_key_of, ledger.virtual_columns_of,
+  ledger.require_own_table, ledger.primary_key_of, ledger.quick_key, ledger.virtual_columns_of,
   ledger.tracked_relations, ledger.capture_triggers, ledger.refuse_tracking,
   ledger.record_tracking, ledger.register_capture_types, ledger.capture_insert,
   ledger.capture_update, ledger.capture_delete, ledger.refuse_truncate, ledger.capture_begin,
@@ -26725,6 +27298,99 @@ $json$
         "read"
       ],
       "revoked_by": "admin"
+    }
+  ]
+}
+$json$
+  );
+
+  perform ledger.register_event_type(
+    event_type => 'ledger.capture_discarded',
+    schema_version => 1,
+    catalog => 'ledger',
+    publish => false,
+    description => 'Changes of a tracked table that could not be made events are given up.',
+    summary => 'Changes of {payload.event_prefix} were discarded by {payload.discarded_by}: {payload.reason}',
+    schema => $json$
+{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "ledger.capture_discarded",
+  "description": "Changes of a tracked table that could not be made events are given up.",
+  "x-event-type": "ledger.capture_discarded",
+  "x-summary": "Changes of {payload.event_prefix} were discarded by {payload.discarded_by}: {payload.reason}",
+  "x-publish": false,
+  "type": "object",
+  "properties": {
+    "event_prefix": {
+      "type": "string",
+      "minLength": 1,
+      "description": "As what the table was tracked."
+    },
+    "aggregate_type": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Aggregate type of its rows."
+    },
+    "aggregate_ids": {
+      "type": "array",
+      "items": {
+        "type": "string"
+      },
+      "description": "Keys of the rows that one statement changed."
+    },
+    "captured_at": {
+      "type": "string",
+      "format": "date-time",
+      "description": "When it changed them."
+    },
+    "error": {
+      "type": "object",
+      "properties": {
+        "sqlstate": {
+          "type": "string",
+          "description": "SQLSTATE."
+        },
+        "message": {
+          "type": "string",
+          "description": "Message of the error."
+        }
+      },
+      "description": "Why they could not be made events."
+    },
+    "reason": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Why they are given up."
+    },
+    "discarded_by": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Role that did it."
+    }
+  },
+  "required": [
+    "event_prefix",
+    "aggregate_type",
+    "aggregate_ids",
+    "captured_at",
+    "error",
+    "reason",
+    "discarded_by"
+  ],
+  "examples": [
+    {
+      "event_prefix": "orders.row",
+      "aggregate_type": "order",
+      "aggregate_ids": [
+        "17"
+      ],
+      "captured_at": "2026-03-01T12:00:00.000001+00:00",
+      "error": {
+        "sqlstate": "LG003",
+        "message": "payload of orders.row.updated breaks its schema"
+      },
+      "reason": "Entered by mistake and corrected by hand",
+      "discarded_by": "dba"
     }
   ]
 }

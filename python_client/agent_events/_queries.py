@@ -148,6 +148,8 @@ _COLUMNS = {
     "metrics": ", ".join(field.name for field in fields(Sample)),
     "track_table": "track_table",
     "untrack_table": "untrack_table",
+    "emit_captured": "emit_captured",
+    "discard_captured": "discard_captured",
     "add_correlation": "add_correlation",
 }
 _NAMES = {"position": '"position"'}  # a key word of SQL

@@ -248,7 +248,7 @@ class _Loop(Thread):
 
 
 class _Sealing:
-    """Seals; says once an hour, and at the end, how much."""
+    """Makes events of what was captured, and seals; says once an hour, and at the end, how much."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -256,7 +256,9 @@ class _Sealing:
         self._said_at = monotonic()
 
     def __call__(self, connection: psycopg.Connection[Any]) -> None:
-        self._sealed += sum(receipt.sealed for receipt in Ledger(connection).seal_all())
+        ledger = Ledger(connection)
+        ledger.emit_captured()
+        self._sealed += sum(receipt.sealed for receipt in ledger.seal_all())
         if monotonic() - self._said_at >= SAY_EVERY:
             self.say()
 

@@ -475,7 +475,7 @@ def capture(
     The bare one writes the row before and after, time and user into a table with two indexes. The
     audited table has the usual one: changed columns only, transaction, application and address too,
     and three indexes. By ratio of speed: 0.77 is 1.3 times the time. Unpublished is tracked without
-    a message.
+    a message, deferred keeps what changed for later. At the end: how fast events are made of that.
     """
     plan = CapturePlan(
         rounds=rounds or (3 if quick else 5),

@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 
+import cpu
+import psycopg
 from psycopg import sql
 from server import TENANT, Bench, execute
-from stats import Ratio, interleave, ratio
+from stats import Rate, Ratio, interleave, ratio
 
 from agent_events import embedded
 
-TABLES = ("untracked", "bare", "audited", "tracked", "unpublished")
+TABLES = ("untracked", "bare", "audited", "tracked", "unpublished", "deferred")
 GOAL = 1 / 1.3  # of an audit trigger's speed: at most 1.3 times its time
 
 ROW = "\\set id random(1, 20000)\n"
@@ -67,6 +70,8 @@ def measure_capture(bench: Bench, plan: CapturePlan, say: Callable[[str], None])
     for what, script in BULK.items():
         say(f"1,000 rows, {what}")
         results += compare(bench, plan, f"{what} 1000", script, clients=1, commit="off")
+    say("events of a deferred table")
+    results.append(compare_emitting(bench, plan))
     return results
 
 
@@ -95,6 +100,8 @@ def compare(
         ("tracked", "bare", GOAL),
         ("tracked", "audited", GOAL),
         ("unpublished", "audited", GOAL),
+        ("deferred", "bare", GOAL),
+        ("deferred", "audited", GOAL),
     ]
     return [
         ratio(
@@ -107,6 +114,43 @@ def compare(
         )
         for one, other, goal in pairs
     ]
+
+
+def compare_emitting(bench: Bench, plan: CapturePlan) -> Ratio:
+    """Events made of the updates that wait, against updates that make theirs at once."""
+    with bench.clone() as database:
+        emit_captured(database)  # of the rows that prepare() made
+        update = partial(database.pgbench, clients=1, commit="off", seconds=plan.seconds)
+        rates = interleave(
+            {
+                "update, tracked": partial(
+                    update, SINGLE["update"].replace("{table}", "tracked"), variables={}
+                ),
+                "update, deferred": partial(
+                    update, SINGLE["update"].replace("{table}", "deferred"), variables={}
+                ),
+                "update, emitted later": partial(emit_captured, database),
+            },
+            plan.rounds,
+        )
+    return ratio(rates, "update, emitted later", "update, tracked", clients=1, commit="off")
+
+
+def emit_captured(database: Bench) -> Rate:
+    """Make events of all that waits."""
+    with psycopg.connect(database.dsn, autocommit=True) as connection:
+        connection.execute("set synchronous_commit = off")
+        backend = connection.info.backend_pid
+        count, started = 0, perf_counter()
+        used = cpu.running_backend(database.postmaster, backend)
+        while made := connection.execute("select ledger.emit_captured()").fetchone():
+            if made == (0,):
+                break
+            count += made[0]
+        seconds = perf_counter() - started
+        after = cpu.running_backend(database.postmaster, backend)
+    per_cpu = None if used is None or after is None else count / (after - used)
+    return Rate(count / seconds, per_cpu)
 
 
 def prepare(bench: Bench) -> None:

@@ -1,5 +1,5 @@
--- The same table five times: untracked, with two audit triggers as people write them by hand, and
--- tracked; once more tracked without a message for each event. Rows come after the triggers, so that
+-- The same table six times: untracked, with two audit triggers as people write them by hand, and
+-- tracked; tracked without a message for each event; and deferred. Rows come after the triggers, so that
 -- each has a history, as in a table that was tracked from the beginning.
 create schema shop;
 
@@ -83,7 +83,7 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['untracked', 'bare', 'audited', 'tracked', 'unpublished'] loop
+  foreach v_table in array array['untracked', 'bare', 'audited', 'tracked', 'unpublished', 'deferred'] loop
     execute format(
       'create table shop.%I (
         id bigint generated always as identity primary key, customer_id int not null,
@@ -103,12 +103,13 @@ select ledger.grant_access(current_user, 'acme', '{write}');
 set ledger.tenant_id = 'acme';
 select ledger.track_table('shop.tracked');
 select ledger.track_table('shop.unpublished', publish => false);
+select ledger.track_table('shop.deferred', deferred => true);
 
 do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['untracked', 'bare', 'audited', 'tracked', 'unpublished'] loop
+  foreach v_table in array array['untracked', 'bare', 'audited', 'tracked', 'unpublished', 'deferred'] loop
     execute format(
       'insert into shop.%I (customer_id, status, note, quantity, price)
       select n, ''open'', ''Deliver to the back entrance.'', 1 + n %% 9, n * 1.5

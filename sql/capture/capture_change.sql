@@ -1,15 +1,17 @@
 -- Emits one change of a tracked table: what emit_event() does for a plain event of a stream, without
 -- the parameters that a captured one has not. What is not plain, emit_event() emits. A row that is
 -- created mostly begins a stream: that is tried first and spares an UPDATE that finds nothing.
--- Locks the stream's row until the transaction ends. Returns 1, an event: RETURN of a call costs
--- its caller less than PERFORM.
+-- captured_at is the time of a change that waited in capture_queue (NULL: it is made now), whose
+-- writer's privilege was checked then. Locks the stream's row until the transaction ends. Returns 1,
+-- an event: RETURN of a call costs its caller less than PERFORM.
 create or replace function ledger.capture_change(
   tenant_id text,
   aggregate_type text,
   aggregate_id text,
   publish boolean,
   event_type text,
-  payload jsonb
+  payload jsonb,
+  captured_at timestamptz
 )
 returns int
 language plpgsql
@@ -59,7 +61,7 @@ begin
     t.event_type, t.current_version, coalesce(capture_change.publish, t.publish),
     coalesce(v_trace_id, r.trace_id, v_random),
     coalesce(v_correlation_id, r.correlation_id, v_trace_id, r.trace_id, v_random),
-    'write' = any(g.privileges)
+    ('write' = any(g.privileges) or capture_change.captured_at is not null)
     and (v_causation_id is null or v_correlation_id is not null)
     and coalesce(v_actor_type = any('{user,agent,system,webhook}'), true)
     and coalesce(int4range(1, 256) @> length(v_actor_id), true)
@@ -72,12 +74,11 @@ begin
   into v_type, v_version, v_publish, v_trace_id, v_correlation_id, v_is_plain
   from ledger.event_types as t
   cross join ledger.agent_runs as r
-  cross join ledger.tenant_grants as g
+  left join ledger.tenant_grants as g
+    on g.tenant_id = v_tenant_id and g.role_name = ledger.caller()
   where t.event_type = capture_change.event_type
     and r.tenant_id = v_tenant_id
-    and r.id = v_run_id
-    and g.tenant_id = v_tenant_id
-    and g.role_name = ledger.caller();
+    and r.id = v_run_id;
 
   if v_is_plain then
     loop
@@ -92,7 +93,7 @@ begin
               v_tenant_id, v_id, v_created_at, v_run_id, v_trace_id, v_correlation_id,
               v_causation_id, v_type, v_version, v_payload, null, null,
               capture_change.aggregate_type, capture_change.aggregate_id, 1, v_actor_type,
-              v_actor_id, null, null, null, null, null
+              v_actor_id, null, null, null, capture_change.captured_at, null
             ),
             null
           )
@@ -117,7 +118,7 @@ begin
             greatest(v_created_at, s.created_at + interval '1 microsecond'),
             v_run_id, v_trace_id, v_correlation_id, v_causation_id, v_type, v_version, v_payload,
             null, null, capture_change.aggregate_type, capture_change.aggregate_id, s.sequence + 1,
-            v_actor_type, v_actor_id, null, null, null, null, null
+            v_actor_type, v_actor_id, null, null, null, capture_change.captured_at, null
           ),
           s.hash
         )
@@ -141,6 +142,7 @@ begin
       capture_change.event_type, capture_change.payload, v_tenant_id,
       aggregate_type => capture_change.aggregate_type,
       aggregate_id => capture_change.aggregate_id,
+      occurred_at => capture_change.captured_at,
       publish => capture_change.publish
     );
     return 1;
@@ -153,12 +155,13 @@ begin
     insert into ledger.agent_events (
       tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type,
       schema_version, payload, aggregate_type, aggregate_id, sequence, actor_type, actor_id,
-      prev_hash, hash
+      occurred_at, prev_hash, hash
     )
     values (
       v_tenant_id, v_id, v_created_at, v_run_id, v_trace_id, v_correlation_id, v_causation_id,
       v_type, v_version, capture_change.payload, capture_change.aggregate_type,
-      capture_change.aggregate_id, v_sequence, v_actor_type, v_actor_id, v_prev_hash, v_hash
+      capture_change.aggregate_id, v_sequence, v_actor_type, v_actor_id,
+      capture_change.captured_at, v_prev_hash, v_hash
     )
   )
   insert into ledger.outbox (
@@ -173,5 +176,5 @@ begin
 end
 $$;
 
-comment on function ledger.capture_change(text, text, text, boolean, text, jsonb) is
+comment on function ledger.capture_change(text, text, text, boolean, text, jsonb, timestamptz) is
   'Part of capture_changes(): emits one change.';

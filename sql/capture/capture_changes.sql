@@ -1,13 +1,16 @@
 -- Emits what one statement did to a tracked table: rows before and after it, in the order in which
 -- it changed them (either may be empty). arguments are the trigger's, from 0: event prefix,
 -- aggregate type, key columns, excluded, masked, tenant column, publish, whether statements may be
--- nested. One change goes the short way; many go in key order, so that statements do not deadlock
+-- nested, whether it is deferred, its quick_key(). is_mixed and captured_at are of a statement that waited in
+-- capture_queue. One change goes the short way; many go in key order, so that statements do not deadlock
 -- on the streams. An update shows the columns whose texts differ: 1.0 and 1.00 are equal, and yet
 -- not what was there before. Returns the number of events.
 create or replace function ledger.capture_changes(
   arguments text[],
   old_rows jsonb[],
-  new_rows jsonb[]
+  new_rows jsonb[],
+  is_mixed boolean default false,
+  captured_at timestamptz default null
 )
 returns int
 language plpgsql
@@ -23,7 +26,6 @@ declare
   c_needed constant text[] := array_remove(c_keys || c_tenant, '');
   v_is_update boolean := old_rows <> '{}' and new_rows <> '{}';
   v_is_outermost boolean;
-  v_is_mixed boolean := false;
   c_publish constant boolean := nullif(arguments[6], '')::boolean;
   v_row jsonb;
   v_key text;
@@ -35,14 +37,14 @@ declare
 begin
   if arguments[7] = 't' then
     select e.old_rows, e.new_rows, e.is_outermost, coalesce(e.is_mixed, false)
-    into old_rows, new_rows, v_is_outermost, v_is_mixed
+    into old_rows, new_rows, v_is_outermost, is_mixed
     from ledger.capture_end(arguments[0], old_rows, new_rows) as e;
     if not v_is_outermost then
       return 0;
     end if;
   end if;
 
-  if v_is_mixed then
+  if is_mixed then
     v_is_update := true;
   elsif old_rows = '{}' and new_rows = '{}' then
     return 0;
@@ -57,7 +59,8 @@ begin
         jsonb_build_object(
           case when old_rows = '{}' then 'new' else 'old' end,
           ledger.captured_columns(v_row, c_excluded, c_masked)
-        )
+        ),
+        captured_at
       );
     elsif v_key = ledger.captured_key(old_rows[1], c_keys, c_needed)
       and coalesce(v_tenant_id = old_rows[1] ->> c_tenant, c_tenant = '')
@@ -73,7 +76,8 @@ begin
           jsonb_build_object(
             'old', ledger.captured_columns(old_rows[1], v_hidden, c_masked),
             'new', ledger.captured_columns(v_row, v_hidden, c_masked)
-          )
+          ),
+          captured_at
         );
       end if;
       return 0;
@@ -84,7 +88,7 @@ begin
     v_columns := array(select jsonb_object_keys(old_rows[1]));
     select m.old_rows, m.new_rows into old_rows, new_rows
     from ledger.match_rows(
-      old_rows, new_rows, c_keys, c_needed, c_tenant, v_is_mixed
+      old_rows, new_rows, c_keys, c_needed, c_tenant, is_mixed
     ) as m;
   end if;
   for v_batch in
@@ -133,12 +137,12 @@ begin
     v_count := v_count + cardinality(v_batch.keys);
     perform ledger.capture_rows(
       v_batch.tenant_id, arguments[1], v_batch.event_types, v_batch.keys, v_batch.payloads,
-      c_publish
+      c_publish, captured_at
     );
   end loop;
   return v_count;
 end
 $$;
 
-comment on function ledger.capture_changes(text[], jsonb[], jsonb[]) is
+comment on function ledger.capture_changes(text[], jsonb[], jsonb[], boolean, timestamptz) is
   'Part of the triggers of tracked tables: emits what one statement changed.';

@@ -29,7 +29,11 @@ begin
       raise;
     end if;
   end;
-  perform ledger.capture_changes(tg_argv, v_old, '{}');
+  if tg_argv[8] = 't' then
+    perform ledger.queue_changes(tg_argv, v_old, '{}');
+  else
+    perform ledger.capture_changes(tg_argv, v_old, '{}');
+  end if;
   return null;
 end
 $$;

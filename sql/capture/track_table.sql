@@ -1,4 +1,5 @@
--- Makes every change of a table an event, from now on. Runs as the table's owner, who must also be
+-- Makes every change of a table an event, from now on: in the transaction that makes the change, or,
+-- deferred, when emit_captured() runs. Runs as the table's owner, who must also be
 -- a registrar. Locks the table and its partitions against writing (SHARE ROW EXCLUSIVE) until the
 -- transaction ends; rewrites and reads nothing. Again, with other options, it replaces the triggers
 -- (ACCESS EXCLUSIVE).
@@ -10,7 +11,8 @@ create or replace function ledger.track_table(
   excluded text[] default '{}',
   masked text[] default '{}',
   tenant_column text default null,
-  publish boolean default null
+  publish boolean default null,
+  deferred boolean default false
 )
 returns void
 language plpgsql
@@ -25,8 +27,9 @@ begin
   select
     coalesce(event_prefix, c.relname), coalesce(aggregate_type, event_prefix, c.relname),
     coalesce(key_columns, ledger.primary_key_of(table_name)),
-    coalesce(excluded, '{}') || ledger.virtual_columns_of(table_name), coalesce(masked, '{}')
-  into event_prefix, aggregate_type, key_columns, excluded, masked
+    coalesce(excluded, '{}') || ledger.virtual_columns_of(table_name), coalesce(masked, '{}'),
+    coalesce(deferred, false)
+  into event_prefix, aggregate_type, key_columns, excluded, masked, deferred
   from pg_class as c
   where c.oid = table_name;
   perform ledger.refuse_tracking(
@@ -43,24 +46,26 @@ begin
   loop
     execute format(
       'create trigger %I %s on %s %s for each statement '
-      'execute function ledger.%I(%L, %L, %L, %L, %L, %L, %L, %L)',
+      'execute function ledger.%I(%L, %L, %L, %L, %L, %L, %L, %L, %L, %L)',
       v_trigger.trigger_name, v_trigger.event, v_trigger.relation, v_trigger.transition_tables,
       v_trigger.function_name, event_prefix, aggregate_type, key_columns, excluded, masked,
-      coalesce(tenant_column, ''), coalesce(publish::text, ''), v_has_triggers
+      coalesce(tenant_column, ''), coalesce(publish::text, ''), v_has_triggers, deferred,
+      ledger.quick_key(table_name, key_columns, tenant_column)
     );
   end loop;
   perform ledger.record_tracking(
     table_name,
     row(
       table_name, table_name::text, event_prefix, aggregate_type, key_columns, excluded, masked,
-      tenant_column, publish, clock_timestamp(), ledger.caller()
+      tenant_column, publish, deferred, clock_timestamp(), ledger.caller()
     )::ledger.tracked_tables
   );
 end
 $$;
 
 comment on function ledger.track_table(
-  regclass, text, text, text[], text[], text[], text, boolean
+  regclass, text, text, text[], text[], text[], text, boolean, boolean
 ) is
   'Makes every change of a table an event: <prefix>.created, .updated (changed columns only) and '
-  '.deleted, about the aggregate <aggregate_type>/<key>. Run it as the table''s owner.';
+  '.deleted, about the aggregate <aggregate_type>/<key>. With deferred => true the change is kept in '
+  'its transaction, and ledger.emit_captured() makes the event. Run it as the table''s owner.';

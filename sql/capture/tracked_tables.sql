@@ -11,6 +11,7 @@ create table ledger.tracked_tables (
   masked text[] not null default '{}',
   tenant_column text,
   publish boolean,
+  deferred boolean not null,
   tracked_at timestamptz not null default clock_timestamp(),
   tracked_by name not null
 );
@@ -25,3 +26,5 @@ comment on column ledger.tracked_tables.tenant_column is
   'Column that holds the tenant of a row; NULL: the tenant is that of the transaction''s context.';
 comment on column ledger.tracked_tables.publish is
   'Whether the events get an outbox row; NULL: as their event types say.';
+comment on column ledger.tracked_tables.deferred is
+  'Whether changes wait for ledger.emit_captured() to make events of them.';

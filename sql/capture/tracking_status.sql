@@ -1,8 +1,9 @@
--- What is tracked, and whether all of it still is.
+-- What is tracked, whether all of it still is, and since when changes of deferred tables wait.
 create or replace view ledger.tracking_status as
 select
   coalesce(c.name, t.table_name) as table_name, t.event_prefix, t.aggregate_type, t.key_columns,
-  t.excluded, t.masked, t.tenant_column, t.publish, t.tracked_at, t.tracked_by, p.problem
+  t.excluded, t.masked, t.tenant_column, t.publish, t.deferred, t.tracked_at, t.tracked_by,
+  w.waiting_since, p.problem
 from ledger.tracked_tables as t
 left join lateral (
   select c.oid::regclass::text as name from pg_catalog.pg_class as c where c.oid = t.table_id
@@ -47,7 +48,13 @@ left join lateral (
     join pg_catalog.pg_class as child on child.oid = i.inhrelid
     where i.inhparent = t.table_id and not child.relispartition
   ) as f
-) as p on true;
+) as p on true
+left join lateral (
+  select pg_catalog.min(q.captured_at) as waiting_since
+  from ledger.capture_queue as q
+  where q.arguments[0] = t.event_prefix
+) as w on t.deferred;
 
 comment on view ledger.tracking_status is
-  'The tables whose changes are events, and what is wrong with their tracking (NULL: nothing).';
+  'The tables whose changes are events, and what is wrong with their tracking (NULL: nothing). '
+  'waiting_since: the oldest change of a deferred one that is no event yet.';

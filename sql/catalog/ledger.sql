@@ -189,6 +189,99 @@ $json$
   );
 
   perform ledger.register_event_type(
+    event_type => 'ledger.capture_discarded',
+    schema_version => 1,
+    catalog => 'ledger',
+    publish => false,
+    description => 'Changes of a tracked table that could not be made events are given up.',
+    summary => 'Changes of {payload.event_prefix} were discarded by {payload.discarded_by}: {payload.reason}',
+    schema => $json$
+{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "title": "ledger.capture_discarded",
+  "description": "Changes of a tracked table that could not be made events are given up.",
+  "x-event-type": "ledger.capture_discarded",
+  "x-summary": "Changes of {payload.event_prefix} were discarded by {payload.discarded_by}: {payload.reason}",
+  "x-publish": false,
+  "type": "object",
+  "properties": {
+    "event_prefix": {
+      "type": "string",
+      "minLength": 1,
+      "description": "As what the table was tracked."
+    },
+    "aggregate_type": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Aggregate type of its rows."
+    },
+    "aggregate_ids": {
+      "type": "array",
+      "items": {
+        "type": "string"
+      },
+      "description": "Keys of the rows that one statement changed."
+    },
+    "captured_at": {
+      "type": "string",
+      "format": "date-time",
+      "description": "When it changed them."
+    },
+    "error": {
+      "type": "object",
+      "properties": {
+        "sqlstate": {
+          "type": "string",
+          "description": "SQLSTATE."
+        },
+        "message": {
+          "type": "string",
+          "description": "Message of the error."
+        }
+      },
+      "description": "Why they could not be made events."
+    },
+    "reason": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Why they are given up."
+    },
+    "discarded_by": {
+      "type": "string",
+      "minLength": 1,
+      "description": "Role that did it."
+    }
+  },
+  "required": [
+    "event_prefix",
+    "aggregate_type",
+    "aggregate_ids",
+    "captured_at",
+    "error",
+    "reason",
+    "discarded_by"
+  ],
+  "examples": [
+    {
+      "event_prefix": "orders.row",
+      "aggregate_type": "order",
+      "aggregate_ids": [
+        "17"
+      ],
+      "captured_at": "2026-03-01T12:00:00.000001+00:00",
+      "error": {
+        "sqlstate": "LG003",
+        "message": "payload of orders.row.updated breaks its schema"
+      },
+      "reason": "Entered by mistake and corrected by hand",
+      "discarded_by": "dba"
+    }
+  ]
+}
+$json$
+  );
+
+  perform ledger.register_event_type(
     event_type => 'ledger.checkpoint_signed',
     schema_version => 1,
     catalog => 'ledger',

@@ -16,6 +16,8 @@
 --   agent-events maintain app   hourly: call ledger.maintain()
 --   agent-events seal app       every second: select ledger.seal_all(). pg_cron before 1.5 knows no
 --                               seconds and refuses them (22023): there it is every minute.
+--   agent-events capture app    as often: select ledger.emit_captured(), for tables that are tracked
+--                               as deferred
 --   agent-events forget app     daily: deletes what cron.job_run_details says of these jobs after a
 --                               day, of failures after 30 (without a time: after a day). Nothing
 --                               else empties that table, to which a job of every second adds 86,400
@@ -58,6 +60,7 @@ do $$
 declare
   c_ledger constant text := current_setting('agent_events.ledger');
   c_role constant text := current_setting('agent_events.role');
+  v_job record;
 begin
   execute format('grant usage on schema cron to %I', c_role);
 
@@ -65,15 +68,23 @@ begin
     'agent-events maintain ' || c_ledger, '7 * * * *', 'call ledger.maintain()', c_ledger, c_role
   );
 
-  begin
-    perform cron.schedule_in_database(
-      'agent-events seal ' || c_ledger, '1 second', 'select ledger.seal_all()', c_ledger, c_role
-    );
-  exception when invalid_parameter_value then
-    perform cron.schedule_in_database(
-      'agent-events seal ' || c_ledger, '* * * * *', 'select ledger.seal_all()', c_ledger, c_role
-    );
-  end;
+  for v_job in
+    select j.name, j.command
+    from (values
+      ('agent-events seal ', 'select ledger.seal_all()'),
+      ('agent-events capture ', 'select ledger.emit_captured()')
+    ) as j (name, command)
+  loop
+    begin
+      perform cron.schedule_in_database(
+        v_job.name || c_ledger, '1 second', v_job.command, c_ledger, c_role
+      );
+    exception when invalid_parameter_value then
+      perform cron.schedule_in_database(
+        v_job.name || c_ledger, '* * * * *', v_job.command, c_ledger, c_role
+      );
+    end;
+  end loop;
 
   perform cron.schedule_in_database(
     'agent-events forget ' || c_ledger,

@@ -125,7 +125,9 @@ begin
 
   if (v_is_permitted and v_is_simple and v_is_plain and v_run_id is not null) is not true then
     v_is_special := true;
-    if (v_is_permitted or emit_event.event_type like 'ledger.%') is not true then
+    if (v_is_permitted or emit_event.event_type like 'ledger.%') is not true
+      and not ledger.has_emit_permit()
+    then
       perform ledger.require_tenant(emit_event.tenant_id, 'write');
     end if;
     perform ledger.refuse_arguments(

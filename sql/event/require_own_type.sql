@@ -8,9 +8,6 @@ returns void
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_sort = off
 as $$
 declare
   v_function text := case event_type
@@ -29,17 +26,12 @@ declare
     when 'ledger.outbox_purged' then 'purge_outbox'
     when 'ledger.log_rebased' then 'rebase_log'
     when 'ledger.snapshot_created' then 'create_snapshot'
+    when 'ledger.capture_discarded' then 'discard_captured'
   end;
 begin
   if event_type = 'ledger.import_completed' then
     perform ledger.require_tenant(tenant_id, 'operate');
-  elsif (
-    select p.number
-    from ledger.emit_permits as p
-    where p.xact_id = pg_current_xact_id_if_assigned()
-    order by p.number desc
-    limit 1
-  ) is null then
+  elsif not ledger.has_emit_permit() then
     raise exception using
       errcode = 'LG005',
       message = format('nobody emits %s directly', left(event_type, 150)),

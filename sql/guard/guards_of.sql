@@ -7,8 +7,8 @@
 --   it refuses every direct one.
 --   The conditions compare with a text: PostgreSQL reads them from their stored form in every
 --   statement, which writes a constant of type name as 64 numbers (9,000 instructions per emit).
---   outbox has no insert trigger (each costs 3 us an event): row-level security lets only
---   ledger_append insert.
+--   outbox and capture_queue have no insert trigger (each costs 3 us an event): row-level security
+--   lets only ledger_append insert.
 create or replace function ledger_guard.guards_of(target regclass)
 returns table (guard name, events text, level text, condition text)
 language sql
@@ -95,6 +95,11 @@ as $$
     (
       'snapshots', 'ledger_guard_write',
       'insert or delete', 'statement', $c$current_user <> 'ledger_append'::text$c$
+    ),
+    ('capture_queue', 'ledger_guard_statement', 'truncate', 'statement', null),
+    (
+      'capture_queue', 'ledger_guard_write',
+      'update or delete', 'statement', $c$current_user <> 'ledger_append'::text$c$
     ),
     ('log_entries', 'ledger_guard_row', 'update or delete', 'row', null),
     ('log_entries', 'ledger_guard_statement', 'update or delete or truncate', 'statement', null),

@@ -7,7 +7,7 @@ from unnest(array[
   'partitions', 'event_types', 'streams', 'idempotency_keys', 'log_entries', 'log_tiles',
   'log_blocks', 'log_heads', 'log_edges', 'log_sweep', 'legal_holds', 'erasures', 'cold_files',
   'cold_drops', 'cold_ranges', 'outbox_purges', 'inbox',
-  'inbox_failures', 'snapshots'
+  'inbox_failures', 'snapshots', 'capture_queue'
 ]) as listed (table_name)
 join pg_catalog.pg_class as c
   on c.relname = listed.table_name and c.relnamespace = pg_catalog.to_regnamespace('ledger')

@@ -27,7 +27,7 @@ begin
     'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
     'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
     'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-    'event_counts', 'count_cursors', 'emit_permits'
+    'event_counts', 'count_cursors', 'emit_permits', 'capture_queue'
   ] loop
     execute format('drop policy if exists ledger_append on ledger.%I', v_table);
     execute format(
@@ -50,7 +50,7 @@ begin
     'cold_ranges', 'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations',
     'outbox_purges', 'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
     'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-    'event_counts', 'count_cursors'
+    'event_counts', 'count_cursors', 'capture_queue'
   ] loop
     execute format('drop policy if exists ledger_owner on ledger.%I', v_table);
     execute format(

@@ -16,7 +16,7 @@ as $$
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-      'event_counts', 'count_cursors', 'emit_permits'
+      'event_counts', 'count_cursors', 'emit_permits', 'capture_queue'
     )
     and not (c.relrowsecurity and c.relforcerowsecurity)
 $$;

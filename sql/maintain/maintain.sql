@@ -1,4 +1,4 @@
--- All that a DBA schedules: makes partitions ahead, seals, archives and purges what the retention
+-- All that a DBA schedules: makes partitions ahead, emits what was captured, seals, archives and purges what the retention
 -- policy says is due. Each step commits; one that fails stops only those that build on it, and the call ends
 -- with its error when the others are done. One runner at a time: a second one leaves at once.
 create or replace procedure ledger.maintain(

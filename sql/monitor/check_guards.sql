@@ -16,7 +16,7 @@ as $$
       'relays', 'relay_cursors', 'relay_parked', 'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-      'event_counts', 'count_cursors', 'emit_permits'
+      'event_counts', 'count_cursors', 'emit_permits', 'capture_queue'
     ]),
     ('ledger_owner', 'r', 'ledger_owner', 'true', null, array[
       'agent_events', 'agent_events_archive', 'outbox', 'agent_runs', 'event_private', 'streams',
@@ -26,7 +26,7 @@ as $$
       'relay_confirmations', 'outbox_purges',
       'inbox', 'inbox_failures', 'subscription_cursors', 'upcasters',
       'reducers', 'snapshots', 'snapshot_cursors', 'snapshot_failures',
-      'event_counts', 'count_cursors'
+      'event_counts', 'count_cursors', 'capture_queue'
     ]),
     ('ledger_owner', '*', 'ledger_owner', 'true', 'true', array['tenants', 'tenant_grants']),
     (

@@ -1,4 +1,5 @@
--- metrics(): maintenance, checkpoints and verifications that are on record.
+-- metrics(): maintenance, what was captured and is no event yet, checkpoints and verifications that
+-- are on record.
 create or replace function ledger.metrics_of_operation()
 returns table (name text, labels jsonb, value double precision)
 language sql
@@ -25,6 +26,13 @@ as $$
       and s.error is null
       and s.finished_at > clock_timestamp() - interval '31 days'
   ) as s
+  union all
+  select 'capture_lag_seconds', '{}', coalesce(extract(epoch from clock_timestamp() - q.first), 0)
+  from (
+    select (
+      select q.captured_at from ledger.capture_queue as q order by q.id limit 1
+    ) as first
+  ) as q
   union all
   select
     'last_checkpoint_timestamp_seconds',

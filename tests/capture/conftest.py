@@ -11,6 +11,7 @@ from psycopg import sql
 
 AnyConnection = psycopg.Connection[Any]
 Connect = Callable[..., AnyConnection]
+Track = Callable[..., None]
 
 
 @pytest.fixture
@@ -19,6 +20,25 @@ def owner(pg: AnyConnection, connect: Connect, login_role: Callable[..., str]) -
     role = login_role("owner", {"acme": ["register", "write"]})
     pg.execute(sql.SQL("create schema shop authorization {}").format(sql.Identifier(role)))
     return connect(user=role, options="-c search_path=shop -c ledger.tenant_id=acme")
+
+
+@pytest.fixture(params=[False, True], ids=["at_once", "deferred"])
+def track(owner: AnyConnection, request: pytest.FixtureRequest) -> Track:
+    """Tracks a table with arguments of track_table(); the test runs once for each kind."""
+
+    def call(table: str, **arguments: object) -> None:
+        arguments["deferred"] = request.param
+        owner.execute(
+            sql.SQL("select ledger.track_table(%(table)s::regclass, {})").format(
+                sql.SQL(", ").join(
+                    sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name))
+                    for name in arguments
+                )
+            ),
+            {"table": table, **arguments},
+        )
+
+    return call
 
 
 @pytest.fixture

@@ -11,11 +11,18 @@ AnyConnection = psycopg.Connection[Any]
 Row = dict[str, Any]
 
 
+def emit_captured(connection: AnyConnection, max_events: int = 5000) -> int:
+    """Make events of what waits; returns how many."""
+    (count,) = connection.execute("select ledger.emit_captured(%s)", [max_events]).fetchone() or ()
+    return int(count)
+
+
 def captured(connection: AnyConnection, prefix: str, tenant_id: str = "acme") -> list[Row]:
     """Events of a tracked table in the order of each stream: kind, key, sequence, old and new.
 
-    Numbers are kept as they are written: 1.0 is not 1.00.
+    What waits becomes events first. Numbers are kept as they are written: 1.0 is not 1.00.
     """
+    emit_captured(connection)
     events = connection.execute(
         """
         select event_type, aggregate_id, sequence, payload::text

@@ -13,16 +13,17 @@ from capture.folding import captured, fold, stored
 from capture.shopping import KEYS, shop
 
 AnyConnection = psycopg.Connection[Any]
+Track = Callable[..., None]
 CONNECTIONS = 6
 TRANSACTIONS = 60
 
 
 @pytest.fixture
-def chinook(owner: AnyConnection, app: Callable[..., AnyConnection]) -> AnyConnection:
+def chinook(owner: AnyConnection, app: Callable[..., AnyConnection], track: Track) -> AnyConnection:
     app()
     owner.execute((Path(__file__).parent / "chinook.sql").read_text())
     for table in KEYS:
-        owner.execute("select ledger.track_table(%s::regclass)", [table])
+        track(table)
     return owner
 
 

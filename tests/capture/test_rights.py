@@ -108,9 +108,12 @@ def test_what_is_written_down_is_about_ones_own(
     "call",
     [
         "ledger.capture_changes('{}', '{}', '{}')",
-        "ledger.capture_change(null, 'x', '1', true, 'x.created', '{}')",
-        "ledger.capture_rows(null, 'x', '{}', '{}', '{}', null)",
+        "ledger.capture_change(null, 'x', '1', true, 'x.created', '{}', null)",
+        "ledger.capture_rows(null, 'x', '{}', '{}', '{}', null, null)",
         "ledger.capture_end('x', '{}', '{}')",
+        "ledger.queue_changes('{}', '{}', '{}')",
+        "ledger.emit_queued(null)",
+        "ledger.drain_captured('x')",
     ],
 )
 def test_parts_are_not_for_applications(

@@ -8,17 +8,30 @@ from typing import Any
 
 import psycopg
 import pytest
-from capture.folding import captured, fold, stored
+from capture.folding import captured, emit_captured, fold, stored
 from log.emitting import await_lock
 
 AnyConnection = psycopg.Connection[Any]
+Track = Callable[..., None]
+
+
+STOCK = "create table stock (id int primary key, n int not null default 0)"
+FIVE = "insert into stock select n from generate_series(1, 5) as n"
 
 
 @pytest.fixture
-def stock(owner: AnyConnection) -> AnyConnection:
-    owner.execute("create table stock (id int primary key, n int not null default 0)")
+def stock(owner: AnyConnection, track: Track) -> AnyConnection:
+    owner.execute(STOCK)
+    track("stock")
+    owner.execute(FIVE)
+    return owner
+
+
+@pytest.fixture
+def stock_at_once(owner: AnyConnection) -> AnyConnection:
+    owner.execute(STOCK)
     owner.execute("select ledger.track_table('stock')")
-    owner.execute("insert into stock select n from generate_series(1, 5) as n")
+    owner.execute(FIVE)
     return owner
 
 
@@ -64,13 +77,13 @@ def test_a_statement_that_changes_nothing(stock: AnyConnection, pg: AnyConnectio
     assert kinds(pg) == []
 
 
-def test_cascades(owner: AnyConnection, pg: AnyConnection) -> None:
+def test_cascades(owner: AnyConnection, pg: AnyConnection, track: Track) -> None:
     """Also to a table itself, twice in one statement, and with constraints checked at commit."""
     owner.execute(
         "create table node (id int primary key, a int references node on update cascade,"
         " b int references node on update cascade on delete set null deferrable initially deferred)"
     )
-    owner.execute("select ledger.track_table('node')")
+    track("node")
     owner.execute("insert into node values (1, null, null), (2, 1, 1), (3, 2, 2), (4, 4, 1)")
     owner.execute("update node set id = id + 10 where id < 3")
     owner.execute("update node set a = null")
@@ -100,10 +113,10 @@ insert into kind values
 """
 
 
-def test_types(owner: AnyConnection, pg: AnyConnection) -> None:
+def test_types(owner: AnyConnection, pg: AnyConnection, track: Track) -> None:
     """The same in every session, however it writes values."""
     owner.execute(TYPES)
-    owner.execute("select ledger.track_table('kind')")
+    track("kind")
     owner.execute(VALUES)
     owner.execute(
         "set timezone = 'Asia/Tokyo'; set bytea_output = escape; set extra_float_digits = -9;"
@@ -116,7 +129,7 @@ def test_types(owner: AnyConnection, pg: AnyConnection) -> None:
     assert fold(captured(pg, "kind")) == rows
 
 
-def test_partitions(owner: AnyConnection, pg: AnyConnection) -> None:
+def test_partitions(owner: AnyConnection, pg: AnyConnection, track: Track) -> None:
     """Rows that move, statements on a partition, and its partitions' partitions."""
     owner.execute(
         "create table part (id int, n int, primary key (id, n)) partition by range (n);"
@@ -125,7 +138,7 @@ def test_partitions(owner: AnyConnection, pg: AnyConnection) -> None:
         "create table ten partition of high for values in (10);"
         "create table rest partition of high default"
     )
-    owner.execute("select ledger.track_table('part')")
+    track("part")
     owner.execute("insert into part select i, i from generate_series(1, 12) as i")
     owner.execute("insert into low values (50, 5)")
     owner.execute("update part set n = n + 5 where n between 4 and 6")
@@ -136,14 +149,16 @@ def test_partitions(owner: AnyConnection, pg: AnyConnection) -> None:
     assert len(events) == 13 + 2 * 4 + 2 * 2 + 1
 
 
-def test_rows_of_one_stream_and_events_of_others(stock: AnyConnection, pg: AnyConnection) -> None:
+def test_rows_of_one_stream_and_events_of_others(
+    stock_at_once: AnyConnection, pg: AnyConnection
+) -> None:
     """The application's own events share the stream."""
     pg.execute("select ledger.register_event_type('stock.counted', '{}')")
-    stock.execute(
+    stock_at_once.execute(
         "select ledger.emit_event('stock.counted', aggregate_type => 'stock', aggregate_id => '1')"
     )
-    stock.execute("update stock set n = 3 where id in (1, 7)")
-    stock.execute("update stock set n = 4")
+    stock_at_once.execute("update stock set n = 3 where id in (1, 7)")
+    stock_at_once.execute("update stock set n = 4")
     sequences = pg.execute(
         "select event_type, sequence from ledger.events where aggregate_id = '1' order by sequence"
     ).fetchall()
@@ -158,6 +173,7 @@ def test_rows_that_come_back(stock: AnyConnection, pg: AnyConnection, count: int
     """Their streams go on, though a row that is created mostly begins one."""
     stock.execute("delete from stock")
     stock.execute("insert into stock select n from generate_series(1, %s::int) as n", [count])
+    emit_captured(pg)
     sequences = pg.execute(
         "select sequence from ledger.events where event_type = 'stock.created' and sequence > 1"
     ).fetchall()
@@ -167,7 +183,7 @@ def test_rows_that_come_back(stock: AnyConnection, pg: AnyConnection, count: int
 
 @pytest.mark.parametrize(("first", "last"), [(20, 22), (21, 22), (21, 21)])
 def test_a_stream_that_somebody_else_begins(
-    stock: AnyConnection,
+    stock_at_once: AnyConnection,
     app: Callable[..., AnyConnection],
     pg: AnyConnection,
     first: int,
@@ -181,8 +197,8 @@ def test_a_stream_that_somebody_else_begins(
     )
     with ThreadPoolExecutor(1) as pool:
         insert = "insert into stock select n from generate_series(%s::int, %s::int) as n"
-        waiting = pool.submit(stock.execute, insert, [first, last])
-        await_lock(pg, stock)
+        waiting = pool.submit(stock_at_once.execute, insert, [first, last])
+        await_lock(pg, stock_at_once)
         other.commit()
         waiting.result()
     streams = pg.execute(

@@ -10,9 +10,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from capture.folding import captured, fold, stored
+from capture.folding import captured, emit_captured, fold, stored
 
 AnyConnection = psycopg.Connection[Any]
+Track = Callable[..., None]
 Connect = Callable[..., AnyConnection]
 Refused = Callable[..., psycopg.Error]
 
@@ -20,11 +21,11 @@ OFFER = "create table offer (id int primary key, name text, price numeric, secre
 
 
 @pytest.fixture
-def offers(owner: AnyConnection, app: Connect) -> AnyConnection:
+def offers(owner: AnyConnection, app: Connect, track: Track) -> AnyConnection:
     """A connection of the application; the table offer is tracked."""
     connection = app()
     owner.execute(OFFER)
-    owner.execute("select ledger.track_table('offer', masked => '{secret_code}')")
+    track("offer", masked=["secret_code"])
     return connection
 
 
@@ -63,6 +64,7 @@ def test_the_reducer_of_the_page_gives_the_row(offers: AnyConnection, pg: AnyCon
             select s.state from generate_series(1, 3) as id
             cross join ledger.state_of('offer', id::text, tenant_id => 'acme') as s
         """
+        emit_captured(pg)
         return [state for (state,) in pg.execute(query) if state]
 
     for statement in (
@@ -89,9 +91,11 @@ def test_nothing_remains_of_what_rolls_back(offers: AnyConnection, pg: AnyConnec
     assert [new for *_, new in payloads(pg)][1] == {"name": "c"}
 
 
-def test_excluded_columns_never_appear(owner: AnyConnection, pg: AnyConnection) -> None:
+def test_excluded_columns_never_appear(
+    owner: AnyConnection, pg: AnyConnection, track: Track
+) -> None:
     owner.execute(OFFER)
-    owner.execute("select ledger.track_table('offer', excluded => '{name,secret_code}')")
+    track("offer", excluded=["name", "secret_code"])
     owner.execute("insert into offer values (1, 'hidden', 1, 'hidden')")
     owner.execute("update offer set name = 'hidden too'")
     owner.execute("update offer set name = 'hidden too', price = 2, id = 2")
@@ -101,9 +105,11 @@ def test_excluded_columns_never_appear(owner: AnyConnection, pg: AnyConnection) 
     assert "hidden" not in str(everything)
 
 
-def test_keys_on_the_deny_list_are_masked(owner: AnyConnection, pg: AnyConnection) -> None:
+def test_keys_on_the_deny_list_are_masked(
+    owner: AnyConnection, pg: AnyConnection, track: Track
+) -> None:
     owner.execute("create table login (id int primary key, password text, settings jsonb)")
-    owner.execute("select ledger.track_table('login')")
+    track("login")
     settings = '{"api_key": "hunter2"}'
     owner.execute("insert into login values (1, 'hunter2', %s), (2, 'hunter2', '{}')", [settings])
     owner.execute("update login set password = 'hunter22' where id = 1")
@@ -111,9 +117,9 @@ def test_keys_on_the_deny_list_are_masked(owner: AnyConnection, pg: AnyConnectio
     assert "hunter2" not in str(pg.execute("select e::text from ledger.events as e").fetchall())
 
 
-def test_a_key_of_several_columns(owner: AnyConnection, pg: AnyConnection) -> None:
+def test_a_key_of_several_columns(owner: AnyConnection, pg: AnyConnection, track: Track) -> None:
     owner.execute('create table "Odd Name" (a text, "b c" int, d int, primary key (a, "b c"))')
-    owner.execute("select ledger.track_table('\"Odd Name\"', 'odd.row', 'odd')")
+    track('"Odd Name"', event_prefix="odd.row", aggregate_type="odd")
     owner.execute("insert into \"Odd Name\" values ('1, 2', 3, 1), ('1', 2, 1)")
     owner.execute('update "Odd Name" set d = 2')
     assert [key for _, key, *_ in payloads(pg, "odd.row")] == ['["1", 2]', '["1, 2", 3]'] * 2
@@ -129,10 +135,12 @@ def test_a_changed_key_ends_one_stream_and_begins_another(
     assert [row[:2] for row in payloads(pg)[3:]] == [("deleted", "3"), ("created", "9")]
 
 
-def test_a_changed_key_among_changed_rows(owner: AnyConnection, pg: AnyConnection) -> None:
+def test_a_changed_key_among_changed_rows(
+    owner: AnyConnection, pg: AnyConnection, track: Track
+) -> None:
     """Of the rows that keep their keys, events show what changed and nothing else."""
     owner.execute("create table line (id int primary key, n int, note text)")
-    owner.execute("select ledger.track_table('line')")
+    track("line")
     owner.execute("insert into line values (1, 0, 'x'), (2, 0, 'y'), (3, 0, 'z')")
     owner.execute("update line set id = case id when 1 then 9 else id end, n = n + 1")
     assert sorted(payloads(pg, "line")[3:], key=lambda event: event[1]) == [
@@ -143,9 +151,9 @@ def test_a_changed_key_among_changed_rows(owner: AnyConnection, pg: AnyConnectio
     ]
 
 
-def test_keys_that_move_up(owner: AnyConnection, pg: AnyConnection) -> None:
+def test_keys_that_move_up(owner: AnyConnection, pg: AnyConnection, track: Track) -> None:
     owner.execute("create table place (id int primary key deferrable, name text)")
-    owner.execute("select ledger.track_table('place')")
+    track("place")
     owner.execute("insert into place select n, 'n' || n from generate_series(1, 5) as n")
     owner.execute("update place set id = id + 1")
     owner.execute("update place set id = 8 - id where id in (3, 5)")
@@ -158,11 +166,15 @@ def test_keys_that_move_up(owner: AnyConnection, pg: AnyConnection) -> None:
 
 
 def test_tenants_of_rows(
-    owner: AnyConnection, app: Connect, pg: AnyConnection, refused: Refused
+    owner: AnyConnection,
+    app: Connect,
+    pg: AnyConnection,
+    refused: Refused,
+    track: Track,
 ) -> None:
     connection = app()
     owner.execute("create table item (id int primary key, org text not null, n int default 0)")
-    owner.execute("select ledger.track_table('item', tenant_column => 'org')")
+    track("item", tenant_column="org")
     pg.execute("select ledger.grant_access(%s, 'globex', '{write}')", [connection.info.user])
     connection.execute(
         "insert into item select n, (array['acme', 'globex'])[1 + n % 2]"
@@ -194,25 +206,30 @@ def test_tenants_of_rows(
 )
 @pytest.mark.parametrize("key", ["id", "id,n"])
 def test_a_row_without_a_tenant_goes_to_nobody(
-    owner: AnyConnection, pg: AnyConnection, refused: Refused, key: str, statement: str
+    owner: AnyConnection,
+    pg: AnyConnection,
+    refused: Refused,
+    key: str,
+    statement: str,
+    track: Track,
 ) -> None:
     """Not to the tenant of the session's context."""
     owner.execute(
         f"create table item (id int, org text, n int default 0, primary key ({key}));"  # type: ignore[arg-type]
-        "insert into item values (7);"
-        "select ledger.track_table('item', tenant_column => 'org');"
-        "insert into item values (8, 'acme'), (9, 'acme')"
+        "insert into item values (7)"
     )
+    track("item", tenant_column="org")
+    owner.execute("insert into item values (8, 'acme'), (9, 'acme')")
     assert "or null" in str(refused(owner, "LG009", statement))
     assert len(captured(pg, "item")) == 2
 
 
-def test_a_key_with_a_part_that_is_null(owner: AnyConnection, refused: Refused) -> None:
-    owner.execute(
-        "create table item (id int not null, n int not null, unique (id, n));"
-        "select ledger.track_table('item', key_columns => '{id,n}');"
-        "alter table item alter id drop not null"
-    )
+def test_a_key_with_a_part_that_is_null(
+    owner: AnyConnection, refused: Refused, track: Track
+) -> None:
+    owner.execute("create table item (id int not null, n int not null, unique (id, n))")
+    track("item", key_columns=["id", "n"])
+    owner.execute("alter table item alter id drop not null")
     for statement in (
         "insert into item values (null, 1)",
         "insert into item values (null, 1), (2, 2)",
@@ -231,6 +248,7 @@ def test_context(offers: AnyConnection, pg: AnyConnection, count: int) -> None:
             [trace, correlation, cause],
         )
         offers.execute("insert into offer select n from generate_series(1, %s) as n", [count])
+    emit_captured(pg)
     rows = pg.execute(
         "select distinct run_id, trace_id, correlation_id, causation_id, actor_type, actor_id"
         " from ledger.events where event_type = 'offer.created'"
@@ -242,10 +260,12 @@ def test_context(offers: AnyConnection, pg: AnyConnection, count: int) -> None:
 def test_a_cause_without_correlation(offers: AnyConnection, pg: AnyConnection, count: int) -> None:
     """As with emit_event: the correlation is the cause's."""
     offers.execute("insert into offer values (0)")
+    emit_captured(pg)
     cause, correlation = pg.execute("select id, correlation_id from ledger.events").fetchone() or ()
     with offers.transaction():
         offers.execute("select ledger.set_context(causation_id => %s)", [cause])
         offers.execute("insert into offer select n from generate_series(1, %s) as n", [count])
+    emit_captured(pg)
     caused = "select distinct correlation_id from ledger.events where causation_id = %s"
     assert pg.execute(caused, [cause]).fetchall() == [(correlation,)]
 
@@ -253,23 +273,28 @@ def test_a_cause_without_correlation(offers: AnyConnection, pg: AnyConnection, c
 @pytest.mark.parametrize("is_superuser", [False, True])
 @pytest.mark.parametrize("count", [1, 3])
 def test_published_or_not(
-    owner: AnyConnection, pg: AnyConnection, count: int, is_superuser: bool
+    owner: AnyConnection,
+    pg: AnyConnection,
+    count: int,
+    is_superuser: bool,
+    track: Track,
 ) -> None:
     owner.execute(OFFER)
     pg.execute("set search_path = shop; set ledger.tenant_id = 'acme'")
     writer = pg if is_superuser else owner
     insert = "insert into offer select n + %s from generate_series(1, %s) as n"
     for number, (publish, messages) in enumerate([(None, count), (False, 0), (True, count)]):
-        owner.execute("select ledger.track_table('offer', publish => %s)", [publish])
+        track("offer", publish=publish)
         before = pg.execute("select count(*) from ledger.outbox").fetchone() or ()
         writer.execute(insert, [10 * number, count])
+        emit_captured(pg)
         after = pg.execute("select count(*) from ledger.outbox").fetchone() or ()
         assert after[0] - before[0] == messages
 
 
-def test_untracked_again(owner: AnyConnection, pg: AnyConnection) -> None:
+def test_untracked_again(owner: AnyConnection, pg: AnyConnection, track: Track) -> None:
     owner.execute(OFFER)
-    owner.execute("select ledger.track_table('offer')")
+    track("offer")
     owner.execute("select ledger.untrack_table('offer')")
     owner.execute("insert into offer values (1)")
     owner.execute("truncate offer")
@@ -304,12 +329,16 @@ def test_columns_that_come_and_go(
 
 
 def test_a_key_that_is_gone(
-    owner: AnyConnection, offers: AnyConnection, pg: AnyConnection, refused: Refused
+    owner: AnyConnection,
+    offers: AnyConnection,
+    pg: AnyConnection,
+    refused: Refused,
+    track: Track,
 ) -> None:
     owner.execute("alter table offer rename column id to number")
     for statement in ("insert into offer values (1)", "insert into offer values (1), (2)"):
         assert "track_table" in str(refused(offers, "LG009", statement).diag.message_hint)
-    owner.execute("select ledger.track_table('offer')")
+    track("offer")
     offers.execute("insert into offer values (1)")
     assert [key for _, key, *_ in payloads(pg)] == ["1"]
 
@@ -367,10 +396,10 @@ def test_who_may_track(
 
 def test_who_writes_needs_the_tenant_and_nothing_else(
     owner: AnyConnection, connect: Connect, login_role: Callable[..., str], pg: AnyConnection,
-    refused: Refused,
+    refused: Refused, track: Track,
 ) -> None:  # fmt: skip
     owner.execute(OFFER)
-    owner.execute("select ledger.track_table('offer')")
+    track("offer")
     stranger = connect(user=login_role("stranger"), options="-c search_path=shop")
     owner.execute(
         f"grant usage on schema shop to {stranger.info.user};"  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -9,6 +10,7 @@ import pytest
 from capture.folding import captured, fold, stored
 
 AnyConnection = psycopg.Connection[Any]
+Track = Callable[..., None]
 
 BEFORE = """
 create function stamp() returns trigger language plpgsql as $$
@@ -53,19 +55,23 @@ when (pg_trigger_depth() = 0) execute function tidy()
 @pytest.mark.parametrize("trigger", [BEFORE, REPLACE, LATEST, TOTAL, SELF, STATEMENT])
 @pytest.mark.parametrize("is_tracked_first", [False, True])
 def test_the_table_is_rebuilt(
-    owner: AnyConnection, pg: AnyConnection, trigger: str, is_tracked_first: bool
+    owner: AnyConnection,
+    pg: AnyConnection,
+    trigger: str,
+    is_tracked_first: bool,
+    track: Track,
 ) -> None:
     owner.execute(
         "create table task (id int primary key, parent int, n int default 0, total int default 0,"
         " note text default '', is_latest boolean default true)"
     )
     if is_tracked_first:
-        owner.execute("select ledger.track_table('task')")
+        track("task")
     owner.execute(trigger)  # type: ignore[call-overload]
     if is_tracked_first:
         (problem,) = owner.execute("select problem from ledger.tracking_status").fetchone() or ()
         assert "ledger_capture_begin of task is missing" in problem
-    owner.execute("select ledger.track_table('task')")
+    track("task")
     owner.execute("insert into task (id) values (1)")
     owner.execute("insert into task (id, parent, n) select i, 1, i from generate_series(2, 6) as i")
     owner.execute("update task set n = n * 60 where id > 2")

@@ -168,3 +168,15 @@ def test_stopping_as_the_script_says(server: Server) -> None:
         )
         assert len(admin.execute(stop).fetchall()) == 3
         assert not [job for job in admin.execute(JOBS).fetchall() if job[0].endswith(" gone")]
+
+
+def test_what_was_captured_becomes_events(server: Server, cron: AnyConnection) -> None:
+    with server.connect("app") as ledger:
+        ledger.execute("create table stock (id int primary key)")
+        ledger.execute("select ledger.track_table('stock', deferred => true)")
+        ledger.execute("insert into stock values (1)")
+        deadline = time.monotonic() + PATIENCE
+        made = "select exists (select from ledger.events where event_type = 'stock.created')"
+        while ledger.execute(made).fetchone() != (True,):
+            assert time.monotonic() < deadline, run_of(cron, "agent-events capture app")
+            time.sleep(0.2)

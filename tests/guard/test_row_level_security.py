@@ -15,6 +15,7 @@ FORCED = [
     "agent_events",
     "agent_events_archive",
     "agent_runs",
+    "capture_queue",
     "cold_drops",
     "cold_files",
     "cold_ranges",

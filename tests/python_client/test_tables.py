@@ -73,6 +73,38 @@ def test_command(deals: Ledger, pg: psycopg.Connection[Any], dsn: str) -> None: 
     assert run("list", "--json") == ""
 
 
+def test_deferred(deals: Ledger, pg: psycopg.Connection[Any]) -> None:
+    deals.track_table("deals", deferred=True)
+    pg.execute("insert into deals values (1), (2)")
+    (table,) = deals.tracked_tables()
+    assert table.deferred
+    assert table.waiting_since is not None
+    assert deals.find_events(event_types=["deals.created"]) == []
+    assert [deals.emit_captured(max_events=1), deals.emit_captured()] == [2, 0]
+    assert len(deals.find_events(event_types=["deals.created"])) == 2
+    with pytest.raises(errors.InvalidArgument, match="no statement 1"):
+        deals.discard_captured(1, reason="gone")
+
+
+def test_command_of_deferred_tables(
+    deals: Ledger,  # noqa: ARG001
+    pg: psycopg.Connection[Any],
+    dsn: str,
+) -> None:
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(main, ["tables", *arguments, "--dsn", dsn])
+        return done.stdout + done.stderr
+
+    assert run("track", "deals", "--deferred") == "deals: tracked\n"
+    pg.execute("insert into deals values (1), (2)")
+    assert "20" in run("list").splitlines()[1].split("at once")[-1]
+    assert run("emit") == "2 events made.\n"
+    assert json.loads(run("emit", "--json")) == {"emitted": 0}
+    assert "no statement 7" in run("discard", "7", "--reason", "gone")
+    assert run("track", "deals") == "deals: tracked\n"
+    assert "at once" in run("list")
+
+
 def test_command_says_what_is_refused(deals: Ledger, dsn: str) -> None:  # noqa: ARG001
     done = CliRunner().invoke(main, ["tables", "track", "deals", "--key", "stage", "--dsn", dsn])
     assert done.exit_code == 1

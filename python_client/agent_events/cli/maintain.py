@@ -82,7 +82,9 @@ def command(
     dsn: str | None,
     as_json: bool,
 ) -> None:
-    """Make partitions ahead, seal, and archive what is due. Schedule it once an hour.
+    """Make partitions ahead, emit what was captured, seal, and archive what is due.
+
+    Schedule it once an hour.
 
     With --every or --seal-every it goes on until it is told to stop: it seals, counts and maintains
     on a connection each, comes back after a lost one, and says on stderr what happens. TIME is as

@@ -54,6 +54,11 @@ def list_tables(dsn: str | None, as_json: bool) -> None:
     default=None,
     help="With or without messages in the outbox. Default: as the event types say.",
 )
+@click.option(
+    "--deferred",
+    is_flag=True,
+    help="Keep changes in their transaction; `agent-events maintain` makes events of them.",
+)
 @dsn_option
 @json_option
 def track(
@@ -65,6 +70,7 @@ def track(
     masked: tuple[str, ...],
     tenant_column: str | None,
     publish: bool | None,
+    deferred: bool,
     dsn: str | None,
     as_json: bool,
 ) -> None:
@@ -79,6 +85,7 @@ def track(
             masked=masked,
             tenant_column=tenant_column,
             publish=publish,
+            deferred=deferred,
         )
     _done(table, "tracked", as_json)
 
@@ -92,6 +99,34 @@ def untrack(table: str, dsn: str | None, as_json: bool) -> None:
     with connect(dsn) as connection:
         Ledger(connection).untrack_table(table)
     _done(table, "untracked", as_json)
+
+
+@command.command("emit")
+@dsn_option
+@json_option
+def emit_captured(dsn: str | None, as_json: bool) -> None:
+    """Make events of all that changed in deferred tables; as an operator of every tenant."""
+    count = 0
+    with connect(dsn, autocommit=True) as connection:
+        ledger = Ledger(connection)
+        while made := ledger.emit_captured():
+            count += made
+    if as_json:
+        print_json({"emitted": count})
+    else:
+        out.print(f"{count:,} events made.")
+
+
+@command.command()
+@click.argument("statement_id", type=int)
+@click.option("--reason", required=True, help="Why; kept in an event.")
+@dsn_option
+@json_option
+def discard(statement_id: int, reason: str, dsn: str | None, as_json: bool) -> None:
+    """Give up changes that cannot become events; `agent-events doctor` names STATEMENT_ID."""
+    with connect(dsn) as connection:
+        Ledger(connection).discard_captured(statement_id, reason=reason)
+    _done(f"statement {statement_id}", "discarded", as_json)
 
 
 @command.command("add-correlation")
@@ -114,13 +149,15 @@ def _done(table: str, state: str, as_json: bool) -> None:
 
 def _table(tables: list[TrackedTable]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name in ("table", "events", "key", "excluded", "masked", "problem"):
+    for name in ("table", "events", "key", "excluded", "masked", "waiting since", "problem"):
         table.add_column(name)
     for row in tables:
+        since = f"{row.waiting_since:%Y-%m-%d %H:%M:%S}" if row.waiting_since else ""
         table.add_row(
             Text(row.table_name),
             Text(f"{row.event_prefix}.*"),
             *(Text(", ".join(names)) for names in (row.key_columns, row.excluded, row.masked)),
+            Text(since if row.deferred else "at once"),
             Text(row.problem or "", style="red"),
         )
     return table

@@ -67,6 +67,9 @@ FAMILIES = {
     "maintenance_last_success_timestamp_seconds": Family(
         "When maintenance last ran; 0 when not in the last 31 days."
     ),
+    "capture_lag_seconds": Family(
+        "Age of the oldest change of a deferred table that is no event yet; 0 when none waits."
+    ),
     "doctor_findings": Family("What ledger.doctor() found last.", ("severity", "kind")),
     "doctor_last_run_timestamp_seconds": Family("When it was asked."),
     "last_checkpoint_timestamp_seconds": Family(

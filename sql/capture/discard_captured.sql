@@ -1,0 +1,49 @@
+-- Gives up what one statement changed, which could not be made events. What it was about stays in an
+-- event of the tenant of its transaction; the values go.
+create or replace function ledger.discard_captured(statement_id bigint, reason text)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_change ledger.capture_queue;
+begin
+  perform ledger.require_tenant('*', 'operate');
+  perform ledger.require_reason('reason', discard_captured.reason);
+  perform pg_advisory_xact_lock(hashtextextended('ledger.emit_captured', 7306));
+  delete from ledger.capture_queue as q
+  where q.id = discard_captured.statement_id and q.error is not null
+  returning q.* into v_change;
+  if v_change.id is null then
+    raise exception using
+      errcode = 'LG009',
+      message = format('no statement %s that could not be emitted waits', discard_captured.statement_id),
+      hint = 'select * from ledger.doctor() where kind = ''capture stuck'';';
+  end if;
+  perform ledger.emit_own_event(
+    'ledger.capture_discarded',
+    jsonb_build_object(
+      'event_prefix', v_change.arguments[0],
+      'aggregate_type', v_change.arguments[1],
+      'aggregate_ids', (
+        select jsonb_agg(distinct left(ledger.captured_key(
+          r, v_change.arguments[2]::text[], v_change.arguments[2]::text[]
+        ), 255))
+        from unnest(v_change.old_rows || v_change.new_rows) as r
+      ),
+      'captured_at', v_change.captured_at,
+      'error', v_change.error - 'detail' - 'hint',
+      'reason', discard_captured.reason,
+      'discarded_by', ledger.caller()
+    ),
+    v_change.tenant_id
+  );
+end
+$$;
+
+comment on function ledger.discard_captured(bigint, text) is
+  'Gives up changes of a deferred table that cannot be made events; an event '
+  'ledger.capture_discarded says which and why. LG009 unless they are stuck. For operators of every '
+  'tenant.';
