@@ -20876,7 +20876,9 @@ comment on function ledger.broken_rules(ledger.agent_events) is
 -- tenant until 10,000 are looked at; deep => true looks at all, hot and archived. A finding names
 -- one event and counts those that break the same rule.
 create or replace function ledger.check_events(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -20909,6 +20911,7 @@ as $$
     where check_events.deep
   )
   select
+    l.tenant_id,
     case l.rule when 'clock' then 'warning' else 'error' end,
     'event ' || l.rule,
     format('event %s of tenant %s', min(l.id::text), l.tenant_id),
@@ -21265,7 +21268,9 @@ comment on function ledger.check_guards() is
 -- was sealed is enough. Whether a hold on a stream or correlation covered what was dropped, the
 -- events alone could tell, which are in the file.
 create or replace function ledger.check_cold()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -21291,6 +21296,7 @@ as $$
       and (p.tier in ('cold', 'dropped') or d.dropped_at is not null)
   )
   select
+    null::text,
     'error', 'dropped without record', l.partition_name::text,
     case
       when l.dropped_at is null then format('The manifest says %s, but no drop is on record.', l.tier)
@@ -21314,6 +21320,7 @@ as $$
     )
   union all
   select
+    null,
     'error', 'drop not done', l.partition_name::text,
     format('Its drop is on record, but the manifest says %s.', l.tier),
     'ledger.drop_cold() does both or none. Find out who called ledger.permit_drop().'
@@ -21322,6 +21329,7 @@ as $$
     and l.event_type = 'ledger.partition_dropped'
   union all
   select distinct
+    h.tenant_id,
     'error', 'dropped under a hold', d.partition_name::text,
     format('The legal hold %s of tenant %s covered it then.', h.id, h.tenant_id),
     'ledger.drop_cold() refuses that. Restore it from its file, and find out who did it.'
@@ -21354,6 +21362,7 @@ as $$
   )
   union all
   select
+    null,
     'warning', 'restore not finished', c.oid::regclass::text,
     'Events were, or are, copied into it, and it is not attached.',
     format(
@@ -21372,12 +21381,15 @@ comment on function ledger.check_cold() is 'The part of doctor() about cold part
 -- from sql/monitor/check_inbox.sql
 -- doctor(): messages that consumers gave up on, and failures that nobody tries again.
 create or replace function ledger.check_inbox()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    f.tenant_id,
     'warning',
     'dead in inbox',
     format('consumer %s of tenant %s', f.consumer, f.tenant_id),
@@ -21396,6 +21408,7 @@ as $$
   group by f.tenant_id, f.consumer
   union all
   select
+    f.tenant_id,
     'warning',
     'retries overdue',
     format('consumer %s of tenant %s', f.consumer, f.tenant_id),
@@ -21436,12 +21449,15 @@ comment on function ledger.check_capture() is 'The part of doctor() about tracke
 -- doctor(): whether the log can be sealed here, is being sealed, and stands where its last block
 -- left it. Whether it is whole, ledger.verify() and `agent-events verify` say.
 create or replace function ledger.check_log()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    h.tenant_id,
     'error',
     'log of another cluster',
     format('log of tenant %s', h.tenant_id),
@@ -21451,6 +21467,7 @@ as $$
   where h.system_identifier <> ledger.system_identifier()
   union all
   select
+    h.tenant_id,
     'error',
     'wrong head',
     format('log of tenant %s', h.tenant_id),
@@ -21461,6 +21478,7 @@ as $$
   where h.block_no > 0 and (h.tree_size, h.root) is distinct from (b.tree_size, b.root)
   union all
   select
+    e.tenant_id,
     'warning',
     'sealing stopped',
     format('log of tenant %s', e.tenant_id),
@@ -21526,7 +21544,9 @@ comment on function ledger.check_maintenance() is 'The part of doctor() about ma
 -- finding: publish => false.) The last 1,000 messages of each tenant until 10,000 are looked at;
 -- deep => true looks at all.
 create or replace function ledger.check_outbox(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -21544,6 +21564,7 @@ as $$
     limit case when check_outbox.deep then null else 10000 end
   )
   select
+    m.tenant_id,
     'error', 'outbox orphan', format('message %s of tenant %s', min(m.id::text), m.tenant_id),
     format('The outbox holds messages whose event does not exist (%s).', count(*)),
     'ledger.emit_event() did not write them. Do not deliver them.'
@@ -21650,12 +21671,15 @@ comment on function ledger.check_partitions() is 'The part of doctor() about par
 -- doctor(): relays that stand still or have given messages up, and an outbox that therefore, or for
 -- want of maintain(), is not purged.
 create or replace function ledger.check_relays()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    s.tenant_id,
     'warning', 'dead messages', format('relay %s, tenant %s', s.relay, s.tenant_id),
     format('%s messages are given up.', s.dead),
     'select * from ledger.outbox_status where is_dead; then ledger.requeue_dead() or discard_dead().'
@@ -21663,6 +21687,7 @@ as $$
   where s.dead > 0
   union all
   select
+    s.tenant_id,
     'warning', 'relay behind', format('relay %s, tenant %s', s.relay, s.tenant_id),
     format(
       'The oldest of %s messages is %s old%s.',
@@ -21674,12 +21699,20 @@ as $$
   where s.lag_seconds > 3600
   union all
   select
+    null,
     'warning', 'purging overdue', p.partition_name::text,
     coalesce(
       (
         select format(
           'Not delivered by: %s.',
-          string_agg(format('relay %s for tenant %s', b.relay, b.tenant_id), ', ')
+          string_agg(
+            distinct case
+              when array[b.tenant_id, '*'] && ledger.permitted_for_any('{audit,operate}')
+                then format('relay %s for tenant %s', b.relay, b.tenant_id)
+              else 'relays of other tenants'
+            end,
+            ', '
+          )
         )
         from ledger.relays_behind(p.to_time) as b
         having count(*) > 0
@@ -21692,6 +21725,7 @@ as $$
   where p.due = 'purge' and p.age > r.outbox_for + interval '2 days'
   union all
   select
+    null,
     'error', 'dropped without record', p.partition_name::text,
     'The manifest says dropped, but no purge is on record.',
     'ledger.purge_outbox() did not drop it. Find out who did.'
@@ -21712,7 +21746,9 @@ comment on function ledger.check_relays() is
 -- erasure, what is there must be what was emitted. Whether data that is gone was under a hold shows
 -- only where the hold is not on a person: who it was about went with it.
 create or replace function ledger.check_privacy(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -21762,6 +21798,7 @@ as $$
     where l.private_hash is not null or p.event_id is not null
   )
   select
+    c.tenant_id,
     'error', c.kind, format('event %s of tenant %s', min(c.id::text), c.tenant_id),
     format('%s (%s events)', k.detail, count(*)), k.hint
   from compared as c
@@ -21793,7 +21830,9 @@ comment on function ledger.check_privacy(boolean) is
 -- doctor(): erasures without the event that records them, and erasures of what a hold covered then.
 -- The last 1,000 of each tenant until 10,000 are looked at; deep => true looks at all.
 create or replace function ledger.check_erasures(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -21811,6 +21850,7 @@ as $$
     limit case when check_erasures.deep then null else 10000 end
   )
   select
+    l.tenant_id,
     'error', 'erasure without event', format('erasure %s of tenant %s', l.erasure_id, l.tenant_id),
     format('No event ledger.private_erased records it (%s events).', count(*)),
     'ledger.erase_private() did not write it. Find out who did, and compare with a backup.'
@@ -21826,6 +21866,7 @@ as $$
   group by l.tenant_id, l.erasure_id
   union all
   select
+    l.tenant_id,
     'error', 'erased under a hold', format('erasure %s of tenant %s', l.erasure_id, l.tenant_id),
     format('The legal hold %s covered it then (%s events).', h.id, count(*)),
     'ledger.erase_private() refuses that. Restore the data from a backup, and find out who did it.'
@@ -21937,12 +21978,15 @@ comment on function ledger.check_roles() is 'The part of doctor() about roles an
 -- doctor(): snapshots that are not to be believed, among the newest 1,000 (deep => true: all);
 -- reducers that changed, are gone, or fail. What does not count is made anew by maintain().
 create or replace function ledger.check_snapshots(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    s.tenant_id,
     'error', 'snapshot forged',
     format(
       'snapshot %s of %s/%s of tenant %s', s.id, s.aggregate_type, s.aggregate_id, s.tenant_id
@@ -21962,12 +22006,14 @@ as $$
   where s.problem is not null
   union all
   select
+    null,
     'info', 'snapshot stale', format('aggregate type %s', r.aggregate_type),
     'Its reducer changed since: these snapshots do not count.',
     'call ledger.maintain(); makes them anew.'
   from ledger.stale_reducers() as r
   union all
   select
+    null,
     case when f.fingerprint is null then 'error' else 'warning' end,
     case when f.fingerprint is null then 'reducer missing' else 'reducer changed' end,
     r.reducer,
@@ -21980,6 +22026,7 @@ as $$
   where f.fingerprint is distinct from r.fingerprint
   union all
   select
+    f.tenant_id,
     'warning',
     case f.sqlstate when 'LG016' then 'events missing' else 'reducer failed' end,
     format('%s/%s of tenant %s', f.aggregate_type, f.aggregate_id, f.tenant_id),
@@ -22030,7 +22077,8 @@ comment on function ledger.check_upcasters() is
 -- from sql/monitor/doctor.sql
 -- Is everything in place? One row per finding, the worst first; none of severity error or warning
 -- when all is well. Looks at the catalog and at recent events; deep => true reads every event.
--- Changes nothing, locks nothing.
+-- Changes nothing, locks nothing. What is found in the events, log or consumers of a tenant is for
+-- who audits or operates that tenant; what concerns the whole ledger is for everybody who may ask.
 create or replace function ledger.doctor(deep boolean default false)
 returns table (severity text, kind text, object text, detail text, hint text)
 language sql
@@ -22040,13 +22088,13 @@ set search_path = pg_catalog, pg_temp
 as $$
   select f.severity, f.kind, f.object, f.detail, f.hint
   from (
-    select * from ledger.check_guards()
+    select null as tenant_id, c.* from ledger.check_guards() as c
     union all
-    select * from ledger.check_roles()
+    select null, c.* from ledger.check_roles() as c
     union all
-    select * from ledger.check_grants()
+    select null, c.* from ledger.check_grants() as c
     union all
-    select * from ledger.check_partitions()
+    select null, c.* from ledger.check_partitions() as c
     union all
     select * from ledger.check_events(doctor.deep)
     union all
@@ -22064,21 +22112,23 @@ as $$
     union all
     select * from ledger.check_inbox()
     union all
-    select * from ledger.check_upcasters()
+    select null, c.* from ledger.check_upcasters() as c
     union all
-    select * from ledger.check_maintenance()
+    select null, c.* from ledger.check_maintenance() as c
     union all
     select * from ledger.check_snapshots(doctor.deep)
     union all
-    select * from ledger.check_capture()
+    select null, c.* from ledger.check_capture() as c
   ) as f
+  cross join (select ledger.permitted_for_any('{audit,operate}') as tenants) as p
+  where f.tenant_id is null or array[f.tenant_id, '*'] && p.tenants
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
   'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
-  'files, sealing, consumers, upcasters, snapshots and tracked tables; deep => true checks every '
-  'event and snapshot.';
+  'files, sealing, consumers, upcasters, snapshots and tracked tables; of tenants those that '
+  'you audit or operate; deep => true checks every event and snapshot.';
 
 -- from sql/stats/metrics_of_events.sql
 -- metrics(): events by tenant, type and outcome, sealing, counting, proofs. Values are few: the largest
