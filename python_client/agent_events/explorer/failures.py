@@ -79,6 +79,20 @@ async def database_error(request: Request, error: Exception) -> Response:
     return error_page(request, 500, "The database refused", message, error.diag.message_hint)
 
 
+async def too_busy(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """Answer that others look for something, too."""
+    page = error_page(
+        request,
+        503,
+        "Too many searches at once",
+        "As many slow searches as may run at a time are under way.",
+        "Try again in a moment. What an index finds does not have to wait: events of a type, an "
+        "aggregate, a run, a trace or a correlation.",
+    )
+    page.headers["Retry-After"] = "2"
+    return page
+
+
 async def own_error(request: Request, error: Exception) -> Response:  # noqa: ARG001
     """Answer a mistake of ours; what it was stands in the log only."""
     return error_page(

@@ -175,7 +175,7 @@ async def list_runs(request: Request) -> Response:
         "to": time_parameter(request, "to"),
         "after": uuid_parameter(request, "after"),
     }
-    async with reading(request) as reader:
+    async with reading(request, lane="search" if wanted["status"] else None) as reader:
         found = await _find(reader, wanted, PAGE_SIZE)
     return render(
         request,
@@ -195,7 +195,7 @@ async def show_run(request: Request) -> Response:
     """Show what a run did."""
     run_id = uuid_in_path(request)
     after_id = uuid_parameter(request, "after")
-    async with reading(request) as reader:
+    async with reading(request, lane="replay") as reader:
         run = await reader.row(f"{_RUN} and r.run_id = %(id)s", id=run_id)
         if run is None:
             raise HTTPException(404, f"There is no run {run_id} that you may see.")

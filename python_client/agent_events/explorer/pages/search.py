@@ -96,7 +96,7 @@ async def search(request: Request) -> Response:
     hits: list[Hit] = []
     if q is not None:
         links = Links(request.query_params.get("tenant"))
-        async with reading(request) as reader:
+        async with reading(request, lane="replay") as reader:
             if (wanted := as_uuid(q)) is not None:
                 if await reader.ledger.get_event(wanted, tenant_id=tenant_of(request)):
                     return RedirectResponse(links.event(wanted), 303)
