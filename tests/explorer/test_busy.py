@@ -48,7 +48,7 @@ def test_quick_pages_do_not_wait_for_slow_ones(
     assert busy
     for answer in busy:
         assert answer.headers["retry-after"] == "2"
-        assert "Too many searches at once" in answer.text
+        assert "Too many slow pages at once" in answer.text
     assert browser.get("/long").status_code == 200
 
 

@@ -80,14 +80,14 @@ async def database_error(request: Request, error: Exception) -> Response:
 
 
 async def too_busy(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    """Answer that others look for something, too."""
+    """Answer that others wait for something slow, too."""
     page = error_page(
         request,
         503,
-        "Too many searches at once",
-        "As many slow searches as may run at a time are under way.",
-        "Try again in a moment. What an index finds does not have to wait: events of a type, an "
-        "aggregate, a run, a trace or a correlation.",
+        "Too many slow pages at once",
+        "As many pages that may take long as are made at a time are being made.",
+        "Try again in a moment. Quick pages do not have to wait: events of a type, an aggregate, a "
+        "run or a correlation.",
     )
     page.headers["Retry-After"] = "2"
     return page
