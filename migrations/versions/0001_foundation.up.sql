@@ -3293,7 +3293,8 @@ create table ledger.agent_runs (
 
 create index agent_runs_started_at on ledger.agent_runs (tenant_id, started_at);
 create index agent_runs_trace_id on ledger.agent_runs (tenant_id, trace_id);
-create index agent_runs_parent on ledger.agent_runs (tenant_id, parent_run_id)
+create index agent_runs_agent on ledger.agent_runs (tenant_id, agent_name, started_at);
+create index agent_runs_parent on ledger.agent_runs (tenant_id, parent_run_id, started_at)
 where parent_run_id is not null;
 
 comment on table ledger.agent_runs is
@@ -13635,13 +13636,18 @@ begin
   if ledger.has_failed(tenant_id, aggregate_type, aggregate_id, v_reducer.fingerprint) then
     return 0;
   end if;
-  perform ledger.lock_snapshots(tenant_id, aggregate_type, aggregate_id);
-  v_state := ledger.last_state(
-    tenant_id, aggregate_type, aggregate_id, v_reducer, through_sequence
-  );
-  if not ledger.is_snapshot_due(tenant_id, v_state, v_policy, through_sequence) then
-    return 0;
-  end if;
+  -- Looked at before it is locked: a batch has thousands of aggregates of which few are due, and the
+  -- server has room for so many locks only.
+  for v_look in 1..2 loop
+    v_state := ledger.last_state(
+      tenant_id, aggregate_type, aggregate_id, v_reducer, through_sequence
+    );
+    if not ledger.is_snapshot_due(tenant_id, v_state, v_policy, through_sequence) then
+      return 0;
+    elsif v_look = 1 then
+      perform ledger.lock_snapshots(tenant_id, aggregate_type, aggregate_id);
+    end if;
+  end loop;
   loop
     begin
       v_state := ledger.next_snapshot(tenant_id, v_state, v_reducer, v_policy, through_sequence);
@@ -21477,7 +21483,9 @@ comment on function ledger.broken_rules(ledger.agent_events) is
 -- tenant until 10,000 are looked at; deep => true looks at all, hot and archived. A finding names
 -- one event and counts those that break the same rule.
 create or replace function ledger.check_events(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -21510,6 +21518,7 @@ as $$
     where check_events.deep
   )
   select
+    l.tenant_id,
     case l.rule when 'clock' then 'warning' else 'error' end,
     'event ' || l.rule,
     format('event %s of tenant %s', min(l.id::text), l.tenant_id),
@@ -21866,7 +21875,9 @@ comment on function ledger.check_guards() is
 -- was sealed is enough. Whether a hold on a stream or correlation covered what was dropped, the
 -- events alone could tell, which are in the file.
 create or replace function ledger.check_cold()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -21892,6 +21903,7 @@ as $$
       and (p.tier in ('cold', 'dropped') or d.dropped_at is not null)
   )
   select
+    null::text,
     'error', 'dropped without record', l.partition_name::text,
     case
       when l.dropped_at is null then format('The manifest says %s, but no drop is on record.', l.tier)
@@ -21915,6 +21927,7 @@ as $$
     )
   union all
   select
+    null,
     'error', 'drop not done', l.partition_name::text,
     format('Its drop is on record, but the manifest says %s.', l.tier),
     'ledger.drop_cold() does both or none. Find out who called ledger.permit_drop().'
@@ -21923,6 +21936,7 @@ as $$
     and l.event_type = 'ledger.partition_dropped'
   union all
   select distinct
+    h.tenant_id,
     'error', 'dropped under a hold', d.partition_name::text,
     format('The legal hold %s of tenant %s covered it then.', h.id, h.tenant_id),
     'ledger.drop_cold() refuses that. Restore it from its file, and find out who did it.'
@@ -21955,6 +21969,7 @@ as $$
   )
   union all
   select
+    null,
     'warning', 'restore not finished', c.oid::regclass::text,
     'Events were, or are, copied into it, and it is not attached.',
     format(
@@ -21973,12 +21988,15 @@ comment on function ledger.check_cold() is 'The part of doctor() about cold part
 -- from sql/monitor/check_inbox.sql
 -- doctor(): messages that consumers gave up on, and failures that nobody tries again.
 create or replace function ledger.check_inbox()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    f.tenant_id,
     'warning',
     'dead in inbox',
     format('consumer %s of tenant %s', f.consumer, f.tenant_id),
@@ -21997,6 +22015,7 @@ as $$
   group by f.tenant_id, f.consumer
   union all
   select
+    f.tenant_id,
     'warning',
     'retries overdue',
     format('consumer %s of tenant %s', f.consumer, f.tenant_id),
@@ -22014,12 +22033,13 @@ comment on function ledger.check_inbox() is
 -- doctor(): tracked tables of which changes go unseen, or cannot be made; changes of deferred ones
 -- that do not become events.
 create or replace function ledger.check_capture()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (tenant_id text, severity text, kind text, object text, detail text, hint text)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    null,
     'error',
     'tracking broken',
     s.table_name,
@@ -22032,6 +22052,7 @@ as $$
   where s.problem is not null
   union all
   select
+    q.tenant_id,
     'error',
     'capture stuck',
     q.arguments[0],
@@ -22047,6 +22068,7 @@ as $$
   where q.error is not null
   union all
   select
+    null,
     'warning',
     'capture late',
     s.event_prefix,
@@ -22062,12 +22084,15 @@ comment on function ledger.check_capture() is 'The part of doctor() about tracke
 -- doctor(): whether the log can be sealed here, is being sealed, and stands where its last block
 -- left it. Whether it is whole, ledger.verify() and `agent-events verify` say.
 create or replace function ledger.check_log()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    h.tenant_id,
     'error',
     'log of another cluster',
     format('log of tenant %s', h.tenant_id),
@@ -22077,6 +22102,7 @@ as $$
   where h.system_identifier <> ledger.system_identifier()
   union all
   select
+    h.tenant_id,
     'error',
     'wrong head',
     format('log of tenant %s', h.tenant_id),
@@ -22087,6 +22113,7 @@ as $$
   where h.block_no > 0 and (h.tree_size, h.root) is distinct from (b.tree_size, b.root)
   union all
   select
+    e.tenant_id,
     'warning',
     'sealing stopped',
     format('log of tenant %s', e.tenant_id),
@@ -22152,7 +22179,9 @@ comment on function ledger.check_maintenance() is 'The part of doctor() about ma
 -- finding: publish => false.) The last 1,000 messages of each tenant until 10,000 are looked at;
 -- deep => true looks at all.
 create or replace function ledger.check_outbox(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -22170,6 +22199,7 @@ as $$
     limit case when check_outbox.deep then null else 10000 end
   )
   select
+    m.tenant_id,
     'error', 'outbox orphan', format('message %s of tenant %s', min(m.id::text), m.tenant_id),
     format('The outbox holds messages whose event does not exist (%s).', count(*)),
     'ledger.emit_event() did not write them. Do not deliver them.'
@@ -22276,12 +22306,15 @@ comment on function ledger.check_partitions() is 'The part of doctor() about par
 -- doctor(): relays that stand still or have given messages up, and an outbox that therefore, or for
 -- want of maintain(), is not purged.
 create or replace function ledger.check_relays()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    s.tenant_id,
     'warning', 'dead messages', format('relay %s, tenant %s', s.relay, s.tenant_id),
     format('%s messages are given up.', s.dead),
     'select * from ledger.outbox_status where is_dead; then ledger.requeue_dead() or discard_dead().'
@@ -22289,6 +22322,7 @@ as $$
   where s.dead > 0
   union all
   select
+    s.tenant_id,
     'warning', 'relay behind', format('relay %s, tenant %s', s.relay, s.tenant_id),
     format(
       'The oldest of %s messages is %s old%s.',
@@ -22300,12 +22334,20 @@ as $$
   where s.lag_seconds > 3600
   union all
   select
+    null,
     'warning', 'purging overdue', p.partition_name::text,
     coalesce(
       (
         select format(
           'Not delivered by: %s.',
-          string_agg(format('relay %s for tenant %s', b.relay, b.tenant_id), ', ')
+          string_agg(
+            distinct case
+              when array[b.tenant_id, '*'] && ledger.permitted_for_any('{audit,operate}')
+                then format('relay %s for tenant %s', b.relay, b.tenant_id)
+              else 'relays of other tenants'
+            end,
+            ', '
+          )
         )
         from ledger.relays_behind(p.to_time) as b
         having count(*) > 0
@@ -22318,6 +22360,7 @@ as $$
   where p.due = 'purge' and p.age > r.outbox_for + interval '2 days'
   union all
   select
+    null,
     'error', 'dropped without record', p.partition_name::text,
     'The manifest says dropped, but no purge is on record.',
     'ledger.purge_outbox() did not drop it. Find out who did.'
@@ -22338,7 +22381,9 @@ comment on function ledger.check_relays() is
 -- erasure, what is there must be what was emitted. Whether data that is gone was under a hold shows
 -- only where the hold is not on a person: who it was about went with it.
 create or replace function ledger.check_privacy(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -22388,6 +22433,7 @@ as $$
     where l.private_hash is not null or p.event_id is not null
   )
   select
+    c.tenant_id,
     'error', c.kind, format('event %s of tenant %s', min(c.id::text), c.tenant_id),
     format('%s (%s events)', k.detail, count(*)), k.hint
   from compared as c
@@ -22419,7 +22465,9 @@ comment on function ledger.check_privacy(boolean) is
 -- doctor(): erasures without the event that records them, and erasures of what a hold covered then.
 -- The last 1,000 of each tenant until 10,000 are looked at; deep => true looks at all.
 create or replace function ledger.check_erasures(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -22437,6 +22485,7 @@ as $$
     limit case when check_erasures.deep then null else 10000 end
   )
   select
+    l.tenant_id,
     'error', 'erasure without event', format('erasure %s of tenant %s', l.erasure_id, l.tenant_id),
     format('No event ledger.private_erased records it (%s events).', count(*)),
     'ledger.erase_private() did not write it. Find out who did, and compare with a backup.'
@@ -22452,6 +22501,7 @@ as $$
   group by l.tenant_id, l.erasure_id
   union all
   select
+    l.tenant_id,
     'error', 'erased under a hold', format('erasure %s of tenant %s', l.erasure_id, l.tenant_id),
     format('The legal hold %s covered it then (%s events).', h.id, count(*)),
     'ledger.erase_private() refuses that. Restore the data from a backup, and find out who did it.'
@@ -22563,12 +22613,15 @@ comment on function ledger.check_roles() is 'The part of doctor() about roles an
 -- doctor(): snapshots that are not to be believed, among the newest 1,000 (deep => true: all);
 -- reducers that changed, are gone, or fail. What does not count is made anew by maintain().
 create or replace function ledger.check_snapshots(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    s.tenant_id,
     'error', 'snapshot forged',
     format(
       'snapshot %s of %s/%s of tenant %s', s.id, s.aggregate_type, s.aggregate_id, s.tenant_id
@@ -22588,12 +22641,14 @@ as $$
   where s.problem is not null
   union all
   select
+    null,
     'info', 'snapshot stale', format('aggregate type %s', r.aggregate_type),
     'Its reducer changed since: these snapshots do not count.',
     'call ledger.maintain(); makes them anew.'
   from ledger.stale_reducers() as r
   union all
   select
+    null,
     case when f.fingerprint is null then 'error' else 'warning' end,
     case when f.fingerprint is null then 'reducer missing' else 'reducer changed' end,
     r.reducer,
@@ -22606,6 +22661,7 @@ as $$
   where f.fingerprint is distinct from r.fingerprint
   union all
   select
+    f.tenant_id,
     'warning',
     case f.sqlstate when 'LG016' then 'events missing' else 'reducer failed' end,
     format('%s/%s of tenant %s', f.aggregate_type, f.aggregate_id, f.tenant_id),
@@ -22656,7 +22712,8 @@ comment on function ledger.check_upcasters() is
 -- from sql/monitor/doctor.sql
 -- Is everything in place? One row per finding, the worst first; none of severity error or warning
 -- when all is well. Looks at the catalog and at recent events; deep => true reads every event.
--- Changes nothing, locks nothing.
+-- Changes nothing, locks nothing. What is found in the events, log or consumers of a tenant is for
+-- who audits or operates that tenant; what concerns the whole ledger is for everybody who may ask.
 create or replace function ledger.doctor(deep boolean default false)
 returns table (severity text, kind text, object text, detail text, hint text)
 language sql
@@ -22666,13 +22723,13 @@ set search_path = pg_catalog, pg_temp
 as $$
   select f.severity, f.kind, f.object, f.detail, f.hint
   from (
-    select * from ledger.check_guards()
+    select null as tenant_id, c.* from ledger.check_guards() as c
     union all
-    select * from ledger.check_roles()
+    select null, c.* from ledger.check_roles() as c
     union all
-    select * from ledger.check_grants()
+    select null, c.* from ledger.check_grants() as c
     union all
-    select * from ledger.check_partitions()
+    select null, c.* from ledger.check_partitions() as c
     union all
     select * from ledger.check_events(doctor.deep)
     union all
@@ -22690,21 +22747,23 @@ as $$
     union all
     select * from ledger.check_inbox()
     union all
-    select * from ledger.check_upcasters()
+    select null, c.* from ledger.check_upcasters() as c
     union all
-    select * from ledger.check_maintenance()
+    select null, c.* from ledger.check_maintenance() as c
     union all
     select * from ledger.check_snapshots(doctor.deep)
     union all
     select * from ledger.check_capture()
   ) as f
+  cross join (select ledger.permitted_for_any('{audit,operate}') as tenants) as p
+  where f.tenant_id is null or array[f.tenant_id, '*'] && p.tenants
   order by array_position(array['error', 'warning', 'info'], f.severity), f.kind, f.object
 $$;
 
 comment on function ledger.doctor(boolean) is
   'What is wrong with guards, roles, privileges, partitions, events, relays, private data, cold '
-  'files, sealing, consumers, upcasters, snapshots and tracked tables; deep => true checks every '
-  'event and snapshot.';
+  'files, sealing, consumers, upcasters, snapshots and tracked tables; of tenants those that '
+  'you audit or operate; deep => true checks every event and snapshot.';
 
 -- from sql/stats/metrics_of_events.sql
 -- metrics(): events by tenant, type and outcome, sealing, counting, proofs. Values are few: the largest

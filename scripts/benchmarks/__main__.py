@@ -439,9 +439,10 @@ def explore(
     rounds: int,
     json_file: Path | None,
 ) -> None:
-    """The explorer's pages of events in a large ledger: what the server takes, of a request.
+    """The explorer's pages of a large ledger: what the server takes, of a request.
 
-    The events are inserted past emit_event, of 90 days, 40 types and 10,000 actors, and sealed.
+    The events are inserted past emit_event, of 90 days, 40 types and 10,000 actors, a hundred to a
+    run, and sealed. Beside them are two runs of 100,000 events, which are a long aggregate, too.
     """
     plan = ExplorePlan(events=events or (1_000_000 if quick else 10_000_000), rounds=rounds)
     find_programs(version)

@@ -7,62 +7,39 @@ import re
 import resource
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import md5
 from pathlib import Path
 from statistics import median
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psycopg
-from emit import PAYLOAD
+from exploring_data import LARGE_TRACE, LONG, LONG_RUN_IDS, fill
 from log import Figure
 from server import TENANT, Bench
 
 from agent_events.explorer.app import create_app
 from agent_events.explorer.settings import Settings
 
-BLOCK = 200_000
 REQUESTS = 500
 MEMORY = 10  # megabytes
+SLOW = 60  # searches at once
 URL = "http://127.0.0.1:8750"
 
-# Events of 90 days in up to 999,999 streams of three types, of 10,000 actors, eight to a
-# correlation and forty to a run; the outcome of one in a million is partial. Past emit_event: as
-# ledger_append, with a hash that is none.
-FILL = """
-    insert into ledger.agent_events (
-      tenant_id, id, created_at, run_id, trace_id, correlation_id, event_type, schema_version,
-      payload, aggregate_type, aggregate_id, sequence, actor_type, actor_id, outcome, hash
-    )
-    select
-      %(tenant)s, e.id, t.at, md5('run' || n / 40)::uuid, md5('trace' || n / 8)::uuid,
-      md5('correlation' || n / 8)::uuid, 'bench.type_' || n %% 40, 1, %(payload)s,
-      (array['deal', 'post', 'wallet'])[n %% 3 + 1], (n %% 999999)::text, n / 999999 + 1,
-      (array['user', 'agent', 'system'])[n %% 3 + 1], 'actor-' || (n * 7919 %% 10000)::text,
-      case
-        when n %% 1000000 = 7 then 'partial'
-        else (array['success', 'failure', 'pending', null])[n %% 4 + 1]
-      end,
-      sha256(uuid_send(e.id))
-    from generate_series(%(first)s::bigint, %(first)s::bigint + %(count)s - 1) as n
-    cross join lateral (
-      select now() - interval '90 days' + interval '90 days' * (n::float8 / %(total)s) as at
-    ) as t
-    cross join lateral ledger.event_id(t.at, gen_random_uuid()) as e (id)
-"""
-STREAMS = """
-    insert into ledger.streams (
-      tenant_id, aggregate_type, aggregate_id, sequence, created_at, hash
-    )
-    select
-      %(tenant)s, (array['deal', 'post', 'wallet'])[n %% 3 + 1], n::text, %(total)s / 999999 + 1,
-      now(), sha256('')
-    from generate_series(0, least(%(total)s, 999999) - 1) as n
-"""
 EXAMPLE = """
     select id, correlation_id, run_id, trace_id, aggregate_type, aggregate_id, actor_id
     from ledger.agent_events
-    where created_at > now() - interval '45 days'
+    where tenant_id = %s and created_at > now() - interval '45 days' and event_type like 'bench.%%'
     order by created_at
+    limit 1
+"""
+LATER_STEP = """
+    select id, to_char(created_at, 'YYYY-MM-DD"T"HH24:MI:SS') from ledger.agent_events
+    where tenant_id = %s and run_id = %s
+    order by created_at
+    offset %s
     limit 1
 """
 
@@ -78,66 +55,103 @@ def measure_pages(bench: Bench, plan: ExplorePlan, say: Callable[[str], None]) -
         connection.execute("set synchronous_commit = off")
         fill(connection, plan.events, say)
         connection.execute("select ledger.grant_access(%s, %s, '{read}')", [bench.role, TENANT])
-        row = connection.execute(EXAMPLE).fetchone() or ()
-    say("looking at pages")
-    return asyncio.run(look(bench, plan, urls(*map(str, row))))
+        pages = [*pages_of_events(connection), *pages_of_the_rest(connection)]
+    return asyncio.run(look(bench, plan, dict(pages), say))
 
 
-def fill(connection: psycopg.Connection[Any], total: int, say: Callable[[str], None]) -> None:
-    partition = "select ledger.ensure_partition(now() - n * interval '30 days')"
-    connection.execute(f"{partition} from generate_series(0, 3) n")
-    arguments = {"tenant": TENANT, "payload": PAYLOAD, "total": total}
-    for first in range(0, total, BLOCK):
-        say(f"{first:,} of {total:,} events are made")
-        as_append(
-            connection, FILL, {**arguments, "first": first, "count": min(BLOCK, total - first)}
-        )
-    as_append(connection, STREAMS, arguments)
-    connection.execute("vacuum analyze ledger.agent_events, ledger.streams")
-    say("sealing and counting")
-    connection.execute("select ledger.seal_all()")
-    while connection.execute("select ledger.count_events()").fetchone() != (0,):
-        pass
-    connection.execute("vacuum analyze ledger.event_counts, ledger.log_entries")
+def pages_of_events(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
+    """Lists of events by every filter, and what is about one event."""
+    row = connection.execute(EXAMPLE, [TENANT]).fetchone() or ()
+    event, correlation, run, trace, kind, aggregate, actor = map(str, row)
+    yield "first page", "/events"
+    yield "older page", f"/events?after={event}"
+    yield "event type", "/events?type=bench.type_3"
+    yield "event type that is none", "/events?type=bench.none"
+    yield "beginning of an event type", "/events?prefix=bench."
+    yield "stream", f"/events?aggregate_type={kind}&aggregate_id={aggregate}"
+    yield "aggregate type", f"/events?aggregate_type={kind}"
+    yield "aggregate id alone", f"/events?aggregate_id={aggregate}"
+    yield "actor type", "/events?actor_type=agent"
+    yield "one of 10,000 actors", f"/events?actor_id={actor}"
+    yield "actor who is none", "/events?actor_id=nobody"
+    yield "frequent outcome", "/events?outcome=failure"
+    yield "rare outcome", "/events?outcome=partial"
+    yield "correlation", f"/events?correlation={correlation}"
+    yield "run", f"/events?run={run}"
+    yield "trace", f"/events?trace={trace}"
+    yield "new events", f"/events/news?since={event}"
+    yield "an event", f"/events/{event}"
+    yield "proof", f"/events/{event}/proof"
+    yield "search for an id", f"/search?q={correlation}"
+    yield "search for a name", "/search?q=123"
+    yield "statistics", "/statistics"
+    yield "integrity", "/integrity"
+    yield "export", "/export?type=bench.type_3"
 
 
-def as_append(connection: psycopg.Connection[Any], query: str, arguments: dict[str, Any]) -> None:
-    with connection.transaction():
-        connection.execute("set local role ledger_append")
-        connection.execute(query, arguments)
+def pages_of_the_rest(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
+    """Runs, traces and aggregates."""
+    row = connection.execute(EXAMPLE, [TENANT]).fetchone() or ()
+    _, correlation, run, _, kind, aggregate, _ = map(str, row)
+    ended, going = LONG_RUN_IDS[True], LONG_RUN_IDS[False]
+    step, at = connection.execute(LATER_STEP, [TENANT, ended, LONG // 2]).fetchone() or ("", "")
+    late, _ = connection.execute(LATER_STEP, [TENANT, ended, LARGE_TRACE // 2]).fetchone() or (
+        "",
+        "",
+    )
+    parent, large, tree = (as_uuid(seed) for seed in ("run9", f"{ended}large", f"{ended}tree"))
+    yield "runs: first page", "/runs"
+    yield "runs: older page", f"/runs?after={run}"
+    yield "runs: frequent agent", "/runs?agent=agent-3"
+    yield "runs: frequent agent, older page", f"/runs?agent=agent-3&after={run}"
+    yield "runs: rare agent", "/runs?agent=rare"
+    yield "runs: agent who is none", "/runs?agent=nobody"
+    yield "runs: frequent status", "/runs?status=completed"
+    yield "runs: status of one in fifty", "/runs?status=running"
+    yield "runs: rare status", "/runs?status=paused"
+    yield "runs: rare status, older page", f"/runs?status=paused&after={run}"
+    yield "runs: frequent agent, rare status", "/runs?agent=agent-3&status=paused"
+    yield "runs: rare agent, any status", "/runs?agent=rare&status=completed"
+    yield "runs: before a time", f"/runs?to={datetime.now(UTC) - timedelta(days=45):%Y-%m-%d}"
+    yield "runs: children of one of many", f"/runs?parent={parent}"
+    yield "runs: children of none", f"/runs?parent={as_uuid('nothing')}"
+    yield "runs: two of 100,000 events", "/runs?agent=long"
+    yield "a run of 100 events", f"/runs/{run}"
+    yield "a run of 100,000 events", f"/runs/{ended}"
+    yield "a run of 100,000 events, later page", f"/runs/{ended}?after={step}"
+    yield "a run of 100,000 events that goes on", f"/runs/{going}"
+    yield "a run with many children", f"/runs/{parent}"
+    yield "traces", "/traces"
+    yield "a trace of 8 events", f"/traces/{correlation}"
+    yield "a tree of 4,000 events", f"/traces/{tree}"
+    yield "a tree of 4,000 events, later page", f"/traces/{tree}?skip=2000"
+    yield "a trace of 10,000 events", f"/traces/{large}"
+    yield "a trace of 10,000 events, later page", f"/traces/{large}?after={late}"
+    yield "aggregates: last changes", "/aggregates"
+    yield "aggregates: of a type", f"/aggregates?type={kind}"
+    yield "aggregates: of a type, later page", f"/aggregates?type={kind}&after={aggregate}"
+    yield "aggregates: of no type", "/aggregates?type=nothing"
+    yield "an aggregate", f"/aggregate?type={kind}&id={aggregate}"
+    yield "an aggregate of 100,000 events", f"/aggregate?type=deal&id={ended}"
+    yield "its state at a moment", f"/aggregate?type=deal&id={ended}&at={LONG // 2 + 500}"
+    yield "its state at a time", f"/aggregate?type=deal&id={ended}&time={at}"
 
 
-def urls(
-    event: str, correlation: str, run: str, trace: str, kind: str, aggregate: str, actor: str
-) -> dict[str, str]:
-    return {
-        "first page": "/events",
-        "older page": f"/events?after={event}",
-        "event type": "/events?type=bench.type_3",
-        "event type that is none": "/events?type=bench.none",
-        "beginning of an event type": "/events?prefix=bench.",
-        "stream": f"/events?aggregate_type={kind}&aggregate_id={aggregate}",
-        "aggregate type": f"/events?aggregate_type={kind}",
-        "aggregate id alone": f"/events?aggregate_id={aggregate}",
-        "actor type": "/events?actor_type=agent",
-        "one of 10,000 actors": f"/events?actor_id={actor}",
-        "actor who is none": "/events?actor_id=nobody",
-        "frequent outcome": "/events?outcome=failure",
-        "rare outcome": "/events?outcome=partial",
-        "correlation": f"/events?correlation={correlation}",
-        "run": f"/events?run={run}",
-        "trace": f"/events?trace={trace}",
-        "new events": f"/events/news?since={event}",
-        "an event": f"/events/{event}",
-        "search for an id": f"/search?q={correlation}",
-        "search for a name": "/search?q=123",
-        "statistics": "/statistics",
-        "integrity": "/integrity",
-        "proof": f"/events/{event}/proof",
-    }
+def later_step(connection: psycopg.Connection[Any], number: int) -> tuple[str, str]:
+    """The id and the time of an event of the long run."""
+    found = connection.execute(LATER_STEP, [TENANT, LONG_RUN_IDS[True], number]).fetchone()
+    event, at = found or ("", "")
+    return str(event), str(at)
 
 
-async def look(bench: Bench, plan: ExplorePlan, pages: dict[str, str]) -> list[Figure]:
+def as_uuid(seed: str) -> str:
+    """What md5(seed)::uuid is in SQL."""
+    return str(UUID(md5(seed.encode(), usedforsecurity=False).hexdigest()))
+
+
+async def look(
+    bench: Bench, plan: ExplorePlan, pages: dict[str, str], say: Callable[[str], None]
+) -> list[Figure]:
     app = create_app(Settings(bench.app_dsn))
     async with (
         app.router.lifespan_context(app),
@@ -145,13 +159,25 @@ async def look(bench: Bench, plan: ExplorePlan, pages: dict[str, str]) -> list[F
     ):
         times: dict[str, list[float]] = {name: [] for name in pages}
         for number in range(plan.rounds + 1):
+            say(f"looking at pages, {number} of {plan.rounds}")
             for name, url in pages.items():
                 answer = await client.get(url)
                 answer.raise_for_status()
                 if number:
                     times[name].append(milliseconds(answer))
+        crowded = await beside_slow_searches(client)
         grown = await memory_growth(client, [*pages.values()])
-    return [*figures(times), grown]
+    return [*figures(times), crowded, grown]
+
+
+async def beside_slow_searches(client: httpx.AsyncClient) -> Figure:
+    """The slowest first page while many search for what no index finds."""
+    searches = [asyncio.create_task(client.get("/events?actor_id=nobody")) for _ in range(SLOW)]
+    times = []
+    while not all(search.done() for search in searches):
+        times.append(milliseconds(await client.get("/events")))
+    what = f"first page, the slowest beside {SLOW} slow searches"
+    return Figure(what, max(times), "ms", 500, is_cost=True)
 
 
 async def memory_growth(client: httpx.AsyncClient, urls: list[str]) -> Figure:
@@ -175,5 +201,5 @@ def milliseconds(answer: httpx.Response) -> float:
 
 def figures(times: dict[str, list[float]]) -> Iterator[Figure]:
     for name, each in times.items():
-        goal = 200 if name == "first page" else 500
+        goal = 200 if "first page" in name else 500
         yield Figure(name, median(each), "ms", goal, is_cost=True)

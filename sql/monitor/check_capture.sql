@@ -1,12 +1,13 @@
 -- doctor(): tracked tables of which changes go unseen, or cannot be made; changes of deferred ones
 -- that do not become events.
 create or replace function ledger.check_capture()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (tenant_id text, severity text, kind text, object text, detail text, hint text)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    null,
     'error',
     'tracking broken',
     s.table_name,
@@ -19,6 +20,7 @@ as $$
   where s.problem is not null
   union all
   select
+    q.tenant_id,
     'error',
     'capture stuck',
     q.arguments[0],
@@ -34,6 +36,7 @@ as $$
   where q.error is not null
   union all
   select
+    null,
     'warning',
     'capture late',
     s.event_prefix,

@@ -3,7 +3,9 @@
 -- was sealed is enough. Whether a hold on a stream or correlation covered what was dropped, the
 -- events alone could tell, which are in the file.
 create or replace function ledger.check_cold()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -29,6 +31,7 @@ as $$
       and (p.tier in ('cold', 'dropped') or d.dropped_at is not null)
   )
   select
+    null::text,
     'error', 'dropped without record', l.partition_name::text,
     case
       when l.dropped_at is null then format('The manifest says %s, but no drop is on record.', l.tier)
@@ -52,6 +55,7 @@ as $$
     )
   union all
   select
+    null,
     'error', 'drop not done', l.partition_name::text,
     format('Its drop is on record, but the manifest says %s.', l.tier),
     'ledger.drop_cold() does both or none. Find out who called ledger.permit_drop().'
@@ -60,6 +64,7 @@ as $$
     and l.event_type = 'ledger.partition_dropped'
   union all
   select distinct
+    h.tenant_id,
     'error', 'dropped under a hold', d.partition_name::text,
     format('The legal hold %s of tenant %s covered it then.', h.id, h.tenant_id),
     'ledger.drop_cold() refuses that. Restore it from its file, and find out who did it.'
@@ -92,6 +97,7 @@ as $$
   )
   union all
   select
+    null,
     'warning', 'restore not finished', c.oid::regclass::text,
     'Events were, or are, copied into it, and it is not attached.',
     format(

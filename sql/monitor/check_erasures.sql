@@ -1,7 +1,9 @@
 -- doctor(): erasures without the event that records them, and erasures of what a hold covered then.
 -- The last 1,000 of each tenant until 10,000 are looked at; deep => true looks at all.
 create or replace function ledger.check_erasures(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -19,6 +21,7 @@ as $$
     limit case when check_erasures.deep then null else 10000 end
   )
   select
+    l.tenant_id,
     'error', 'erasure without event', format('erasure %s of tenant %s', l.erasure_id, l.tenant_id),
     format('No event ledger.private_erased records it (%s events).', count(*)),
     'ledger.erase_private() did not write it. Find out who did, and compare with a backup.'
@@ -34,6 +37,7 @@ as $$
   group by l.tenant_id, l.erasure_id
   union all
   select
+    l.tenant_id,
     'error', 'erased under a hold', format('erasure %s of tenant %s', l.erasure_id, l.tenant_id),
     format('The legal hold %s covered it then (%s events).', h.id, count(*)),
     'ledger.erase_private() refuses that. Restore the data from a backup, and find out who did it.'

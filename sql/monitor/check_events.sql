@@ -2,7 +2,9 @@
 -- tenant until 10,000 are looked at; deep => true looks at all, hot and archived. A finding names
 -- one event and counts those that break the same rule.
 create or replace function ledger.check_events(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -35,6 +37,7 @@ as $$
     where check_events.deep
   )
   select
+    l.tenant_id,
     case l.rule when 'clock' then 'warning' else 'error' end,
     'event ' || l.rule,
     format('event %s of tenant %s', min(l.id::text), l.tenant_id),

@@ -1,11 +1,14 @@
 -- doctor(): messages that consumers gave up on, and failures that nobody tries again.
 create or replace function ledger.check_inbox()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    f.tenant_id,
     'warning',
     'dead in inbox',
     format('consumer %s of tenant %s', f.consumer, f.tenant_id),
@@ -24,6 +27,7 @@ as $$
   group by f.tenant_id, f.consumer
   union all
   select
+    f.tenant_id,
     'warning',
     'retries overdue',
     format('consumer %s of tenant %s', f.consumer, f.tenant_id),

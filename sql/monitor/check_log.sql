@@ -1,12 +1,15 @@
 -- doctor(): whether the log can be sealed here, is being sealed, and stands where its last block
 -- left it. Whether it is whole, ledger.verify() and `agent-events verify` say.
 create or replace function ledger.check_log()
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    h.tenant_id,
     'error',
     'log of another cluster',
     format('log of tenant %s', h.tenant_id),
@@ -16,6 +19,7 @@ as $$
   where h.system_identifier <> ledger.system_identifier()
   union all
   select
+    h.tenant_id,
     'error',
     'wrong head',
     format('log of tenant %s', h.tenant_id),
@@ -26,6 +30,7 @@ as $$
   where h.block_no > 0 and (h.tree_size, h.root) is distinct from (b.tree_size, b.root)
   union all
   select
+    e.tenant_id,
     'warning',
     'sealing stopped',
     format('log of tenant %s', e.tenant_id),

@@ -2,7 +2,9 @@
 -- finding: publish => false.) The last 1,000 messages of each tenant until 10,000 are looked at;
 -- deep => true looks at all.
 create or replace function ledger.check_outbox(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -20,6 +22,7 @@ as $$
     limit case when check_outbox.deep then null else 10000 end
   )
   select
+    m.tenant_id,
     'error', 'outbox orphan', format('message %s of tenant %s', min(m.id::text), m.tenant_id),
     format('The outbox holds messages whose event does not exist (%s).', count(*)),
     'ledger.emit_event() did not write them. Do not deliver them.'

@@ -3,7 +3,9 @@
 -- erasure, what is there must be what was emitted. Whether data that is gone was under a hold shows
 -- only where the hold is not on a person: who it was about went with it.
 create or replace function ledger.check_privacy(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -53,6 +55,7 @@ as $$
     where l.private_hash is not null or p.event_id is not null
   )
   select
+    c.tenant_id,
     'error', c.kind, format('event %s of tenant %s', min(c.id::text), c.tenant_id),
     format('%s (%s events)', k.detail, count(*)), k.hint
   from compared as c

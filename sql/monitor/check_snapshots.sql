@@ -1,12 +1,15 @@
 -- doctor(): snapshots that are not to be believed, among the newest 1,000 (deep => true: all);
 -- reducers that changed, are gone, or fail. What does not count is made anew by maintain().
 create or replace function ledger.check_snapshots(deep boolean default false)
-returns table (severity text, kind text, object text, detail text, hint text)
+returns table (
+  tenant_id text, severity text, kind text, object text, detail text, hint text
+)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
   select
+    s.tenant_id,
     'error', 'snapshot forged',
     format(
       'snapshot %s of %s/%s of tenant %s', s.id, s.aggregate_type, s.aggregate_id, s.tenant_id
@@ -26,12 +29,14 @@ as $$
   where s.problem is not null
   union all
   select
+    null,
     'info', 'snapshot stale', format('aggregate type %s', r.aggregate_type),
     'Its reducer changed since: these snapshots do not count.',
     'call ledger.maintain(); makes them anew.'
   from ledger.stale_reducers() as r
   union all
   select
+    null,
     case when f.fingerprint is null then 'error' else 'warning' end,
     case when f.fingerprint is null then 'reducer missing' else 'reducer changed' end,
     r.reducer,
@@ -44,6 +49,7 @@ as $$
   where f.fingerprint is distinct from r.fingerprint
   union all
   select
+    f.tenant_id,
     'warning',
     case f.sqlstate when 'LG016' then 'events missing' else 'reducer failed' end,
     format('%s/%s of tenant %s', f.aggregate_type, f.aggregate_id, f.tenant_id),

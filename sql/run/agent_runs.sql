@@ -18,7 +18,8 @@ create table ledger.agent_runs (
 
 create index agent_runs_started_at on ledger.agent_runs (tenant_id, started_at);
 create index agent_runs_trace_id on ledger.agent_runs (tenant_id, trace_id);
-create index agent_runs_parent on ledger.agent_runs (tenant_id, parent_run_id)
+create index agent_runs_agent on ledger.agent_runs (tenant_id, agent_name, started_at);
+create index agent_runs_parent on ledger.agent_runs (tenant_id, parent_run_id, started_at)
 where parent_run_id is not null;
 
 comment on table ledger.agent_runs is

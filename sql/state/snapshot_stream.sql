@@ -24,13 +24,18 @@ begin
   if ledger.has_failed(tenant_id, aggregate_type, aggregate_id, v_reducer.fingerprint) then
     return 0;
   end if;
-  perform ledger.lock_snapshots(tenant_id, aggregate_type, aggregate_id);
-  v_state := ledger.last_state(
-    tenant_id, aggregate_type, aggregate_id, v_reducer, through_sequence
-  );
-  if not ledger.is_snapshot_due(tenant_id, v_state, v_policy, through_sequence) then
-    return 0;
-  end if;
+  -- Looked at before it is locked: a batch has thousands of aggregates of which few are due, and the
+  -- server has room for so many locks only.
+  for v_look in 1..2 loop
+    v_state := ledger.last_state(
+      tenant_id, aggregate_type, aggregate_id, v_reducer, through_sequence
+    );
+    if not ledger.is_snapshot_due(tenant_id, v_state, v_policy, through_sequence) then
+      return 0;
+    elsif v_look = 1 then
+      perform ledger.lock_snapshots(tenant_id, aggregate_type, aggregate_id);
+    end if;
+  end loop;
   loop
     begin
       v_state := ledger.next_snapshot(tenant_id, v_state, v_reducer, v_policy, through_sequence);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Self
 
 import httpx
@@ -10,6 +11,8 @@ from starlette.applications import Starlette
 
 URL = "http://127.0.0.1:8750"
 PEER = ("127.0.0.1", 40000)
+
+Answers = tuple[httpx.Response, list[httpx.Response]]
 
 
 class Browser:
@@ -23,6 +26,20 @@ class Browser:
 
     def get(self, url: str, **given: Any) -> httpx.Response:
         return self._runner.run(self._client.get(url, **given))
+
+    def get_after(self, later: list[str], url: str, meanwhile: Callable[[], object]) -> Answers:
+        """Ask for `later`, then for `url`; once that is there do `meanwhile`, and wait for all."""
+
+        async def ask() -> Answers:
+            async with asyncio.TaskGroup() as tasks:
+                asked = [tasks.create_task(self._client.get(each)) for each in later]
+                await asyncio.sleep(0)
+                first = await self._client.get(url)
+                assert not all(task.done() for task in asked)
+                await asyncio.to_thread(meanwhile)
+            return first, [task.result() for task in asked]
+
+        return self._runner.run(ask())
 
     def post(self, url: str, **given: Any) -> httpx.Response:
         return self._runner.run(self._client.post(url, **given))

@@ -217,6 +217,21 @@ def test_the_doctor_speaks_to_auditors(ledger: AnyConnection, explore: Explore) 
     assert "What to do:" in page
 
 
+def test_the_doctor_does_not_speak_of_other_tenants(
+    ledger: AnyConnection, emit: Emit, explore: Explore
+) -> None:
+    for tenant_id in ("acme", "other"):
+        emit(tenant_id=tenant_id)
+        Ledger(ledger).seal(tenant_id=tenant_id)
+    forge(ledger, "update ledger.log_heads set tree_size = 7")
+    page = explore(acme=["read", "audit"]).get("/integrity/doctor").text
+    assert "log of tenant acme" in page
+    assert "tenant other" not in page
+    everything = explore(every=["read", "audit"]).get("/integrity/doctor?tenant=acme").text
+    assert "log of tenant acme" in everything
+    assert "log of tenant other" in everything
+
+
 def test_readers_are_told_who_may_ask_the_doctor(explore: Explore) -> None:
     page = explore(acme=["read"]).get("/integrity/doctor")
     assert page.status_code == 200

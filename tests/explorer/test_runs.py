@@ -13,6 +13,7 @@ from explorer.conftest import AnyConnection, Emit, Explore
 from explorer.tags import assert_harmless, words
 
 from agent_events import Ledger
+from agent_events.explorer.pages import runs
 from agent_events.explorer.pages.runs import STEPS
 from agent_events.explorer.searching import PAGE_SIZE
 
@@ -111,7 +112,8 @@ def test_older_runs_are_a_page_further(ledger: AnyConnection, explore: Explore) 
 def test_runs_of_a_status_are_looked_for_part_by_part(
     start: Start, explore: Explore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent_events.explorer.pages.runs.LOOKED_THROUGH", 3)
+    monkeypatch.setattr("agent_events.explorer.pages.runs.FIRST_PART", 3)
+    monkeypatch.setattr("agent_events.explorer.searching.PATIENCE", 0.0)
     failed = start("old", ends="failure")
     for _ in range(6):
         start()
@@ -127,6 +129,42 @@ def test_runs_of_a_status_are_looked_for_part_by_part(
     assert "There is none among the next 3 runs" in words(pages[1])
     assert str(failed) in pages[2]
     assert 'rel="next"' not in browser.get("/runs?status=running").text.partition("<table")[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "index"),
+    [
+        ({"agent": "rare"}, "agent_runs_agent"),
+        ({"agent": "nobody"}, "agent_runs_agent"),
+        ({"parent": UUID(int=1)}, "agent_runs_parent"),
+        ({}, "agent_runs_started_at"),
+        ({"agent": "usual"}, "agent_runs_"),
+    ],
+    ids=["rare agent", "agent who is none", "children", "all", "frequent agent"],
+)
+def test_runs_are_found_without_looking_through_them(
+    ledger: AnyConnection,
+    connect: Callable[..., AnyConnection],
+    login_role: Callable[..., str],
+    given: dict[str, Any],
+    index: str,
+) -> None:
+    add = "select ledger.add_run(%s, %s, 'acme', %s, gen_random_uuid(), gen_random_uuid())"
+    parent = UUID(int=1)
+    ledger.execute(add, ["rare", parent, None])
+    for number in range(2, 5):
+        ledger.execute(add, ["usual", UUID(int=number), parent])
+    many = "gen_random_uuid(), 'acme', null, gen_random_uuid(), gen_random_uuid()"
+    ledger.execute(f"select ledger.add_run('usual', {many}) from generate_series(1, 5000)")
+    ledger.execute("analyze ledger.agent_runs")
+    reader = connect(user=login_role("looks", {"acme": ["read"]}))
+    limits = {"part": PAGE_SIZE, "most": PAGE_SIZE, "status": None, "tenant_id": "acme"}
+    query = runs._filled(f"explain (analyze, buffers) {runs._FOUND}", given)
+    plan = "\n".join(row[0] for row in reader.execute(query, limits | given).fetchall())
+    assert re.search(rf"using {index}.* on agent_runs", plan), plan
+    assert "Rows Removed by Filter" not in plan
+    (blocks,) = re.findall(r"^  ?Buffers: shared hit=(\d+)", plan, re.MULTILINE)[:1]
+    assert int(blocks) < 30 * (PAGE_SIZE + 1), plan
 
 
 def test_a_run_shows_its_steps_tools_tokens_and_cost(

@@ -7,10 +7,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from verifying.tampering import forge
 
 AnyConnection = psycopg.Connection[Any]
 Findings = Callable[..., set[tuple[str, str, str]]]
 Window = Callable[[str], None]
+Connect = Callable[..., AnyConnection]
 
 FORGED = """
     set session_replication_role = replica;
@@ -356,3 +358,29 @@ def test_the_worst_comes_first(pg: AnyConnection) -> None:
     rows = pg.execute("select severity from ledger.doctor()").fetchall()
     assert next(severity for (severity,) in rows) == "error"
     assert rows == sorted(rows, key=lambda row: ["error", "warning", "info"].index(row[0]))
+
+
+def test_findings_of_a_tenant_are_for_those_who_audit_or_operate_it(
+    pg: AnyConnection, connect: Connect, login_role: Callable[..., str]
+) -> None:
+    """Guards, partitions and the like are everybody's; what names a tenant is not."""
+    for tenant_id in ("acme", "globex"):
+        pg.execute("select ledger.set_tenant_policy(%s, 'open')", [tenant_id])
+        pg.execute("select from ledger.emit_event('test.happened', tenant_id => %s)", [tenant_id])
+    pg.execute("select ledger.seal_all()")
+    forge(pg, "update ledger.log_heads set tree_size = 7")
+    pg.execute("drop event trigger ledger_guard_ddl")
+
+    def named(**grants: list[str]) -> tuple[bool, bool, bool]:
+        tenants = {"*" if name == "every" else name: given for name, given in grants.items()}
+        connection = connect(user=login_role("asks", tenants))
+        report = str(connection.execute("select * from ledger.doctor()").fetchall())
+        return "ledger_guard_ddl" in report, "acme" in report, "globex" in report
+
+    assert named(acme=["operate"]) == (True, True, False)
+    assert named(globex=["audit"], acme=["read", "write"]) == (True, False, True)
+    assert named(acme=["audit"], globex=["operate"]) == (True, True, True)
+    assert named(every=["operate"]) == (True, True, True)
+    everything = str(pg.execute("select * from ledger.doctor()").fetchall())
+    assert "acme" in everything
+    assert "globex" in everything

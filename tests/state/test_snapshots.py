@@ -128,6 +128,20 @@ def test_every_thousand_in_one_go_and_later(ledger: AnyConnection) -> None:
     assert ("snapshot",) not in plan
 
 
+def test_only_aggregates_that_are_due_are_locked(ledger: AnyConnection) -> None:
+    """A batch has thousands of others, and the server has no room for so many locks."""
+    for number in range(30):
+        emit(ledger, payloads(1), f"small-{number}")
+    emit(ledger, payloads(1001), "due")
+    ledger.execute("select ledger.seal_all()")
+    with ledger.transaction():
+        ledger.execute("select ledger.make_snapshots()")
+        locks = "select count(*) from pg_locks where locktype = 'advisory' and pid = %s"
+        (held,) = ledger.execute(locks, [ledger.info.backend_pid]).fetchone() or (None,)
+    assert snapshots(ledger, "due") == [1000]
+    assert held < 10
+
+
 def test_in_small_batches(ledger: AnyConnection) -> None:
     """Several aggregates of two tenants, a transaction each time the budget is used up."""
     for tenant_id in ("acme", "globex"):

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from agent_events.errors import LedgerError
 from agent_events.explorer import failures
-from agent_events.explorer.database import Database
+from agent_events.explorer.database import Database, TooBusy
 from agent_events.explorer.pages import MODULES
 from agent_events.explorer.rendering import static_file, static_version
 from agent_events.explorer.security import Guard
@@ -74,6 +74,7 @@ def create_app(settings: Settings) -> Starlette:
             HTTPException: failures.http_error,
             LedgerError: failures.ledger_error,
             psycopg.Error: failures.database_error,
+            TooBusy: failures.too_busy,
             Exception: failures.own_error,
         },
         lifespan=lifespan,

@@ -13,6 +13,8 @@ from ipaddress import ip_address
 
 from starlette.requests import HTTPConnection
 
+from agent_events.explorer.guesses import Guesses
+
 _SCHEME = "scrypt"
 _COST = {"n": 2**14, "r": 8, "p": 1}
 
@@ -33,7 +35,11 @@ class Authentication(ABC):
 
     @abstractmethod
     async def user_of(self, request: HTTPConnection) -> str | None:
-        """Return the name of the user, None to refuse."""
+        """Return the name of the user, None to refuse.
+
+        Raises:
+            TooManyGuesses: whoever asks has guessed too often.
+        """
 
 
 class NoAuthentication(Authentication):
@@ -56,7 +62,7 @@ class BasicAuthentication(Authentication):
     remedy = ""
     challenge = 'Basic realm="agent-events", charset="UTF-8"'
 
-    def __init__(self, user: str, password: str) -> None:
+    def __init__(self, user: str, password: str, guesses: Guesses | None = None) -> None:
         """Raises ValueError where there is no password, or `user` has a colon."""
         if not password or ":" in user:
             raise ValueError("a password is needed, and a user without a colon")
@@ -65,25 +71,38 @@ class BasicAuthentication(Authentication):
         _verify(self._hash, "")  # a malformed one is told now
         self._key = secrets.token_bytes(32)
         self._accepted: bytes | None = None
+        self._guesses = guesses or Guesses()
         self._one_at_a_time = asyncio.Lock()
 
     async def user_of(self, request: HTTPConnection) -> str | None:
         """Return the user where name and password are right.
 
         The slow hash is computed once for what is right, and for wrong guesses one after the other.
+        Who has signed in is let in however many guesses came from the same address.
         """
         header = request.headers.get("authorization")
         if not header:
             return None
         digest = hmac.digest(self._key, header.encode(), "sha256")
-        if self._accepted is None or not hmac.compare_digest(digest, self._accepted):
-            user, password = _credentials(header)
-            async with self._one_at_a_time:
-                is_right = await asyncio.to_thread(_verify, self._hash, password)
-            if not (is_right and hmac.compare_digest(user.encode(), self._user.encode())):
+        if self._is_accepted(digest):
+            return self._user
+        host = request.client.host if request.client else ""
+        async with self._one_at_a_time:
+            if self._is_accepted(digest):
+                return self._user
+            if self._guesses.is_wrong(host, digest):
                 return None
+            user, password = _credentials(header)
+            is_right = await asyncio.to_thread(_verify, self._hash, password)
+            if not (is_right and hmac.compare_digest(user.encode(), self._user.encode())):
+                self._guesses.add(host, digest)
+                return None
+            self._guesses.forget(host)
             self._accepted = digest
         return self._user
+
+    def _is_accepted(self, digest: bytes) -> bool:
+        return self._accepted is not None and hmac.compare_digest(digest, self._accepted)
 
 
 class ProxyAuthentication(Authentication):

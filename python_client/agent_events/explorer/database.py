@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -31,6 +32,16 @@ MOST_TENANTS = 200
 LONGEST_WAIT = 5.0
 """Seconds to wait for a connection."""
 
+Lane = Literal["search", "replay", "doctor"]
+LANES: dict[Lane, int] = {"search": 4, "replay": 4, "doctor": 2}
+"""How many pages at a time may look for what no index finds, read much at once, ask the doctor."""
+
+ALWAYS_LEFT = 4
+"""Connections for all other pages, which are quick."""
+
+LONGEST_TURN = 2.0
+"""Seconds to wait for a place in a lane."""
+
 _FRESH = 10.0
 """Seconds for which the list of tenants is kept."""
 
@@ -48,6 +59,10 @@ _TENANTS = f"""
 
 Row = dict[str, Any]
 T = TypeVar("T")
+
+
+class TooBusy(Exception):
+    """As many pages as may be slow at a time are being made, and none got ready meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +121,14 @@ class Database:
         self._timeout = settings.statement_timeout
         self._tenants: list[str] = []
         self._tenants_until = float("-inf")
+        self._lanes = {lane: asyncio.Semaphore(places) for lane, places in LANES.items()}
         self._pool = AsyncConnectionPool(
             lasting(settings.dsn, application_name="agent-events explore", connect_timeout="5"),
             kwargs={"options": _options(settings, "on")},
             configure=_configure,
             check=AsyncConnectionPool.check_connection,
             min_size=0,
-            max_size=8,
+            max_size=sum(LANES.values()) + ALWAYS_LEFT,
             timeout=LONGEST_WAIT,
             reconnect_timeout=LONGEST_WAIT,
             open=False,
@@ -143,6 +159,24 @@ class Database:
         finally:
             request.state.database_seconds += perf_counter() - started
 
+    @asynccontextmanager
+    async def turn(self, lane: Lane) -> AsyncIterator[None]:
+        """Wait for a place among the pages of a kind that may be slow.
+
+        Raises:
+            TooBusy: none became free.
+        """
+        places = self._lanes[lane]
+        try:
+            async with asyncio.timeout(LONGEST_TURN):
+                await places.acquire()
+        except TimeoutError:
+            raise TooBusy from None
+        try:
+            yield
+        finally:
+            places.release()
+
     async def _granted(self, connection: AsyncConnection[Any]) -> list[str]:
         if monotonic() >= self._tenants_until:
             cursor = await connection.execute(_TENANTS)
@@ -152,19 +186,39 @@ class Database:
 
 
 @asynccontextmanager
-async def reading(request: Request, timeout: timedelta | None = None) -> AsyncIterator[Reader]:
-    """Read for a request; `timeout` is how long each statement may take, unless the usual."""
+async def reading(
+    request: Request, timeout: timedelta | None = None, *, lane: Lane | None = None
+) -> AsyncIterator[Reader]:
+    """Read for a request; `timeout` is how long each statement may take, unless the usual.
+
+    What may be slow waits in its `lane`, so that the pages that are quick find a connection.
+
+    Raises:
+        TooBusy: it would wait there for long.
+    """
     database: Database = request.app.state.database
-    async with database.transaction(request, timeout) as reader:
+    async with (
+        database.turn(lane) if lane else nullcontext(),
+        database.transaction(request, timeout) as reader,
+    ):
         yield reader
 
 
 @asynccontextmanager
-async def writing(request: Request, timeout: timedelta | None = None) -> AsyncIterator[Reader]:
-    """Write for a request: where its role may, and `security.form` says that the user wants it."""
+async def writing(
+    request: Request, timeout: timedelta | None = None, *, lane: Lane | None = None
+) -> AsyncIterator[Reader]:
+    """Write for a request: where its role may, and `security.form` says that the user wants it.
+
+    Raises:
+        TooBusy: as `reading`.
+    """
     database: Database = request.app.state.database
-    async with database.transaction(request, timeout, read_only=False) as reader:
-        yield reader
+    async with (
+        database.turn(lane) if lane else nullcontext(),
+        database.transaction(request, timeout, read_only=False) as writer,
+    ):
+        yield writer
 
 
 def tenant_of(request: Request) -> str:

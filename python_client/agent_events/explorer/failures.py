@@ -79,6 +79,20 @@ async def database_error(request: Request, error: Exception) -> Response:
     return error_page(request, 500, "The database refused", message, error.diag.message_hint)
 
 
+async def too_busy(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """Answer that others wait for something slow, too."""
+    page = error_page(
+        request,
+        503,
+        "Too many slow pages at once",
+        "As many pages that may take long as are made at a time are being made.",
+        "Try again in a moment. Quick pages do not have to wait: events of a type, an aggregate, a "
+        "run or a correlation.",
+    )
+    page.headers["Retry-After"] = "2"
+    return page
+
+
 async def own_error(request: Request, error: Exception) -> Response:  # noqa: ARG001
     """Answer a mistake of ours; what it was stands in the log only."""
     return error_page(

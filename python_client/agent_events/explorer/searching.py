@@ -8,6 +8,7 @@ was found by then, and says how far back that is.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -22,11 +23,11 @@ from agent_events.explorer.filters import Filters
 
 PAGE_SIZE = 50
 PATIENCE = 0.4
-"""Seconds for all windows of a page."""
+"""Seconds for all parts of a page."""
 
 FIRST_WINDOW = timedelta(hours=1)
 GROWTH = 4.0
-_LEAST_PATIENCE = 0.1  # seconds for a window
+_LEAST_PATIENCE = 0.1  # seconds for a part
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 FOUND = """
@@ -73,6 +74,32 @@ _OLDEST = """
 """
 
 
+class Pace:
+    """Goes through something part by part, each as large as can be hoped for in the time left."""
+
+    def __init__(self) -> None:
+        self._deadline = monotonic() + PATIENCE
+        self._began = 0.0
+
+    @asynccontextmanager
+    async def part(self, reader: Reader) -> AsyncIterator[None]:
+        """Ask for a part in here.
+
+        Raises:
+            psycopg.errors.QueryCanceled: it was too large.
+        """
+        self._began = monotonic()
+        seconds = max(self._deadline - self._began, _LEAST_PATIENCE)
+        async with reader.within(timedelta(seconds=seconds)):
+            yield
+
+    def growth(self) -> float:
+        """Return how many times as large as the last part the next may be, 0 for no next one."""
+        took = monotonic() - self._began
+        growth = min(GROWTH, 0.8 * (self._deadline - monotonic()) / took)
+        return growth if growth >= 0.1 else 0.0
+
+
 @dataclass(frozen=True)
 class Found:
     """A page of events, newest first.
@@ -100,7 +127,7 @@ async def find_page(
         arguments["to_time"] = back if to_time is None else min(back, to_time)
     events: list[Row] = []
     searched_back_to = None
-    if _is_quick(filters.arguments):
+    if is_quick(filters.arguments):
         events = await reader.rows(_PAGE, **arguments, page_size=PAGE_SIZE + 1)
     else:
         async for page, start in _windows(reader, arguments):
@@ -112,8 +139,8 @@ async def find_page(
     return Found(events[:PAGE_SIZE], len(events) > PAGE_SIZE, searched_back_to)
 
 
-def _is_quick(arguments: Any) -> bool:
-    """Tell whether an index has them in order, or has few of them."""
+def is_quick(arguments: Any) -> bool:
+    """Tell whether an index has the events of some filters in order, or has few of them."""
     if arguments["aggregate_type"] and arguments["aggregate_id"]:
         return True
     if any(arguments[name] for name in ("correlation_id", "run_id", "trace_id", "deal_id")):
@@ -129,24 +156,22 @@ async def _windows(
 ) -> AsyncIterator[tuple[list[Row], datetime | None]]:
     """Yield the events of each window, and where it begins; None for the last there is."""
     least = await _least(reader, arguments)
-    deadline = monotonic() + PATIENCE
+    pace = Pace()
     end, length = _newest(arguments), FIRST_WINDOW
     window = {**arguments, "page_size": PAGE_SIZE + 1}
     while True:
         start = end - length if end - least > length else least
-        began = monotonic()
         window["from_time"] = start
         try:
-            async with reader.within(timedelta(seconds=max(deadline - began, _LEAST_PATIENCE))):
+            async with pace.part(reader):
                 page = await reader.rows(_PAGE, **window)
         except psycopg.errors.QueryCanceled:
             if length == FIRST_WINDOW:
                 raise
             return
         yield page, None if start <= least else start
-        took = monotonic() - began
-        growth = min(GROWTH, 0.8 * (deadline - monotonic()) / took)
-        if start <= least or growth < 0.1:
+        growth = pace.growth()
+        if start <= least or not growth:
             return
         window["to_time"] = end = start
         length *= growth

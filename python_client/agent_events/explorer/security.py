@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+from math import ceil
 from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_events.explorer.authentication import Authentication
+from agent_events.explorer.guesses import TooManyGuesses
 from agent_events.explorer.rendering import error_page
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -106,7 +108,18 @@ class Guard:
                 f"The request is for the host {_host(request)!r}.",
                 "Open the explorer by its address, or name the host: --public-host.",
             )
-        user = await self._authentication.user_of(request)
+        try:
+            user = await self._authentication.user_of(request)
+        except TooManyGuesses as error:
+            page = error_page(
+                request,
+                429,
+                "Too many wrong passwords",
+                "From this address came one wrong password after the other.",
+                "Wait a minute, then try again.",
+            )
+            page.headers["Retry-After"] = str(ceil(error.seconds))
+            return page
         if user is None:
             challenge = self._authentication.challenge
             page = error_page(request, 401, "Who are you?", "Sign in to look at the ledger.", None)

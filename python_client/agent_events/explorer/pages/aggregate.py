@@ -138,7 +138,7 @@ _SLOW = Problem(
 async def show_aggregate(request: Request) -> Response:
     """Show an aggregate as it is, or was at a moment."""
     names = _names(request)
-    async with reading(request) as reader:
+    async with reading(request, lane="replay") as reader:
         head = await _head(reader, names)
         context = await _moment(request, reader, names, head)
         snapshots = await reader.rows(_SNAPSHOTS, fingerprint=head["fingerprint"], **names)
@@ -155,7 +155,7 @@ async def show_aggregate(request: Request) -> Response:
 async def show_moment(request: Request) -> Response:
     """Show the part of the page that a moment decides."""
     names = _names(request)
-    async with reading(request) as reader:
+    async with reading(request, lane="replay") as reader:
         head = await _head(reader, names)
         context = await _moment(request, reader, names, head)
     return render(request, "_moment.html", **context)
@@ -164,7 +164,7 @@ async def show_moment(request: Request) -> Response:
 async def download_state(request: Request) -> Response:
     """Give out a state as JSON, in full."""
     names = _names(request)
-    async with reading(request) as reader:
+    async with reading(request, lane="replay") as reader:
         head = await _head(reader, names)
         at = number_parameter(request, "at", head["sequence"], 1, head["sequence"])
         marks = await _marks(reader, names, head)
@@ -181,7 +181,7 @@ async def create_snapshot(request: Request) -> Response:
     aggregate_type, aggregate_id = fields.get("type", ""), fields.get("id", "")
     if not (aggregate_type and aggregate_id) or "\0" in aggregate_type + aggregate_id:
         raise HTTPException(400, "Of which aggregate? The form has to name its type and its id.")
-    async with writing(request, timedelta(seconds=60)) as writer:
+    async with writing(request, timedelta(seconds=60), lane="replay") as writer:
         made = await writer.ledger.create_snapshot(
             aggregate_type, aggregate_id, tenant_id=writer.tenant_id
         )
@@ -225,7 +225,12 @@ async def _moment(
     since = number_parameter(request, "since", at - 1, 0, last)
     marks = await _marks(reader, names, head)
     now = await _state(reader, names, at, marks)
-    before = await _state(reader, names, since, marks) if since else _nothing(head)
+    if not since:
+        before: Row | Problem | None = _nothing(head)
+    elif now is _SLOW and since == at - 1:
+        before = _SLOW
+    else:
+        before = await _state(reader, names, since, marks)
     top = min(last, at + STREAM_PAGE // 2) if at < last else last
     first = max(1, top - STREAM_PAGE + 1)
     return {

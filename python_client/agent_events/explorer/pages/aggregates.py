@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from agent_events.explorer.database import reading
+from agent_events.explorer.kinds import KINDS
 from agent_events.explorer.links import Links
 from agent_events.explorer.pages._navigation import Navigation
 from agent_events.explorer.parameters import exact_parameter
@@ -18,27 +19,8 @@ from agent_events.explorer.searching import PAGE_SIZE
 
 MOST_TYPES = 100
 
-# One by one, each from the index: there are few types and many aggregates.
 _TYPES = f"""
-    with recursive kinds (aggregate_type) as (
-      (
-        select s.aggregate_type
-        from ledger.streams as s
-        where s.tenant_id = %(tenant_id)s
-        order by s.aggregate_type
-        limit 1
-      )
-      union all
-      select (
-        select s.aggregate_type
-        from ledger.streams as s
-        where s.tenant_id = %(tenant_id)s and s.aggregate_type > k.aggregate_type
-        order by s.aggregate_type
-        limit 1
-      )
-      from kinds as k
-      where k.aggregate_type is not null
-    )
+    {KINDS}
     select k.aggregate_type
     from kinds as k
     where k.aggregate_type is not null

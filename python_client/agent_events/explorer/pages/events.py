@@ -14,12 +14,12 @@ from starlette.routing import Route
 
 from agent_events.errors import InvalidArgument, translated
 from agent_events.explorer import json_html, redacting
-from agent_events.explorer.database import Reader, Row, reading
+from agent_events.explorer.database import Lane, Reader, Row, TooBusy, reading
 from agent_events.explorer.filters import ACTOR_TYPES, LABELS, OUTCOMES, Filters
 from agent_events.explorer.pages._navigation import Navigation
 from agent_events.explorer.parameters import time_parameter, uuid_in_path, uuid_parameter
 from agent_events.explorer.rendering import render
-from agent_events.explorer.searching import FOUND, LINE, find_page
+from agent_events.explorer.searching import FOUND, LINE, find_page, is_quick
 
 MOST_NEWS = 100
 MOST_EFFECTS = 50
@@ -97,7 +97,7 @@ async def list_events(request: Request) -> Response:
     filters = Filters.of(request)
     after_id = uuid_parameter(request, "after")
     back = time_parameter(request, "back")
-    async with reading(request) as reader:
+    async with reading(request, lane=_lane(filters)) as reader:
         types = await reader.rows(_TYPES)
         found = await find_page(reader, filters, after_id, back)
     return render(
@@ -123,8 +123,11 @@ async def count_news(request: Request) -> Response:
     if since is None:
         shown_at = time_parameter(request, "shown_at") or datetime.now(UTC) - _RECENTLY
         arguments["from_time"] = max(shown_at, filters.arguments["from_time"] or shown_at)
-    async with reading(request) as reader:
-        events = await _count_news(reader, arguments)
+    try:
+        async with reading(request, lane=_lane(filters)) as reader:
+            events = await _count_news(reader, arguments)
+    except TooBusy:
+        events = None
     return render(
         request, "_news.html", filters=filters, events=events, most=MOST_NEWS, since=since
     )
@@ -163,6 +166,10 @@ async def download_event(request: Request) -> Response:
             raise await _missing(reader, event_id)
     headers = {"Content-Disposition": f'attachment; filename="event-{event_id}.json"'}
     return Response(found["text"], media_type="application/json", headers=headers)
+
+
+def _lane(filters: Filters) -> Lane | None:
+    return None if is_quick(filters.arguments) else "search"
 
 
 async def _event(reader: Reader, id: UUID) -> Row:

@@ -54,7 +54,7 @@ async def show_integrity(request: Request) -> Response:
 
 async def show_doctor(request: Request) -> Response:
     """Show what the doctor finds, who looks at more than other questions: hence apart."""
-    async with reading(request, DOCTOR_TIMEOUT) as reader:
+    async with reading(request, DOCTOR_TIMEOUT, lane="doctor") as reader:
         findings = await reader.unless_refused(reader.ledger.doctor)
         tenant_id = reader.tenant_id
     template = "_doctor.html" if "hx-request" in request.headers else "doctor.html"

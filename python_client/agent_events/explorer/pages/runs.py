@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,7 +25,7 @@ from agent_events.explorer.parameters import (
     uuid_parameter,
 )
 from agent_events.explorer.rendering import render
-from agent_events.explorer.searching import PAGE_SIZE
+from agent_events.explorer.searching import PAGE_SIZE, Pace
 from agent_events.explorer.steps import (
     COLUMNS,
     LARGEST_TOLD,
@@ -48,8 +49,8 @@ STEPS = 500
 """Events of a run on a page."""
 
 MOST_COUNTED = 1000
-LOOKED_THROUGH = 5000
-"""Runs among which those of a status are looked for at a time: no index knows it."""
+FIRST_PART = 100
+"""Runs among which those of a status are looked for first: no index knows it."""
 
 _PATIENCE = timedelta(seconds=0.5)
 MOST_CHILDREN = 50
@@ -88,43 +89,45 @@ _OLDER = """
       {conditions}
     order by a.started_at desc, a.id desc
 """
-_FURTHER = f"{_OLDER} offset %(looked_through)s - 1 limit 1"
+_LAST_OF_PART = f"{_OLDER} offset %(part)s - 1 limit 1"
 # How a run stands is looked up run by run, by index.
-_RUNS = f"""
+_FOUND = f"""
+    select r.*
+    from ({_OLDER} limit %(part)s) as a
+    cross join lateral ({_RUN} and r.run_id = a.id offset 0) as r
+    where %(status)s::text is null or r.status = %(status)s
+    order by a.started_at desc, a.id desc
+    limit %(most)s
+"""
+_TOLD = f"""
     select
-      r.*,
+      r.id as run_id,
       (
         select count(*)
         from (
           select
           from ledger.events as e
           where e.tenant_id = %(tenant_id)s
-            and e.run_id = r.run_id
+            and e.run_id = r.id
             and e.run_id <> '00000000-0000-0000-0000-000000000000'
             and e.created_at >= r.started_at
           limit {MOST_COUNTED + 1}
         ) as c
       ) as events,
       l.told
-    from (
-      select r.*
-      from ({_OLDER} limit %(looked_through)s) as a
-      cross join lateral ({_RUN} and r.run_id = a.id offset 0) as r
-      where %(status)s::text is null or r.status = %(status)s
-      order by a.started_at desc, a.id desc
-      limit %(page_size)s
-    ) as r
+    from unnest(
+      %(ids)s::uuid[], %(started)s::timestamptz[], %(finished)s::timestamptz[]
+    ) as r (id, started_at, finished_at)
     left join lateral (
       select {COLUMNS}
       from ledger.events as e
       where e.tenant_id = %(tenant_id)s
-        and e.run_id = r.run_id
+        and e.run_id = r.id
         and e.run_id <> '00000000-0000-0000-0000-000000000000'
         and e.created_at = r.finished_at
         and e.event_type in ('run.completed', 'run.failed')
       limit 1
     ) as l on true
-    order by r.started_at desc, r.run_id desc
 """
 _STEPS = f"""
     select {COLUMNS}
@@ -147,6 +150,21 @@ _LAST = f"""
 """
 
 
+@dataclass(frozen=True)
+class Found:
+    """A page of runs.
+
+    has_more        whether older ones match
+    further         the last run that was looked at where the time was up, else None
+    looked_through  how many runs were looked at, for their status
+    """
+
+    runs: list[Row]
+    has_more: bool
+    further: UUID | None
+    looked_through: int
+
+
 async def list_runs(request: Request) -> Response:
     """Show a page of the runs that match."""
     wanted = {
@@ -157,21 +175,17 @@ async def list_runs(request: Request) -> Response:
         "to": time_parameter(request, "to"),
         "after": uuid_parameter(request, "after"),
     }
-    async with reading(request) as reader:
-        runs = await _find(reader, wanted, PAGE_SIZE + 1)
-        has_more = len(runs) > PAGE_SIZE
-        further = None if has_more or not wanted["status"] else await _further(reader, wanted)
+    async with reading(request, lane="search" if wanted["status"] else None) as reader:
+        found = await _find(reader, wanted, PAGE_SIZE)
     return render(
         request,
         "runs.html",
         after=wanted["after"],
         given={name: value for name in LABELS if (value := text_parameter(request, name))},
-        further=further,
-        has_more=has_more,
+        found=found,
         labels=LABELS,
-        looked_through=LOOKED_THROUGH,
         most_counted=MOST_COUNTED,
-        runs=runs[:PAGE_SIZE],
+        runs=found.runs,
         statuses=STATUSES,
         wanted=wanted,
     )
@@ -181,22 +195,22 @@ async def show_run(request: Request) -> Response:
     """Show what a run did."""
     run_id = uuid_in_path(request)
     after_id = uuid_parameter(request, "after")
-    async with reading(request) as reader:
+    async with reading(request, lane="replay") as reader:
         run = await reader.row(f"{_RUN} and r.run_id = %(id)s", id=run_id)
         if run is None:
             raise HTTPException(404, f"There is no run {run_id} that you may see.")
         events = await read_steps(reader, _STEPS, id=run_id, after_id=after_id)
         last = await _last(reader, run)
-        children = await _find(reader, {"parent": run_id}, MOST_CHILDREN + 1)
+        children = await _find(reader, {"parent": run_id}, MOST_CHILDREN)
     steps = steps_of(events[:STEPS])
     is_whole = after_id is None and len(events) <= STEPS
     return render(
         request,
         "run.html",
         after_id=after_id,
-        children=children[:MOST_CHILDREN],
+        children=children.runs,
         has_more=len(events) > STEPS,
-        has_more_children=len(children) > MOST_CHILDREN,
+        has_more_children=children.has_more,
         is_whole=is_whole,
         last=last,
         last_id=steps[-1].event["id"] if steps else None,
@@ -216,21 +230,53 @@ def took(run: Row) -> timedelta | None:
     return finished_at - run["started_at"] if finished_at else None
 
 
-async def _find(reader: Reader, wanted: dict[str, Any], page_size: int) -> list[Row]:
+async def _find(reader: Reader, wanted: dict[str, Any], most: int) -> Found:
+    """Return the newest runs that are wanted, those of a status as far as the time allows."""
     given = _given(wanted)
-    looked_through = LOOKED_THROUGH if "status" in given else page_size
-    query = _filled(_RUNS, given)
-    limits = {"page_size": page_size, "looked_through": looked_through}
-    runs = await read_steps(reader, query, **limits, **{"status": None, **given})
-    return [run | {"took": took(run)} for run in runs]
+    if "status" not in given:
+        runs = await _part(reader, given, most + 1, most + 1)
+        return Found(await _told(reader, runs[:most]), len(runs) > most, None, 0)
+    runs, further, looked_through = await _of_status(reader, given, most + 1)
+    return Found(await _told(reader, runs[:most]), len(runs) > most, further, looked_through)
 
 
-async def _further(reader: Reader, wanted: dict[str, Any]) -> UUID | None:
-    """Return the last run that was looked at, None where there is none beyond it."""
-    given = _given(wanted)
-    query = _filled(_FURTHER, given)
-    found = await reader.row(query, looked_through=LOOKED_THROUGH, **given)
-    return found["id"] if found else None
+async def _of_status(
+    reader: Reader, given: dict[str, Any], most: int
+) -> tuple[list[Row], UUID | None, int]:
+    """Look part by part; return the runs, and the last one looked at where there may be more."""
+    runs: list[Row] = []
+    pace, part, looked_through = Pace(), FIRST_PART, 0
+    while True:
+        last = await reader.row(_filled(_LAST_OF_PART, given), part=part, **given)
+        try:
+            async with pace.part(reader):
+                runs += await _part(reader, given, part, most - len(runs))
+        except psycopg.errors.QueryCanceled:
+            if not looked_through:
+                raise
+            return runs, given["after"], looked_through
+        looked_through += part
+        if last is None or len(runs) == most:
+            return runs, None, looked_through
+        given = {**given, "after": last["id"]}
+        growth = pace.growth()
+        if not growth:
+            return runs, last["id"], looked_through
+        part = max(1, round(part * growth))
+
+
+async def _part(reader: Reader, given: dict[str, Any], part: int, most: int) -> list[Row]:
+    limits = {"part": part, "most": most, "status": None}
+    return await reader.rows(_filled(_FOUND, given), **{**limits, **given})
+
+
+async def _told(reader: Reader, runs: list[Row]) -> list[Row]:
+    """Add how long runs took, how many events they have, and what they say of themselves."""
+    names = {"ids": "run_id", "started": "started_at", "finished": "finished_at"}
+    columns = {name: [run[column] for run in runs] for name, column in names.items()}
+    rows = await read_steps(reader, _TOLD, **columns) if runs else []
+    told = {row["run_id"]: row for row in rows}
+    return [run | told[run["run_id"]] | {"took": took(run)} for run in runs]
 
 
 def _given(wanted: dict[str, Any]) -> dict[str, Any]:

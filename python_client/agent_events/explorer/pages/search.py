@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from agent_events._queries import FIND_OPTIONS
 from agent_events.explorer.database import Reader, reading, tenant_of
+from agent_events.explorer.kinds import KINDS
 from agent_events.explorer.links import Links
 from agent_events.explorer.parameters import as_uuid, text_parameter
 from agent_events.explorer.rendering import render
@@ -30,27 +31,8 @@ _IDS = {
     "trace": "trace_id",
     "deal": "deal_id",
 }
-# The types of aggregates one by one, each from the index: there are few types and many aggregates.
 _AGGREGATES = f"""
-    with recursive kinds (aggregate_type) as (
-      (
-        select s.aggregate_type
-        from ledger.streams as s
-        where s.tenant_id = %(tenant_id)s
-        order by s.aggregate_type
-        limit 1
-      )
-      union all
-      select (
-        select s.aggregate_type
-        from ledger.streams as s
-        where s.tenant_id = %(tenant_id)s and s.aggregate_type > k.aggregate_type
-        order by s.aggregate_type
-        limit 1
-      )
-      from kinds as k
-      where k.aggregate_type is not null
-    )
+    {KINDS}
     select f.aggregate_type, f.aggregate_id, f.sequence
     from kinds as k
     cross join lateral (
@@ -114,7 +96,7 @@ async def search(request: Request) -> Response:
     hits: list[Hit] = []
     if q is not None:
         links = Links(request.query_params.get("tenant"))
-        async with reading(request) as reader:
+        async with reading(request, lane="replay") as reader:
             if (wanted := as_uuid(q)) is not None:
                 if await reader.ledger.get_event(wanted, tenant_id=tenant_of(request)):
                     return RedirectResponse(links.event(wanted), 303)

@@ -100,7 +100,7 @@ async def show_trace(request: Request) -> Response:
     wanted = uuid_in_path(request)
     skipped = number_parameter(request, "skip", 0, 0, LARGEST)
     after_id = uuid_parameter(request, "after")
-    async with reading(request) as reader:
+    async with reading(request, lane="replay") as reader:
         counted = await reader.row(_COUNT, id=wanted)
         events = counted["events"] if counted else 0
         if not events:
