@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from archive.history import today
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
@@ -148,6 +149,13 @@ def clone(postgresql_noproc: NoopExecutor) -> Iterator[Callable[[], str]]:
     with psycopg.connect(os.environ[SERVER_DSN], autocommit=True) as server:
         yield make
         drop(names[-1:])
+
+
+@pytest.fixture(autouse=True)
+def one_day() -> None:
+    """Each test has its own today, from its first moment to its last."""
+    today.cache_clear()
+    today()
 
 
 @pytest.fixture
