@@ -121,12 +121,12 @@ def partition_of(connection: AnyConnection, at_time: datetime) -> str:
 
 
 def tiers(connection: AnyConnection) -> dict[str, str]:
-    """Tier of each partition of agent_events that ended."""
+    """Tier of each partition of agent_events that ended before the test began."""
     query = """
         select partition_name::text, tier from ledger.partitions
-        where parent_name = 'agent_events' and to_time < now() order by from_time
+        where parent_name = 'agent_events' and to_time <= %s order by from_time
     """
-    return dict(connection.execute(query).fetchall())
+    return dict(connection.execute(query, [today()]).fetchall())
 
 
 def check_manifest(connection: AnyConnection) -> None:
