@@ -2,7 +2,8 @@
 
 AGENT_EVENTS_TEST_PG     major version of the embedded server (default 18)
 AGENT_EVENTS_PG_BINDIR   the folder of its programs, where they are not the bundled ones
-AGENT_EVENTS_TEST_DSN    a superuser's connection string to a server somebody else runs, instead
+AGENT_EVENTS_TEST_DSN    a superuser's connection string to a server somebody else runs, instead;
+                         "none" where no test needs a server
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from archive.history import today
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
@@ -36,6 +38,7 @@ DATABASE = f"ledger_test_{os.getpid()}"
 
 Connect = Callable[..., psycopg.Connection[Any]]
 LoginRole = Callable[..., str]
+Preparation = tuple[Any, ...]
 Refused = Callable[..., psycopg.Error]
 cluster_key = pytest.StashKey["Cluster"]()
 
@@ -97,6 +100,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
+    if os.environ.get(SERVER_DSN) == "none":
+        return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the server is stopped then
     config.stash[cluster_key] = Cluster()
     config.stash[cluster_key].build_template()
@@ -126,20 +131,32 @@ postgresql_noproc = factories.postgresql_noproc(depends_on="template", dbname=DA
 
 
 @pytest.fixture(scope="session")
-def clone(postgresql_noproc: NoopExecutor) -> Iterator[Callable[[], str]]:
+def clone(postgresql_noproc: NoopExecutor) -> Iterator[Callable[..., str]]:
     """Clone the migrated database: the name of the new one, which lives until the next is made.
+
+    With a preparation (see below), clone one that was prepared so: once, by the first who asks.
 
     By then its connections are over: a drop that meets one waits a tenth of a second for it.
     pytest-postgresql's own client connects anew to clone and to drop, twice the price.
     """
     names: list[str] = []
+    templates: dict[Preparation, str] = {(): postgresql_noproc.template_dbname}
 
-    def make() -> str:
+    def make(*preparation: Any) -> str:
+        if preparation not in templates:
+            name = f"{DATABASE}_prepared_{len(templates)}"
+            copy(templates[()], name)
+            prepare, *arguments = preparation
+            with psycopg.connect(os.environ[SERVER_DSN], dbname=name, autocommit=True) as new:
+                prepare(new, *arguments)
+            templates[preparation] = name
         names.append(f"{DATABASE}_{len(names)}")
-        template = postgresql_noproc.template_dbname
-        server.execute(f"create database {names[-1]} template {template} strategy file_copy")
+        copy(templates[preparation], names[-1])
         drop(names[-2:-1])
         return names[-1]
+
+    def copy(template: str, name: str) -> None:
+        server.execute(f"create database {name} template {template} strategy file_copy")
 
     def drop(old: Sequence[str]) -> None:
         for name in old:
@@ -147,13 +164,30 @@ def clone(postgresql_noproc: NoopExecutor) -> Iterator[Callable[[], str]]:
 
     with psycopg.connect(os.environ[SERVER_DSN], autocommit=True) as server:
         yield make
-        drop(names[-1:])
+        drop([*names[-1:], *list(templates.values())[1:]])
+
+
+@pytest.fixture(autouse=True)
+def one_day() -> None:
+    """Each test has its own today, from its first moment to its last."""
+    today.cache_clear()
+    today()
 
 
 @pytest.fixture
-def pg(clone: Callable[[], str]) -> Iterator[psycopg.Connection[Any]]:
+def preparation() -> Preparation:
+    """What was done to the database that `pg` is a clone of, for a folder to say.
+
+    A function of a superuser's connection, and its further arguments.
+    """
+    return ()
+
+
+@pytest.fixture
+def pg(clone: Callable[..., str], preparation: Preparation) -> Iterator[psycopg.Connection[Any]]:
     """A superuser's autocommit connection to a fresh clone of the migrated database."""
-    with closing(psycopg.connect(os.environ[SERVER_DSN], dbname=clone(), autocommit=True)) as new:
+    name = clone(*preparation)
+    with closing(psycopg.connect(os.environ[SERVER_DSN], dbname=name, autocommit=True)) as new:
         yield new
 
 

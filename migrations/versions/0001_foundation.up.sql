@@ -22219,7 +22219,8 @@ comment on function ledger.check_outbox(boolean) is
 
 -- from sql/monitor/check_partitions.sql
 -- doctor(): partitions that are missing, astray or unknown. The manifest means tables of schema
--- ledger: a table of the same name elsewhere is another one.
+-- ledger: a table of the same name elsewhere is another one. Ahead there have to be those that
+-- maintenance made an hour ago, so that none is missed between midnight and its next call.
 create or replace function ledger.check_partitions()
 returns table (severity text, kind text, object text, detail text, hint text)
 language sql
@@ -22247,7 +22248,9 @@ as $$
   from ledger.partition_settings as s
   cross join generate_series(0, s.premake) as ahead
   cross join lateral (
-    select now() + ahead * ('1 ' || s.partition_interval)::interval as at_time
+    select
+      now() - least(ahead, 1) * interval '1 hour'
+      + ahead * ('1 ' || s.partition_interval)::interval as at_time
   ) as wanted
   cross join unnest(array['agent_events', 'outbox']) as parent_name
   where not exists (

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from archive.history import HAPPENED, emit_at, partition_of, set_interval, start_of_day
+from archive.history import (
+    DAY,
+    HAPPENED,
+    emit_at,
+    partition_of,
+    set_interval,
+    start_of_day,
+    today,
+)
 
 AnyConnection = psycopg.Connection[Any]
 
@@ -15,9 +24,8 @@ DAYS = (40, 39, 38)
 CORRELATION = "00000000-0000-4000-8000-000000000001"
 
 
-@pytest.fixture
-def ledger(pg: AnyConnection) -> AnyConnection:
-    """A superuser's connection; daily partitions gone by, monthly ones from now on.
+def fill(pg: AnyConnection, today: datetime) -> None:
+    """Daily partitions gone by, monthly ones from now on.
 
     Each of the days 40, 39 and 38 ago has 40 events of acme and 20 of other: in two streams that
     go on from day to day, outside of any, and caused by one of the day before. None is sealed.
@@ -29,8 +37,18 @@ def ledger(pg: AnyConnection) -> AnyConnection:
     for days_ago in DAYS:
         for tenant_id, count in (("acme", 40), ("other", 20)):
             batch = elements(count, days_ago, cause.get(tenant_id))
-            cause[tenant_id] = emit_at(pg, start_of_day(days_ago), batch, tenant_id)[7]
+            cause[tenant_id] = emit_at(pg, today - days_ago * DAY, batch, tenant_id)[7]
     set_interval(pg, "month")
+
+
+@pytest.fixture
+def preparation() -> tuple[Any, ...]:
+    return (fill, today())
+
+
+@pytest.fixture
+def ledger(pg: AnyConnection) -> AnyConnection:
+    """A superuser's connection to what is described above."""
     return pg
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -18,9 +19,26 @@ BATCH = 10_000
 DAY = timedelta(days=1)
 
 
+@cache
+def today() -> datetime:
+    """The last midnight, UTC, before the test began; tests/conftest.py forgets it after each.
+
+    Another one may pass in the middle of a test, which counts its days from this one all the same.
+    """
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def start_of_day(days_ago: int) -> datetime:
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - days_ago * DAY
+    return today() - days_ago * DAY
+
+
+def since_noon(days_ago: int) -> timedelta:
+    """Age of the noon of that day, for a policy.
+
+    Partitions end at midnight, so none becomes due while the test runs; with a policy of whole days
+    one does at every midnight.
+    """
+    return datetime.now(UTC) - start_of_day(days_ago) - DAY / 2
 
 
 def set_interval(connection: AnyConnection, partition_interval: str) -> None:
@@ -103,12 +121,12 @@ def partition_of(connection: AnyConnection, at_time: datetime) -> str:
 
 
 def tiers(connection: AnyConnection) -> dict[str, str]:
-    """Tier of each partition of agent_events that ended."""
+    """Tier of each partition of agent_events that ended before the test began."""
     query = """
         select partition_name::text, tier from ledger.partitions
-        where parent_name = 'agent_events' and to_time < now() order by from_time
+        where parent_name = 'agent_events' and to_time <= %s order by from_time
     """
-    return dict(connection.execute(query).fetchall())
+    return dict(connection.execute(query, [today()]).fetchall())
 
 
 def check_manifest(connection: AnyConnection) -> None:

@@ -37,6 +37,12 @@ MOST = 0.15  # what it may cost an emit
 
 
 @pytest.fixture
+def preparation() -> tuple[Any, ...]:
+    """Nothing is there yet."""
+    return ()
+
+
+@pytest.fixture
 def ledger(pg: AnyConnection) -> AnyConnection:
     """A superuser's connection; one daily partition, 40 days ago, with many events."""
     pg.execute("select ledger.register_event_type(%s, '{}')", [HAPPENED])

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from archive.history import check_manifest, tiers
+from archive.history import check_manifest, start_of_day, tiers
 from problems import problems
 
 AnyConnection = psycopg.Connection[Any]
@@ -124,4 +124,4 @@ def test_events_of_the_archived_time_are_refused(
     archived: str,  # noqa: ARG001
     refused: Refused,
 ) -> None:
-    refused(ledger, "LG007", "select ledger.ensure_partition(now() - interval '40 days')")
+    refused(ledger, "LG007", "select ledger.ensure_partition(%s)", [start_of_day(40)])

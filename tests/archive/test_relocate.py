@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from archive.history import check_manifest, findings, tiers
+from archive.history import check_manifest, findings, since_noon, tiers
 from log.consistency import rows
 from log.emitting import emit
 from problems import problems
@@ -66,7 +66,8 @@ def content(connection: AnyConnection, name: str) -> list[Any]:
 def test_to_another_tablespace(ledger: AnyConnection, name: str, tablespace: str) -> None:
     before = content(ledger, name)
     ledger.execute(
-        "select ledger.set_retention(hot_for => '39 days', archive_tablespace => %s)", [tablespace]
+        "select ledger.set_retention(hot_for => %s, archive_tablespace => %s)",
+        [since_noon(39), tablespace],
     )
     ledger.execute("call ledger.maintain()")
     assert tiers(ledger)[name] == "archive"
@@ -89,7 +90,8 @@ def test_to_another_tablespace(ledger: AnyConnection, name: str, tablespace: str
 def test_to_another_access_method(ledger: AnyConnection, name: str, heap2: str) -> None:
     before = content(ledger, name)
     ledger.execute(
-        "select ledger.set_retention(hot_for => '39 days', archive_access_method => %s)", [heap2]
+        "select ledger.set_retention(hot_for => %s, archive_access_method => %s)",
+        [since_noon(39), heap2],
     )
     for _ in range(2):
         ledger.execute("call ledger.maintain()")

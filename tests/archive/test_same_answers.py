@@ -38,10 +38,12 @@ QUERIES = {
     "find_events by trace": f"""
         select * from ledger.find_events('acme', trace_id => '{TRACE}')""",
     "find_events by correlation and time": f"""
-        select * from ledger.find_events(
-          'acme', correlation_id => '{CORRELATION}', from_time => now() - interval '40 days',
-          to_time => now() - interval '38 days', page_size => 1000
-        )""",
+        select f.* from (
+          select min(created_at) as first from ledger.events where tenant_id = 'acme'
+        ) as e, ledger.find_events(
+          'acme', correlation_id => '{CORRELATION}', from_time => e.first + interval '12 hours',
+          to_time => e.first + interval '60 hours', page_size => 1000
+        ) as f""",
     "read_stream": """
         select * from ledger.read_stream('deal', '1', tenant_id => 'acme')""",
     "read_stream from the middle": """

@@ -12,6 +12,7 @@ from cdc import page
 from operating.standby import wait_until
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 AnyConnection = psycopg.Connection[Any]
@@ -69,6 +70,22 @@ class Outbox:
         row = self.admin.execute(query.format(sql.Identifier(column)), [NAME]).fetchone()
         assert row is not None
         return row[0]
+
+    def lacking(self, taken: Sequence[Message], looks: Sequence[str]) -> str:
+        """What is needed to explain a message that has not come, and how the slot went on."""
+        missing = set(ids(self.table())) - set(ids(taken))
+        query = """
+            select
+              o.id, o.xmin as written_by, o.ctid, o.created_at, o.tableoid::regclass, w.flushed, s.*
+            from ledger.outbox as o
+            cross join (select pg_current_wal_flush_lsn() as flushed) as w
+            left join pg_replication_slots as s on s.slot_name = %s
+            where o.id = any(%s)
+        """
+        with self.admin.cursor(row_factory=dict_row) as cursor:
+            found = cursor.execute(query, [NAME, list(missing)]).fetchall()
+        twice = len(taken) - len(set(ids(taken)))
+        return "\n".join([f"{len(missing)} missing, {twice} twice", *map(str, found), *looks])
 
     def close(self) -> None:
         for connection in self.connections:

@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 from archive.history import emit_at, partition_of, set_interval, start_of_day
 from cdc import page
-from cdc.outbox import HAPPENED, NAME, Outbox, by_id, consumer, emit, ids
+from cdc.outbox import HAPPENED, NAME, Message, Outbox, by_id, consumer, emit, ids
 
 EMITTERS = 8
 ROUNDS = 25
@@ -66,17 +66,29 @@ def test_many_emitters(outbox: Outbox, admin: psycopg.Connection[Any]) -> None:
                 else:
                     connection.commit()
 
-    taken = []
+    taken: list[Message] = []
+    looks: list[str] = []
+
+    def look() -> int:
+        """How many came; where the slot stood before and stands after is kept for a failure."""
+        before = outbox.slot("restart_lsn"), outbox.slot("confirmed_flush_lsn")
+        more = outbox.take()
+        taken.extend(more)
+        after = outbox.slot("restart_lsn"), outbox.slot("confirmed_flush_lsn")
+        if before != after:
+            looks.append(f"{before} -> {after}: {[str(each) for each in ids(more)]}")
+        return len(more)
+
     with ThreadPoolExecutor(EMITTERS) as pool:
         running = [pool.submit(run, seed) for seed in range(EMITTERS)]
         while not all(done.done() for done in running):
-            taken += outbox.take()
+            look()
         for done in running:
             done.result()
-    while more := outbox.take():
-        taken += more
+    while look():
+        pass
 
-    assert by_id(taken) == by_id(outbox.table())
+    assert by_id(taken) == by_id(outbox.table()), outbox.lacking(taken, looks)
     sequences = dict(admin.execute("select id, sequence from ledger.agent_events").fetchall())
     for name in STREAMS:
         found = [sequences[UUID(m["id"])] for m in taken if m["aggregate_id"] == name]

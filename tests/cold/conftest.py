@@ -13,9 +13,8 @@ from psycopg import sql
 AnyConnection = psycopg.Connection[Any]
 
 
-@pytest.fixture
-def ledger(pg: AnyConnection) -> AnyConnection:
-    """A superuser's connection: acme and globex emitted in May, June and now, all in turn."""
+def fill(pg: AnyConnection) -> None:
+    """Acme and globex emitted in May, June and now, all in turn."""
     for time, first in (("2021-05-10Z", 0), ("2021-05-20Z", 300), ("2021-06-10Z", 600)):
         emit_at(pg, time, batch(300, first=first), "acme")
         emit_at(pg, time, batch(7, first=first), "globex")
@@ -23,6 +22,16 @@ def ledger(pg: AnyConnection) -> AnyConnection:
     pg.execute("select * from ledger.emit_event('run.paused', tenant_id => 'acme')")
     pg.execute("select * from ledger.seal_all()")
     archive(pg, MAY)
+
+
+@pytest.fixture
+def preparation() -> tuple[Any, ...]:
+    return (fill,)
+
+
+@pytest.fixture
+def ledger(pg: AnyConnection) -> AnyConnection:
+    """A superuser's connection to what is described above."""
     return pg
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
-from cold_files.ledgers import MAY, Ledger, archive, fill, ledger_of
+from cold_files.ledgers import MAY, Ledger, archive, fill, give_name, ledger_of
 
 from agent_events.cli import main
 
@@ -17,11 +17,16 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
+def preparation() -> tuple[Any, ...]:
+    return (fill,)
+
+
+@pytest.fixture
 def hot(
     pg: psycopg.Connection[Any], dsn: str, login_role: Callable[..., str], tmp_path: Path
 ) -> Ledger:
     """See `fill`; the operator reads and operates every tenant, and nothing else."""
-    fill(pg, dsn)
+    give_name(pg)
     operator = login_role("operator", {"*": ["read", "operate"]})
     return ledger_of(pg, dsn, operator, tmp_path / "cold")
 

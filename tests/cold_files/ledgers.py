@@ -152,14 +152,17 @@ def archive(pg: AnyConnection, name: str) -> None:
     pg.execute("call ledger.archive_partition(%s)", [name])
 
 
-def fill(pg: AnyConnection, dsn: str) -> None:
+def give_name(pg: AnyConnection) -> None:
+    """For sessions from now on."""
+    pg.execute(f"alter database \"{pg.info.dbname}\" set ledger.name = '{NAME}'")
+
+
+def fill(pg: AnyConnection) -> None:
     """May and June 2021 of two tenants, whose events in May are no one range of positions.
 
     A transaction of acme that began in May commits when others were sealed already.
     """
-    name = pg.info.dbname
-    pg.execute(f"alter database \"{name}\" set ledger.name = '{NAME}'")
-    with psycopg.connect(dsn, autocommit=True) as late:
+    with psycopg.connect(pg.info.dsn, autocommit=True) as late:
         emit_at(pg, "2021-05-10Z", batch(60), "acme")
         emit_at(pg, "2021-05-11Z", [*hard_batch(), *batch(5, streams=2, first=100)], "globex")
         late.execute("begin")

@@ -18,7 +18,7 @@ from cold_files.forging import (
     rewrite,
     take_over,
 )
-from cold_files.ledgers import MAY, Ledger, archive, fill, kinds, ledger_of
+from cold_files.ledgers import MAY, Ledger, archive, fill, give_name, kinds, ledger_of
 from psycopg.conninfo import make_conninfo
 
 from agent_events.cold.check import check_file
@@ -120,7 +120,8 @@ def other(ledger: Ledger, tmp_path: Path) -> Iterator[Ledger]:
     dsn = make_conninfo(ledger.dsn, dbname=name)
     try:
         with psycopg.connect(dsn, autocommit=True) as pg:
-            fill(pg, dsn)
+            give_name(pg)
+            fill(pg)
             archive(pg, MAY)
             user = str(pg.info.user)
             found = ledger_of(pg, dsn, user, tmp_path / "other")

@@ -25,6 +25,12 @@ POSTGRES_EPOCH = 946_684_800_000_000
 
 
 @pytest.fixture
+def preparation() -> tuple[Any, ...]:
+    """Nothing is there yet."""
+    return ()
+
+
+@pytest.fixture
 def batch(pg: psycopg.Connection[Any], dsn: str) -> pa.RecordBatch:
     """Events with something in every column, and one with as little as can be."""
     pg.execute("select ledger.set_tenant_policy('acme', 'open')")

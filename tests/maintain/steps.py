@@ -54,6 +54,6 @@ def failures(connection: AnyConnection) -> list[tuple[str, str | None, str]]:
     ]
 
 
-def set_retention(connection: AnyConnection, **policy: str) -> None:
+def set_retention(connection: AnyConnection, **policy: str | timedelta) -> None:
     given = ", ".join(f"{name} => %({name})s" for name in policy)
     connection.execute(f"select ledger.set_retention({given})", policy)  # type: ignore[arg-type]

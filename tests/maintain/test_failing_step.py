@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from archive.history import check_manifest, findings, start_of_day, tiers
+from archive.history import check_manifest, findings, since_noon, start_of_day, tiers
 from log.consistency import Row
 from log.emitting import seal_all
 from maintain.steps import failures, fill_days, plan, set_retention, steps
@@ -125,11 +126,11 @@ def test_a_tablespace_that_went_away(ledger: AnyConnection, refused: Refused) ->
     ledger.execute("set allow_in_place_tablespaces = on")
     ledger.execute(f"create tablespace {tablespace} location ''")  # type: ignore[arg-type]
     one, other, late = fill_days(ledger, [43, 42, 41])
-    set_retention(ledger, hot_for="41 days", archive_tablespace=tablespace)
+    set_retention(ledger, hot_for=since_noon(41), archive_tablespace=tablespace)
     ledger.execute(f"drop tablespace {tablespace}")  # type: ignore[arg-type]
     ledger.execute("call ledger.maintain()")
     assert list(tiers(ledger).values()) == ["archive", "archive", "hot"]
-    set_retention_of(ledger, tablespace, "40 days")
+    set_retention_of(ledger, tablespace, since_noon(40))
 
     error = refused(ledger, "42704", "call ledger.maintain()")
 
@@ -143,14 +144,14 @@ def test_a_tablespace_that_went_away(ledger: AnyConnection, refused: Refused) ->
     assert failing(ledger) == [f"relocate {one}", f"relocate {other}"]
     check_manifest(ledger)
 
-    set_retention(ledger, hot_for="40 days")
+    set_retention(ledger, hot_for=since_noon(40))
     ledger.execute("call ledger.maintain()")
     assert problems(ledger) == []
     seal_all(ledger)
     assert findings(ledger, "acme", "ledger") == []
 
 
-def set_retention_of(connection: AnyConnection, tablespace: str, hot_for: str) -> None:
+def set_retention_of(connection: AnyConnection, tablespace: str, hot_for: timedelta) -> None:
     """A policy that set_retention() would refuse, as it was before the tablespace went away."""
     connection.execute(
         "update ledger.retention_policy set hot_for = %s, archive_tablespace = %s",

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from archive.history import check_manifest, findings, moves, tiers
+from archive.history import check_manifest, findings, moves, since_noon, start_of_day, tiers
 from log.consistency import check_log, rows
 from log.emitting import emit, seal_all
 from maintain.steps import ARCHIVING, failures, fill_days, plan, set_retention, steps
@@ -33,15 +33,16 @@ def test_off_for_six_months(ledger: AnyConnection, partition_interval: str) -> N
     """Partitions that nobody made ahead were made by emitters; none was sealed or archived."""
     names = fill_days(ledger, range(1, 184), partition_interval)
     assert len(names) >= {"day": 183, "week": 26, "month": 6}[partition_interval]
-    set_retention(ledger, hot_for="7 days", warm_for="3 years")
+    set_retention(ledger, hot_for=since_noon(7), warm_for="3 years")
     due = [
         name
         for (name,) in ledger.execute(
             """
             select partition_name::text from ledger.partitions
-            where parent_name = 'agent_events' and to_time <= now() - interval '7 days'
+            where parent_name = 'agent_events' and to_time <= %s
             order by from_time
-            """
+            """,
+            [start_of_day(7)],
         ).fetchall()
     ]
     assert len(due) >= {"day": 170, "week": 24, "month": 5}[partition_interval]
@@ -57,16 +58,18 @@ def test_off_for_six_months(ledger: AnyConnection, partition_interval: str) -> N
         ("count events", None),
         ("snapshot", None),
     ]
-    premade = "select count(*) from ledger.partitions where from_time > now()"
+    premade = "select count(*) from ledger.partitions where from_time > %s"
     settings = "select 2 * premake from ledger.partition_settings"
-    assert ledger.execute(premade).fetchone() >= ledger.execute(settings).fetchone()
+    ahead = ledger.execute(premade, [start_of_day(0)]).fetchone()
+    assert ahead >= ledger.execute(settings).fetchone()
     check_whole(ledger)
 
 
 def test_policy_of_7_30_365_days(ledger: AnyConnection) -> None:
     ages = [1, 7, 8, 9, 29, 30, 31, 32, 364, 365, 366, 367, 400]
     names = dict(zip(sorted(ages, reverse=True), fill_days(ledger, ages), strict=True))
-    set_retention(ledger, hot_for="7 days", warm_for="30 days", cold_for="365 days")
+    hot, warm, cold = (since_noon(days) for days in (7, 30, 365))
+    set_retention(ledger, hot_for=hot, warm_for=warm, cold_for=cold)
     ledger.execute("call ledger.maintain()")
     # The partition of n days ago ended n - 1 days ago, and some hours.
     archived = {names[age] for age in ages if age - 1 >= 7}

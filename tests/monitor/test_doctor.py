@@ -291,6 +291,24 @@ def test_missing_partitions(pg: AnyConnection, findings: Findings) -> None:
     assert findings() == set()
 
 
+@pytest.mark.parametrize(("minutes", "missing"), [(59, set()), (61, {"agent_events", "outbox"})])
+def test_what_maintenance_made_an_hour_ago_is_enough(
+    pg: AnyConnection, findings: Findings, minutes: int, missing: set[str]
+) -> None:
+    """The last partitions ahead end as they do so long after midnight."""
+    pg.execute(
+        """
+        update ledger.partitions as p
+        set to_time = now() + s.premake * ('1 ' || s.partition_interval)::interval
+          - %s * interval '1 minute'
+        from ledger.partition_settings as s where p.to_time = s.covered_until
+        """,
+        [minutes],
+    )
+    found = {name for _, kind, name in findings() if kind == "partition missing"}
+    assert found == missing
+
+
 @pytest.mark.parametrize(
     "role", ["ledger_append", "ledger_guard", "ledger_sandbox", "ledger_capture"]
 )
