@@ -57,6 +57,10 @@ TABLES: dict[str, dict[str, int]] = {
         "ledger_guard_statement": UPDATE | TRUNCATE,
         "ledger_guard_write": INSERT | DELETE,
     },
+    "capture_queue": {
+        "ledger_guard_statement": TRUNCATE,
+        "ledger_guard_write": UPDATE | DELETE,
+    },
     "log_entries": _PARENT | _INSERT_STATEMENT,
     "log_tiles": _PARENT | _INSERT_STATEMENT,
     "log_blocks": _PARENT | _INSERT_STATEMENT,
