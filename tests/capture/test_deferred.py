@@ -337,6 +337,35 @@ def test_a_stream_that_is_locked_waits(
     assert made(pg) == [("counted", "1", 1), ("created", "1", 2)]
 
 
+def test_who_emits_is_no_deadlock_victim(
+    stock: AnyConnection, pg: AnyConnection, connect: Connect
+) -> None:
+    """Even if it looks for a deadlock just when emit_captured(), which holds one stream for long,
+    waits for another."""
+    emit = (
+        "select ledger.emit_event('stock.counted', aggregate_type => 'stock', aggregate_id => %s)"
+    )
+    pg.execute("select ledger.register_event_type('stock.counted', '{}')")
+    stock.execute("insert into stock values (1), (2)")
+    assert emit_captured(pg) == 2
+    stock.execute("update stock set n = 1 where id = 1")
+    stock.execute("insert into stock select n from generate_series(3, 60000) as n")
+    stock.execute("update stock set n = 1 where id = 2")
+    emitter = connect(autocommit=False, options="-c ledger.tenant_id=acme -c deadlock_timeout=1ms")
+    emitter.execute(emit, ["2"])
+    maker = connect()
+    with ThreadPoolExecutor(1) as pool:
+        made_events = pool.submit(emit_captured, maker, 100000)
+        is_waiting = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
+        while not made_events.done():
+            if pg.execute(is_waiting, [maker.info.backend_pid]).fetchone() == (True,):
+                emitter.execute(emit, ["1"])
+                break
+        assert made_events.result() == 0
+    emitter.commit()
+    assert emit_captured(pg, 100000) == 60000
+
+
 def test_what_is_older_and_commits_later(
     stock: AnyConnection, app: Connect, pg: AnyConnection
 ) -> None:
