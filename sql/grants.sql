@@ -306,6 +306,7 @@ grant execute on function ledger.count_events, ledger.recount_events to ledger_o
 grant execute on function ledger.capture_changes, ledger.queue_changes to ledger_capture;
 grant select, insert, update, delete on ledger.capture_frames, ledger.capture_queue
 to ledger_append;
+grant select on sequence ledger.capture_queue_id_seq to ledger_append;
 grant execute on function ledger.emit_captured, ledger.discard_captured to ledger_operator;
 grant select on ledger.tracked_tables to ledger_append;
 grant execute on function

@@ -18766,7 +18766,8 @@ comment on function ledger.without_columns(jsonb[], text[]) is
 
 -- from sql/capture/refuse_queueing.sql
 -- What an event of a statement would be refused for: said to who makes the change, not to who makes
--- the event of it later. Rows of half an event's size, because an update shows two.
+-- the event of it later. Rows of half an event's size, because an update shows two; as text, a few
+-- bytes of a number may be 131,073. mask() fails on what is nested some hundred levels deep.
 create or replace function ledger.refuse_queueing(
   arguments text[],
   rows_data jsonb[],
@@ -18784,11 +18785,16 @@ declare
   c_keys constant text[] := arguments[2]::text[];
   c_needed constant text[] := array_remove(c_keys || arguments[5], '');
   c_max_bytes constant int := 4000000;
+  c_max_text_bytes constant int := 32000000;
   v_tenant_id text;
   v_row record;
 begin
   for v_row in
-    select ledger.captured_key(r, c_keys, c_needed) as key, pg_column_size(r) as bytes
+    select
+      ledger.captured_key(r, c_keys, c_needed) as key,
+      pg_column_size(r) as bytes,
+      octet_length(r::text) as text_bytes,
+      r @? '$.**{200}' and ledger.has_secret_keys(r::text) as is_too_deep
     from unnest(rows_data) as r
   loop
     if v_row.key is null then
@@ -18803,6 +18809,22 @@ begin
           'Up to %s bytes are captured: exclude what is large with ledger.track_table().',
           c_max_bytes
         );
+    elsif v_row.text_bytes > c_max_text_bytes then
+      raise exception using
+        errcode = 'LG009',
+        message = format(
+          'a row of %s bytes as text is too large for a table that is tracked as deferred',
+          v_row.text_bytes
+        ),
+        hint = format(
+          'Up to %s bytes are captured: exclude what is large with ledger.track_table().',
+          c_max_text_bytes
+        );
+    elsif v_row.is_too_deep then
+      raise exception using
+        errcode = 'LG009',
+        message = 'a row holds a secret and is nested too deeply to be masked later',
+        hint = 'Leave the secret out, or nest less than 200 levels.';
     end if;
     perform ledger.refuse_arguments(
       '{}', arguments[1], v_row.key, null, actor_type, actor_id, null, null, null, null, null, null,
@@ -18825,8 +18847,9 @@ comment on function ledger.refuse_queueing(text[], jsonb[], text, uuid, text, te
 -- from sql/capture/queue_changes.sql
 -- What capture_changes() does for a table that is tracked as deferred: keeps what one statement did in
 -- capture_queue. All that its writer could do about a later error is checked here and now: at once
--- where the key is of a kind that cannot be too long (arguments[9] is its name then, else ''), with a
--- closer look elsewhere. Excluded columns are left out, but the tenant's; masked ones are needed to
+-- where rows are small and their key is one column (arguments[9] is its name then, else ''), with a
+-- closer look elsewhere. The arguments may be those of a trigger that somebody else made: what they
+-- promise is not believed. Excluded columns are left out, but the tenant's; masked ones are needed to
 -- see whether they changed. Few operators, because each is set up again in every call.
 create or replace function ledger.queue_changes(
   arguments text[],
@@ -18847,6 +18870,7 @@ declare
   v_actor_type text;
   v_actor_id text;
   v_rows jsonb[];
+  v_count int;
   v_is_outermost boolean;
   v_is_mixed boolean := false;
   v_is_plain boolean := true;
@@ -18883,6 +18907,16 @@ begin
   end if;
 
   v_rows := new_rows || old_rows;
+  v_count := cardinality(v_rows);
+  if v_count > 2 and v_is_plain then
+    v_is_plain := not exists (
+      select
+      from unnest(v_rows) as r (row_data)
+      where r.row_data ->> arguments[9] is null
+        or length(r.row_data ->> arguments[9]) > 255
+        or pg_column_size(r.row_data) > 4000
+    );
+  end if;
   loop
     insert into ledger.capture_queue (
       arguments, old_rows, new_rows, is_mixed, tenant_id, run_id, trace_id, correlation_id,
@@ -18893,8 +18927,9 @@ begin
       v_correlation_id, v_causation_id, v_actor_type, v_actor_id
     where v_is_checked
       or v_is_plain
-      and v_rows[1] ? arguments[9]
-      and pg_column_size(v_rows) <= 4000000
+      and arguments[5] = ''
+      and length((v_rows[1] ->> arguments[9]) || (v_rows[v_count] ->> arguments[9])) <= 255
+      and (v_count > 2 or pg_column_size(v_rows) <= 4000)
       and exists (
         select
         from ledger.tenant_grants as g
@@ -18902,7 +18937,7 @@ begin
           and g.role_name = ledger.caller()
           and 'write' = any(g.privileges)
       );
-    exit when found or v_rows = '{}';
+    exit when found or v_count = 0;
     perform ledger.refuse_queueing(
       arguments, v_rows, v_tenant_id, v_run_id, v_actor_type, v_actor_id
     );
@@ -18943,7 +18978,8 @@ comment on function ledger.swap_context(jsonb) is
 
 -- from sql/capture/emit_queued.sql
 -- Emits what one statement of capture_queue changed, in the context that it was made in, which the
--- caller sets back. The caller takes it out of the queue, too, and has an emit permit.
+-- caller sets back. The caller takes it out of the queue, too, and has an emit permit: which is not for
+-- what only the ledger may say, should somebody have made a trigger with such a prefix.
 create or replace function ledger.emit_queued(change ledger.capture_queue)
 returns int
 language plpgsql
@@ -18951,6 +18987,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if change.arguments[0] || '.' like 'ledger.%' then
+    raise exception using
+      errcode = 'LG005',
+      message = format('no table is tracked as %s', left(change.arguments[0], 150)),
+      hint = 'What begins with ledger. is the ledger''s own.';
+  end if;
   perform ledger.swap_context(jsonb_build_object(
     'context', 'on', 'tenant_id', change.tenant_id, 'run_id', change.run_id,
     'trace_id', change.trace_id, 'correlation_id', change.correlation_id,
@@ -18971,8 +19013,10 @@ comment on function ledger.emit_queued(ledger.capture_queue) is
 -- neither. In one snapshot: a change that commits meanwhile may be older than one that is emitted
 -- already, never than a change of the same row that this snapshot shows. What cannot be emitted stays,
 -- with its error, and keeps back what waits for streams of the same type, so that their order holds; a
--- stream that somebody else has locked for 100 ms does so until the next call. One at a time: a second
--- caller does nothing.
+-- stream that somebody else has locked for 100 ms does so until the next call. Who waits for what this
+-- holds looks for a deadlock after a second (deadlock_timeout), and would be its victim if this waited
+-- just then: so it hardly waits once it has held locks for half a second. One at a time: a second caller
+-- does nothing.
 create or replace function ledger.emit_captured(max_events int default 5000)
 returns int
 language plpgsql
@@ -18987,6 +19031,7 @@ declare
   v_ids bigint[];
   v_count int;
   v_blocked text[] := array[]::text[];
+  v_started_at timestamptz;
   v_context jsonb;
   v_sqlstate text;
   v_message text;
@@ -19002,6 +19047,7 @@ begin
     v_change := null;
     v_ids := '{}';
     v_count := 0;
+    v_started_at := clock_timestamp();
     begin
       insert into ledger.emit_permits default values;
       for v_change in
@@ -19012,6 +19058,9 @@ begin
         v_count := v_count + ledger.emit_queued(v_change);
         v_ids := v_ids || v_change.id;
         exit when v_count >= emit_captured.max_events;
+        if clock_timestamp() > v_started_at + interval '500 ms' then
+          perform set_config('lock_timeout', '1ms', true);
+        end if;
       end loop;
       delete from ledger.capture_queue as q where q.id = any(v_ids);
       delete from ledger.emit_permits as p where p.xact_id = pg_current_xact_id();
@@ -19080,7 +19129,7 @@ comment on function ledger.drain_captured(text) is
 
 -- from sql/capture/discard_captured.sql
 -- Gives up what one statement changed, which could not be made events. What it was about stays in an
--- event of the tenant of its transaction; the values go.
+-- event of the tenant of its transaction; the values go, and of very many keys all but the first.
 create or replace function ledger.discard_captured(statement_id bigint, reason text)
 returns void
 language plpgsql
@@ -19089,7 +19138,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
+  c_max_keys constant int := 1000;
   v_change ledger.capture_queue;
+  v_keys text[];
 begin
   perform ledger.require_tenant('*', 'operate');
   perform ledger.require_reason('reason', discard_captured.reason);
@@ -19103,17 +19154,21 @@ begin
       message = format('no statement %s that could not be emitted waits', discard_captured.statement_id),
       hint = 'select * from ledger.doctor() where kind = ''capture stuck'';';
   end if;
+  select array_agg(distinct left(k.key, 255)) into v_keys
+  from unnest(v_change.old_rows || v_change.new_rows) as r
+  cross join lateral (
+    select ledger.captured_key(
+      r, v_change.arguments[2]::text[], v_change.arguments[2]::text[]
+    ) as key
+  ) as k
+  where k.key is not null;
   perform ledger.emit_own_event(
     'ledger.capture_discarded',
     jsonb_build_object(
       'event_prefix', v_change.arguments[0],
       'aggregate_type', v_change.arguments[1],
-      'aggregate_ids', (
-        select jsonb_agg(distinct left(ledger.captured_key(
-          r, v_change.arguments[2]::text[], v_change.arguments[2]::text[]
-        ), 255))
-        from unnest(v_change.old_rows || v_change.new_rows) as r
-      ),
+      'aggregate_ids', coalesce(to_jsonb(v_keys[:c_max_keys]), '[]'),
+      'aggregate_count', coalesce(cardinality(v_keys), 0),
       'captured_at', v_change.captured_at,
       'error', v_change.error - 'detail' - 'hint',
       'reason', discard_captured.reason,
@@ -19351,9 +19406,9 @@ comment on function ledger.primary_key_of(regclass) is
   'Part of track_table(): the columns of a table''s primary key, NULL when it has none.';
 
 -- from sql/capture/quick_key.sql
--- The key column of a table whose rows queue_changes() need not look at one by one: a primary key of
--- one column, so never null, whose text is never longer than aggregate_id may be; and no tenants of
--- their own. '' for other tables.
+-- The key column of a table whose rows queue_changes() need not look at closely: a primary key of one
+-- column, of a type whose text is never longer than aggregate_id may be; and no tenants of their own.
+-- '' for other tables.
 create or replace function ledger.quick_key(
   table_name regclass,
   key_columns text[],
@@ -19662,7 +19717,8 @@ comment on function ledger.refuse_tracking(regclass, text, text, text[], text[],
 -- Writes down what track_table() made, or takes it back out (tracked NULL). Only for who may
 -- register event types and owns the table; who that is, is not taken from them. What a table that is
 -- gone was tracked as is free again. Where events are made at once from now on, those that wait come
--- first; nobody writes the table until then, track_table() has locked it.
+-- first; nobody writes the table until then, track_table() has locked it. A snapshot that is older
+-- than that lock may not show them all.
 create or replace function ledger.record_tracking(
   table_id regclass,
   tracked ledger.tracked_tables
@@ -19705,6 +19761,18 @@ begin
   if (record_tracking.tracked).table_id is not null then
     record_tracking.tracked.tracked_by := ledger.caller();
     insert into ledger.tracked_tables select record_tracking.tracked.*;
+    if not (record_tracking.tracked).deferred
+      and current_setting('transaction_isolation') not like 'read %'
+      and pg_sequence_last_value('ledger.capture_queue_id_seq') is not null
+    then
+      raise exception using
+        errcode = 'LG009',
+        message = format(
+          'what changed since this transaction''s snapshot may wait to become an event, and would '
+          'come after what changes in %s from now on', record_tracking.table_id
+        ),
+        hint = 'Track it in a transaction of its own: begin isolation level read committed;';
+    end if;
     if not (record_tracking.tracked).deferred and exists (
       select from ledger.capture_queue as q
       where q.arguments[1] = (record_tracking.tracked).aggregate_type
@@ -23364,6 +23432,7 @@ grant execute on function ledger.count_events, ledger.recount_events to ledger_o
 grant execute on function ledger.capture_changes, ledger.queue_changes to ledger_capture;
 grant select, insert, update, delete on ledger.capture_frames, ledger.capture_queue
 to ledger_append;
+grant select on sequence ledger.capture_queue_id_seq to ledger_append;
 grant execute on function ledger.emit_captured, ledger.discard_captured to ledger_operator;
 grant select on ledger.tracked_tables to ledger_append;
 grant execute on function
@@ -27398,7 +27467,12 @@ $json$
       "items": {
         "type": "string"
       },
-      "description": "Keys of the rows that one statement changed."
+      "description": "Keys of the rows that one statement changed, at most 1,000."
+    },
+    "aggregate_count": {
+      "type": "integer",
+      "minimum": 0,
+      "description": "How many keys there were."
     },
     "captured_at": {
       "type": "string",
@@ -27434,6 +27508,7 @@ $json$
     "event_prefix",
     "aggregate_type",
     "aggregate_ids",
+    "aggregate_count",
     "captured_at",
     "error",
     "reason",
@@ -27446,6 +27521,7 @@ $json$
       "aggregate_ids": [
         "17"
       ],
+      "aggregate_count": 1,
       "captured_at": "2026-03-01T12:00:00.000001+00:00",
       "error": {
         "sqlstate": "LG003",

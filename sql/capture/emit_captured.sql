@@ -2,8 +2,10 @@
 -- neither. In one snapshot: a change that commits meanwhile may be older than one that is emitted
 -- already, never than a change of the same row that this snapshot shows. What cannot be emitted stays,
 -- with its error, and keeps back what waits for streams of the same type, so that their order holds; a
--- stream that somebody else has locked for 100 ms does so until the next call. One at a time: a second
--- caller does nothing.
+-- stream that somebody else has locked for 100 ms does so until the next call. Who waits for what this
+-- holds looks for a deadlock after a second (deadlock_timeout), and would be its victim if this waited
+-- just then: so it hardly waits once it has held locks for half a second. One at a time: a second caller
+-- does nothing.
 create or replace function ledger.emit_captured(max_events int default 5000)
 returns int
 language plpgsql
@@ -18,6 +20,7 @@ declare
   v_ids bigint[];
   v_count int;
   v_blocked text[] := array[]::text[];
+  v_started_at timestamptz;
   v_context jsonb;
   v_sqlstate text;
   v_message text;
@@ -33,6 +36,7 @@ begin
     v_change := null;
     v_ids := '{}';
     v_count := 0;
+    v_started_at := clock_timestamp();
     begin
       insert into ledger.emit_permits default values;
       for v_change in
@@ -43,6 +47,9 @@ begin
         v_count := v_count + ledger.emit_queued(v_change);
         v_ids := v_ids || v_change.id;
         exit when v_count >= emit_captured.max_events;
+        if clock_timestamp() > v_started_at + interval '500 ms' then
+          perform set_config('lock_timeout', '1ms', true);
+        end if;
       end loop;
       delete from ledger.capture_queue as q where q.id = any(v_ids);
       delete from ledger.emit_permits as p where p.xact_id = pg_current_xact_id();

@@ -1,7 +1,8 @@
 -- What capture_changes() does for a table that is tracked as deferred: keeps what one statement did in
 -- capture_queue. All that its writer could do about a later error is checked here and now: at once
--- where the key is of a kind that cannot be too long (arguments[9] is its name then, else ''), with a
--- closer look elsewhere. Excluded columns are left out, but the tenant's; masked ones are needed to
+-- where rows are small and their key is one column (arguments[9] is its name then, else ''), with a
+-- closer look elsewhere. The arguments may be those of a trigger that somebody else made: what they
+-- promise is not believed. Excluded columns are left out, but the tenant's; masked ones are needed to
 -- see whether they changed. Few operators, because each is set up again in every call.
 create or replace function ledger.queue_changes(
   arguments text[],
@@ -22,6 +23,7 @@ declare
   v_actor_type text;
   v_actor_id text;
   v_rows jsonb[];
+  v_count int;
   v_is_outermost boolean;
   v_is_mixed boolean := false;
   v_is_plain boolean := true;
@@ -58,6 +60,16 @@ begin
   end if;
 
   v_rows := new_rows || old_rows;
+  v_count := cardinality(v_rows);
+  if v_count > 2 and v_is_plain then
+    v_is_plain := not exists (
+      select
+      from unnest(v_rows) as r (row_data)
+      where r.row_data ->> arguments[9] is null
+        or length(r.row_data ->> arguments[9]) > 255
+        or pg_column_size(r.row_data) > 4000
+    );
+  end if;
   loop
     insert into ledger.capture_queue (
       arguments, old_rows, new_rows, is_mixed, tenant_id, run_id, trace_id, correlation_id,
@@ -68,8 +80,9 @@ begin
       v_correlation_id, v_causation_id, v_actor_type, v_actor_id
     where v_is_checked
       or v_is_plain
-      and v_rows[1] ? arguments[9]
-      and pg_column_size(v_rows) <= 4000000
+      and arguments[5] = ''
+      and length((v_rows[1] ->> arguments[9]) || (v_rows[v_count] ->> arguments[9])) <= 255
+      and (v_count > 2 or pg_column_size(v_rows) <= 4000)
       and exists (
         select
         from ledger.tenant_grants as g
@@ -77,7 +90,7 @@ begin
           and g.role_name = ledger.caller()
           and 'write' = any(g.privileges)
       );
-    exit when found or v_rows = '{}';
+    exit when found or v_count = 0;
     perform ledger.refuse_queueing(
       arguments, v_rows, v_tenant_id, v_run_id, v_actor_type, v_actor_id
     );

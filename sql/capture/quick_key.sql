@@ -1,6 +1,6 @@
--- The key column of a table whose rows queue_changes() need not look at one by one: a primary key of
--- one column, so never null, whose text is never longer than aggregate_id may be; and no tenants of
--- their own. '' for other tables.
+-- The key column of a table whose rows queue_changes() need not look at closely: a primary key of one
+-- column, of a type whose text is never longer than aggregate_id may be; and no tenants of their own.
+-- '' for other tables.
 create or replace function ledger.quick_key(
   table_name regclass,
   key_columns text[],

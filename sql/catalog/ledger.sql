@@ -220,7 +220,12 @@ $json$
       "items": {
         "type": "string"
       },
-      "description": "Keys of the rows that one statement changed."
+      "description": "Keys of the rows that one statement changed, at most 1,000."
+    },
+    "aggregate_count": {
+      "type": "integer",
+      "minimum": 0,
+      "description": "How many keys there were."
     },
     "captured_at": {
       "type": "string",
@@ -256,6 +261,7 @@ $json$
     "event_prefix",
     "aggregate_type",
     "aggregate_ids",
+    "aggregate_count",
     "captured_at",
     "error",
     "reason",
@@ -268,6 +274,7 @@ $json$
       "aggregate_ids": [
         "17"
       ],
+      "aggregate_count": 1,
       "captured_at": "2026-03-01T12:00:00.000001+00:00",
       "error": {
         "sqlstate": "LG003",

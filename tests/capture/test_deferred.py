@@ -14,6 +14,7 @@ import pytest
 from capture.folding import captured, emit_captured, fold, stored
 from capture.shopping import KEYS, shop
 from log.emitting import await_lock
+from psycopg import sql
 from verifying.tampering import forge
 
 AnyConnection = psycopg.Connection[Any]
@@ -211,6 +212,75 @@ def test_keys_that_are_too_long(owner: AnyConnection, pg: AnyConnection, refused
     assert emit_captured(pg) == 2
 
 
+FORGED = """
+create trigger forged after insert on forged referencing new table as new_rows for each statement
+execute function ledger.capture_insert(
+  {prefix}, 'deal', '{{id}}', '{{}}', '{{}}', {tenant_column}, '', 'f', 't', 'id'
+)
+"""
+
+
+def test_a_trigger_that_somebody_made(
+    owner: AnyConnection, pg: AnyConnection, refused: Refused
+) -> None:
+    """Its arguments give nobody another's tenant, or the ledger's own types."""
+    pg.execute("select ledger.register_event_type('deal.created', '{}')")
+    pg.execute("select ledger.set_tenant_policy('acme', 'open')")
+    owner.execute("create table forged (id int primary key, org text)")
+    owner.execute(sql.SQL(FORGED).format(prefix="deal", tenant_column="org"))
+    refused(owner, "LG005", "insert into forged values (1, 'globex')")
+    owner.execute("drop trigger forged on forged")
+    owner.execute(sql.SQL(FORGED).format(prefix="ledger.verified", tenant_column=""))
+    owner.execute("insert into forged values (1, 'globex')")
+    assert emit_captured(pg) == 0
+    error = pg.execute("select error ->> 'sqlstate' from ledger.capture_queue").fetchall()
+    assert error == [("LG005",)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "alter column id type text",
+        "drop constraint stock_pkey, alter column id drop not null",
+    ],
+)
+@pytest.mark.parametrize("keys", ["({})", "(1), ({})", "(1), ({}), (2)"])
+def test_a_key_that_becomes_another(
+    stock: AnyConnection, pg: AnyConnection, refused: Refused, change: str, keys: str
+) -> None:
+    stock.execute("alter table stock " + change)  # type: ignore[arg-type]
+    key = "null" if "null" in change else "repeat('x', 256)"
+    refused(stock, "LG009", "insert into stock values " + keys.format(key))
+    stock.execute("insert into stock values (1)")
+    assert emit_captured(pg) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "sqlstate"),
+    [
+        ("""repeat('[', 700) || '{"password": 1}' || repeat(']', 700)""", "LG009"),
+        ("to_json(array_fill(1e131071, array[300]))", "LG009"),
+        ("to_json(array_fill(1e131071, array[2]))", None),
+    ],
+)
+def test_what_could_not_be_an_event(
+    owner: AnyConnection, pg: AnyConnection, refused: Refused, value: str, sqlstate: str | None
+) -> None:
+    """Because mask() would fail, or because its text is too long."""
+    owner.execute("create table stock (id int primary key, note json)")
+    owner.execute("select ledger.track_table('stock', deferred => true)")
+    for statement in (
+        f"insert into stock select 1, ({value})::json",
+        f"insert into stock select n, ({value})::json from generate_series(1, 3) as n",
+    ):
+        if sqlstate:
+            refused(owner, sqlstate, statement)
+        else:
+            owner.execute(statement + "; delete from stock")  # type: ignore[arg-type]
+    emit_captured(pg)
+    assert waiting(pg) == 0
+
+
 def test_many_rows_that_are_large(stock: AnyConnection, pg: AnyConnection) -> None:
     """4,000,000 bytes is the limit of a row, not of a statement."""
     stock.execute(
@@ -265,6 +335,35 @@ def test_a_stream_that_is_locked_waits(
     emitter.commit()
     assert emit_captured(pg) == 1
     assert made(pg) == [("counted", "1", 1), ("created", "1", 2)]
+
+
+def test_who_emits_is_no_deadlock_victim(
+    stock: AnyConnection, pg: AnyConnection, connect: Connect
+) -> None:
+    """Even if it looks for a deadlock just when emit_captured(), which holds one stream for long,
+    waits for another."""
+    emit = (
+        "select ledger.emit_event('stock.counted', aggregate_type => 'stock', aggregate_id => %s)"
+    )
+    pg.execute("select ledger.register_event_type('stock.counted', '{}')")
+    stock.execute("insert into stock values (1), (2)")
+    assert emit_captured(pg) == 2
+    stock.execute("update stock set n = 1 where id = 1")
+    stock.execute("insert into stock select n from generate_series(3, 60000) as n")
+    stock.execute("update stock set n = 1 where id = 2")
+    emitter = connect(autocommit=False, options="-c ledger.tenant_id=acme -c deadlock_timeout=1ms")
+    emitter.execute(emit, ["2"])
+    maker = connect()
+    with ThreadPoolExecutor(1) as pool:
+        made_events = pool.submit(emit_captured, maker, 100000)
+        is_waiting = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
+        while not made_events.done():
+            if pg.execute(is_waiting, [maker.info.backend_pid]).fetchone() == (True,):
+                emitter.execute(emit, ["1"])
+                break
+        assert made_events.result() == 0
+    emitter.commit()
+    assert emit_captured(pg, 100000) == 60000
 
 
 def test_what_is_older_and_commits_later(
@@ -391,12 +490,42 @@ def test_what_is_stuck_can_be_given_up(
     refused(pg, "LG005", forged, [psycopg.types.json.Jsonb(payload)])
 
 
+def test_very_many_rows_can_be_given_up(stock: AnyConnection, pg: AnyConnection) -> None:
+    stock.execute("insert into stock select n, -1 from generate_series(1, 1001) as n")
+    pg.execute(STRICT)
+    assert emit_captured(pg) == 0
+    pg.execute("select ledger.discard_captured(id, 'all wrong') from ledger.capture_queue")
+    ((payload,),) = pg.execute(
+        "select payload from ledger.events where event_type = 'ledger.capture_discarded'"
+    ).fetchall()
+    assert (len(payload["aggregate_ids"]), payload["aggregate_count"]) == (1000, 1001)
+
+
 def test_at_once_again(stock: AnyConnection, pg: AnyConnection) -> None:
     """What waits comes first."""
     stock.execute("insert into stock values (1)")
     stock.execute("select ledger.track_table('stock')")
     stock.execute("update stock set n = 2")
     assert waiting(pg) == 0
+    assert made(pg) == [("created", "1", 1), ("updated", "1", 2)]
+
+
+@pytest.mark.parametrize("isolation", ["REPEATABLE_READ", "SERIALIZABLE"])
+def test_at_once_again_in_an_old_snapshot(
+    stock: AnyConnection, pg: AnyConnection, connect: Connect, refused: Refused, isolation: str
+) -> None:
+    """It may not show all that waits."""
+    user, options = stock.info.user, "-c search_path=shop -c ledger.tenant_id=acme"
+    other = connect(user=user, options=options, autocommit=False)
+    other.isolation_level = psycopg.IsolationLevel[isolation]
+    other.execute("select from stock")
+    stock.execute("insert into stock values (1)")
+    refused(other, "LG009", "select ledger.track_table('stock')")
+    other.rollback()
+    other.execute("select ledger.track_table('stock', deferred => true)")
+    other.commit()
+    stock.execute("select ledger.track_table('stock')")
+    stock.execute("update stock set n = 2")
     assert made(pg) == [("created", "1", 1), ("updated", "1", 2)]
 
 
