@@ -100,6 +100,7 @@ def compare(
         ("tracked", "bare", GOAL),
         ("tracked", "audited", GOAL),
         ("unpublished", "audited", GOAL),
+        ("deferred", "untracked", None),
         ("deferred", "bare", GOAL),
         ("deferred", "audited", GOAL),
     ]
