@@ -16461,7 +16461,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   c_batch constant int := 20000;
-  c_captured constant int := 5000; -- whose streams are locked until they are committed
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('ledger.maintain', 7306)) then
     raise exception using
@@ -16472,8 +16471,7 @@ begin
 
   case maintenance_step.step
     when 'make partitions' then perform ledger.ensure_partitions();
-    when 'emit captured' then 
-      return ledger.emit_captured(c_captured) >= c_captured;
+    when 'emit captured' then return ledger.emit_captured() > 0;
     when 'seal' then perform ledger.seal_all();
     when 'add bounds' then perform ledger.add_bounds(maintenance_step.object);
     when 'validate bounds' then perform ledger.validate_bounds(maintenance_step.object);
@@ -19010,13 +19008,16 @@ comment on function ledger.emit_queued(ledger.capture_queue) is
 
 -- from sql/capture/emit_captured.sql
 -- Makes events of what waits in capture_queue, oldest first, and takes it out of there: both or
--- neither. In one snapshot: a change that commits meanwhile may be older than one that is emitted
--- already, never than a change of the same row that this snapshot shows. What cannot be emitted stays,
--- with its error, and keeps back what waits for streams of the same type, so that their order holds; a
--- stream that somebody else has locked for 100 ms does so until the next call. Who waits for what this
--- holds looks for a deadlock after a second (deadlock_timeout), and would be its victim if this waited
--- just then: so it hardly waits once it has held locks for half a second. One at a time: a second caller
--- does nothing.
+-- neither. What cannot be emitted stays, with its error, and keeps back what comes after it for streams
+-- of the same type, so that their order holds; a stream that somebody else has locked for 100 ms does so
+-- until the next call.
+-- It goes in bites, each of what its snapshot shows: a change that commits meanwhile may be older than
+-- one that is emitted already, never than a change of the same row that was visible. A bite that fails
+-- is made again up to the statement that failed, which then fails first in the next one, and is left:
+-- so hardly anything is made more than twice, however much is stuck.
+-- It ends once half a second has passed: who waits for a stream that this has locked looks for a
+-- deadlock after a second (deadlock_timeout), and would be its victim if this waited for another just
+-- then. One at a time: a second caller does nothing.
 create or replace function ledger.emit_captured(max_events int default 5000)
 returns int
 language plpgsql
@@ -19027,11 +19028,14 @@ set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
+  c_bite constant int := 1000;
+  c_until constant timestamptz := clock_timestamp() + interval '500 ms';
+  v_bite int := c_bite;
   v_change ledger.capture_queue;
   v_ids bigint[];
-  v_count int;
+  v_made int;
+  v_count int := 0;
   v_blocked text[] := array[]::text[];
-  v_started_at timestamptz;
   v_context jsonb;
   v_sqlstate text;
   v_message text;
@@ -19046,25 +19050,26 @@ begin
   loop
     v_change := null;
     v_ids := '{}';
-    v_count := 0;
-    v_started_at := clock_timestamp();
+    v_made := 0;
     begin
       insert into ledger.emit_permits default values;
       for v_change in
         select * from ledger.capture_queue as q
         where q.arguments[1] <> all(v_blocked)
         order by q.id
+        limit v_bite
       loop
-        v_count := v_count + ledger.emit_queued(v_change);
+        v_made := v_made + ledger.emit_queued(v_change);
         v_ids := v_ids || v_change.id;
-        exit when v_count >= emit_captured.max_events;
-        if clock_timestamp() > v_started_at + interval '500 ms' then
-          perform set_config('lock_timeout', '1ms', true);
-        end if;
+        exit when v_count + v_made >= emit_captured.max_events or clock_timestamp() > c_until;
       end loop;
+      v_change := null;
       delete from ledger.capture_queue as q where q.id = any(v_ids);
       delete from ledger.emit_permits as p where p.xact_id = pg_current_xact_id();
-      exit;
+      v_count := v_count + v_made;
+      exit when v_ids = '{}' or v_count >= emit_captured.max_events or clock_timestamp() > c_until;
+      v_bite := c_bite;
+      continue;
     exception when others or assert_failure then
       get stacked diagnostics
         v_sqlstate := returned_sqlstate,
@@ -19076,6 +19081,10 @@ begin
       end if;
     end;
 
+    if v_ids <> '{}' then
+      v_bite := cardinality(v_ids);
+      continue;
+    end if;
     v_blocked := v_blocked || v_change.arguments[1];
     if v_sqlstate not in ('55P03', '40P01') then
       update ledger.capture_queue as q
@@ -19092,8 +19101,8 @@ $$;
 
 comment on function ledger.emit_captured(int) is
   'Makes events of what changed in tables tracked with deferred => true, oldest first, until '
-  'max_events are made; returns how many. Schedule it, say every second. For operators of every '
-  'tenant.';
+  'max_events are made or half a second is over; returns how many: 0 when there is nothing left that '
+  'can be made now. Schedule it, say every second. For operators of every tenant.';
 
 -- from sql/capture/drain_captured.sql
 -- Emits all that waits for streams of a type, before something else may emit to them. The caller holds

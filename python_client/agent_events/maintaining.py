@@ -44,6 +44,9 @@ COUNT_AT_ONCE = 20_000
 SAY_EVERY = 3600.0
 """Seconds between two lines that say how much was sealed."""
 
+EMIT_FOR = 1.0
+"""Seconds, about, after which sealing comes before more of what was captured."""
+
 RUN_STEP = "call ledger.run_step(%s, %s, %s, %s, null)"
 LAST_STEP = """
     select step, object, started_at, finished_at, attempts, error
@@ -257,7 +260,9 @@ class _Sealing:
 
     def __call__(self, connection: psycopg.Connection[Any]) -> None:
         ledger = Ledger(connection)
-        ledger.emit_captured()
+        started = monotonic()
+        while ledger.emit_captured() and monotonic() - started < EMIT_FOR:
+            pass
         self._sealed += sum(receipt.sealed for receipt in ledger.seal_all())
         if monotonic() - self._said_at >= SAY_EVERY:
             self.say()

@@ -9,7 +9,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   c_batch constant int := 20000;
-  c_captured constant int := 5000; -- whose streams are locked until they are committed
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('ledger.maintain', 7306)) then
     raise exception using
@@ -20,8 +19,7 @@ begin
 
   case maintenance_step.step
     when 'make partitions' then perform ledger.ensure_partitions();
-    when 'emit captured' then 
-      return ledger.emit_captured(c_captured) >= c_captured;
+    when 'emit captured' then return ledger.emit_captured() > 0;
     when 'seal' then perform ledger.seal_all();
     when 'add bounds' then perform ledger.add_bounds(maintenance_step.object);
     when 'validate bounds' then perform ledger.validate_bounds(maintenance_step.object);

@@ -11,10 +11,16 @@ AnyConnection = psycopg.Connection[Any]
 Row = dict[str, Any]
 
 
-def emit_captured(connection: AnyConnection, max_events: int = 5000) -> int:
-    """Make events of what waits; returns how many."""
-    (count,) = connection.execute("select ledger.emit_captured(%s)", [max_events]).fetchone() or ()
-    return int(count)
+def emit_captured(connection: AnyConnection, max_events: int | None = None) -> int:
+    """Make events of all that waits, or in one call; returns how many."""
+    made = "select ledger.emit_captured(%s)"
+    if max_events is not None:
+        (count,) = connection.execute(made, [max_events]).fetchone() or ()
+        return int(count)
+    total = 0
+    while count := emit_captured(connection, 5000):
+        total += count
+    return total
 
 
 def captured(connection: AnyConnection, prefix: str, tenant_id: str = "acme") -> list[Row]:

@@ -18,7 +18,7 @@ from cold.partitions import (
     emit_at,
     findings,
 )
-from verifying.tampering import unguarded
+from verifying.tampering import flip, unguarded
 
 from agent_events.verifying import verify
 
@@ -286,7 +286,7 @@ def test_leaves_of_cold_events_are_looked_at(ledger: AnyConnection, cold: File, 
     assert cold.row_count == 614
     with unguarded(ledger):
         ledger.execute(
-            "update ledger.log_tiles set hashes = overlay(hashes placing 'x' from 33)"
+            f"update ledger.log_tiles set hashes = {flip('hashes', 32)}"
             " where tenant_id = 'acme' and level = 0 and tile_index = 1"
         )
         ledger.execute("delete from ledger.log_entries where tenant_id = 'acme' and position = 7")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from time import sleep
 
 import pytest
 from explorer.conftest import AnyConnection, Emit, Explore
@@ -37,6 +38,7 @@ def test_quick_pages_do_not_wait_for_slow_ones(
     ledger.execute("select pg_advisory_lock(%s)", [LOCK])
 
     def let_go() -> None:
+        sleep(5 * database.LONGEST_TURN)
         ledger.execute("select pg_advisory_unlock(%s)", [LOCK])
 
     quick, slow = browser.get_after(["/long"] * MANY, "/events", let_go)

@@ -15,6 +15,11 @@ from agent_events.verifying import Finding
 AnyConnection = psycopg.Connection[Any]
 
 
+def flip(column: str, offset: int) -> str:
+    """SQL for a bytea with another byte at `offset`; a fixed one may stand there by chance."""
+    return f"set_byte({column}, {offset}, get_byte({column}, {offset}) # 255)"
+
+
 def emit(pg: AnyConnection, count: int, tenant_id: str = "acme", streams: int = 0) -> None:
     """A batch of events, spread over streams if there are any."""
     stream = {"aggregate_type": "deal"}

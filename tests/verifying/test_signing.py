@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from verifying.tampering import emit, forge, seal
+from verifying.tampering import emit, flip, forge, seal
 
 from agent_events.anchors import AnchorStore, open_store
 from agent_events.proofs import Checkpoint, SigningKey, open_checkpoint
@@ -97,7 +97,7 @@ def refused(signer: Any, stores: dict[str, AnchorStore]) -> str:
         ("update ledger.log_heads set tree_size = 299", "was cut off"),
         ("delete from ledger.log_heads", "there is no log"),
         (
-            "update ledger.log_edges set hashes = overlay(hashes placing '\\x00' from 9)",
+            f"update ledger.log_edges set hashes = {flip('hashes', 8)}",
             "the log was rewritten",
         ),
         ("delete from ledger.log_edges", "missing or too short"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from verifying.tampering import emit, forge, seal
+from verifying.tampering import emit, flip, forge, seal
 
 from agent_events.verifying import Scope
 
@@ -59,7 +59,7 @@ ATTACKS = {
     ),
     "full tile of level 0": (
         (
-            "update ledger.log_tiles set hashes = overlay(hashes placing '\\x00' from 99) "
+            f"update ledger.log_tiles set hashes = {flip('hashes', 98)} "
             "where level = 0 and tile_index = 1"
         ),
         ["changed tile"],
@@ -77,17 +77,11 @@ ATTACKS = {
         ["changed tile"],
     ),
     "edge of level 0": (
-        (
-            "update ledger.log_edges set hashes = overlay(hashes placing '\\x00' from 99) "
-            "where level = 0"
-        ),
+        f"update ledger.log_edges set hashes = {flip('hashes', 98)} where level = 0",
         ["changed tile"],
     ),
     "edge of level 1": (
-        (
-            "update ledger.log_edges set hashes = overlay(hashes placing '\\x00' from 9) "
-            "where level = 1"
-        ),
+        f"update ledger.log_edges set hashes = {flip('hashes', 8)} where level = 1",
         ["changed tile"],
     ),
     "missing edges": ("delete from ledger.log_edges", ["changed tile"]),

@@ -57,9 +57,9 @@ class Capture(Caller):
     def emit_captured(self, *, max_events: int = 5000) -> int:
         """Make events of what changed in deferred tables, oldest first; return how many.
 
-        Until `max_events` are made, and 0 too while somebody else is at it. What cannot become an
-        event stays: `doctor` says why. For operators of every tenant; `agent-events maintain` calls
-        it before it seals.
+        Until `max_events` are made or half a second is over: call it until it returns 0, which it
+        does too while somebody else is at it. What cannot become an event stays: `doctor` says why.
+        For operators of every tenant; `agent-events maintain` calls it before it seals.
         """
         return int((self._rows("emit_captured", {"max_events": max_events}))[0][0])
 
