@@ -42,6 +42,14 @@ def track(owner: AnyConnection, request: pytest.FixtureRequest) -> Track:
 
 
 @pytest.fixture
+def stock(owner: AnyConnection) -> AnyConnection:
+    """Its owner, with a table of that name that is tracked as deferred."""
+    owner.execute("create table stock (id int primary key, n int not null default 0, note text)")
+    owner.execute("select ledger.track_table('stock', deferred => true)")
+    return owner
+
+
+@pytest.fixture
 def app(
     owner: AnyConnection,
     connect: Connect,

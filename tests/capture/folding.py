@@ -1,4 +1,4 @@
-"""An independent fold: the events that a tracked table left, back into its rows."""
+"""What tracked tables left: what waits, events, and an independent fold of these into rows."""
 
 from __future__ import annotations
 
@@ -21,6 +21,25 @@ def emit_captured(connection: AnyConnection, max_events: int | None = None) -> i
     while count := emit_captured(connection, 5000):
         total += count
     return total
+
+
+def waiting(connection: AnyConnection) -> int:
+    """How many statements wait to become events."""
+    (count,) = connection.execute("select count(*) from ledger.capture_queue").fetchone() or ()
+    return int(count)
+
+
+def made(connection: AnyConnection) -> list[tuple[str, str, int]]:
+    """The events that there are: kind, key, sequence."""
+    return connection.execute(
+        "select split_part(event_type, '.', 2), aggregate_id, sequence from ledger.events"
+        " where event_type like 'stock.%' order by aggregate_id, sequence"
+    ).fetchall()
+
+
+def findings(connection: AnyConnection) -> list[str]:
+    """What doctor() says of tracked tables."""
+    return [kind for (kind,) in connection.execute("select kind from ledger.check_capture()")]
 
 
 def captured(connection: AnyConnection, prefix: str, tenant_id: str = "acme") -> list[Row]:

@@ -88,6 +88,8 @@ def track(
             deferred=deferred,
         )
     _done(table, "tracked", as_json)
+    if deferred and not as_json:
+        out.print("`agent-events maintain` or `agent-events tables emit` makes the events.")
 
 
 @command.command()
