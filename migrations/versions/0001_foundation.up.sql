@@ -20028,7 +20028,7 @@ comment on view ledger_guard.protected_tables is
   'Tables and partitions that must carry guard triggers.';
 
 -- from sql/guard/guards_of.sql
--- The guards that a table must carry; the one place that says so. protect_table() creates them,
+-- The guards that tables must carry; the one place that says so. protect_table() creates them,
 -- broken_triggers() compares them. A table that is not named here is taken for a partition.
 --   Row guards also hold when the table hangs below a foreign parent, whose statements do not fire
 --   the table's own statement triggers. Statement guards also hold for TRUNCATE and for statements
@@ -20039,8 +20039,8 @@ comment on view ledger_guard.protected_tables is
 --   statement, which writes a constant of type name as 64 numbers (9,000 instructions per emit).
 --   outbox and capture_queue have no insert trigger (each costs 3 us an event): row-level security
 --   lets only ledger_append insert.
-create or replace function ledger_guard.guards_of(target regclass)
-returns table (guard name, events text, level text, condition text)
+create or replace function ledger_guard.guards_of(targets oid[])
+returns table (target oid, guard name, events text, level text, condition text)
 language sql
 stable
 set search_path = pg_catalog, pg_temp
@@ -20165,25 +20165,25 @@ as $$
       'insert or update', 'statement', $c$current_user <> 'ledger_append'::text$c$
     )
   ),
-  wanted as (
-    select l.guard, l.events, l.level, l.condition from listed as l
-    where l.table_name = (
-      select c.relname from pg_class as c
-      where c.oid = guards_of.target and c.relnamespace = to_regnamespace('ledger')
-    )
+  named as (
+    select c.oid as target, l.guard, l.events, l.level, l.condition
+    from listed as l
+    join pg_class as c on c.relname = l.table_name
+    where c.relnamespace = to_regnamespace('ledger') and c.oid = any(guards_of.targets)
   )
-  select w.guard, w.events, w.level, w.condition from wanted as w
+  select n.target, n.guard, n.events, n.level, n.condition from named as n
   union all
-  select p.guard, p.events, p.level, null
-  from (values
+  select t.target, p.guard, p.events, p.level, null
+  from unnest(guards_of.targets) as t (target)
+  cross join (values
     ('ledger_guard_partition_row', 'update or delete', 'row'),
     ('ledger_guard_partition', 'insert or update or delete or truncate', 'statement')
   ) as p (guard, events, level)
-  where not exists (select from wanted)
+  where t.target not in (select n.target from named as n)
 $$;
 
-comment on function ledger_guard.guards_of(regclass) is
-  'The guard triggers that a table of the ledger must carry.';
+comment on function ledger_guard.guards_of(oid[]) is
+  'The guard triggers that tables of the ledger must carry.';
 
 -- from sql/guard/refuse_change.sql
 -- What every guard trigger runs. Refuses whatever fired it; the trigger's events and condition say
@@ -20224,7 +20224,7 @@ as $$
 declare
   v_guard record;
 begin
-  for v_guard in select * from ledger_guard.guards_of(protect_table.target) loop
+  for v_guard in select * from ledger_guard.guards_of(array[protect_table.target]) loop
     execute format(
       'create or replace trigger %I before %s on %s for each %s %s '
       'execute function ledger_guard.refuse_change()',
@@ -20425,7 +20425,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   with wanted as (
     select
-      t.target,
+      g.target,
       g.guard,
       g.condition,
       2  -- as pg_trigger.tgtype
@@ -20434,8 +20434,7 @@ as $$
       + 8 * (g.events like '%delete%')::int
       + 16 * (g.events like '%update%')::int
       + 32 * (g.events like '%truncate%')::int as type
-    from unnest(broken_triggers.targets) as t (target)
-    cross join lateral ledger_guard.guards_of(t.target) as g
+    from ledger_guard.guards_of(broken_triggers.targets) as g
     union all
     select i.inhrelid, 'ledger_guard_row', null, 27  -- the parent's row guard, cloned
     from pg_inherits as i

@@ -9,7 +9,7 @@ set search_path = pg_catalog, pg_temp
 as $$
   with wanted as (
     select
-      t.target,
+      g.target,
       g.guard,
       g.condition,
       2  -- as pg_trigger.tgtype
@@ -18,8 +18,7 @@ as $$
       + 8 * (g.events like '%delete%')::int
       + 16 * (g.events like '%update%')::int
       + 32 * (g.events like '%truncate%')::int as type
-    from unnest(broken_triggers.targets) as t (target)
-    cross join lateral ledger_guard.guards_of(t.target) as g
+    from ledger_guard.guards_of(broken_triggers.targets) as g
     union all
     select i.inhrelid, 'ledger_guard_row', null, 27  -- the parent's row guard, cloned
     from pg_inherits as i

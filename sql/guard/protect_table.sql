@@ -10,7 +10,7 @@ as $$
 declare
   v_guard record;
 begin
-  for v_guard in select * from ledger_guard.guards_of(protect_table.target) loop
+  for v_guard in select * from ledger_guard.guards_of(array[protect_table.target]) loop
     execute format(
       'create or replace trigger %I before %s on %s for each %s %s '
       'execute function ledger_guard.refuse_change()',

@@ -27,7 +27,7 @@ def test_the_lists_are_those_of_the_ledger(ledger: AnyConnection) -> None:
         """
         select p.target::text, p.parent is not null, g.guard, g.events, g.level, g.condition
         from ledger_guard.protected_tables as p
-        cross join lateral ledger_guard.guards_of(p.target) as g
+        cross join lateral ledger_guard.guards_of(array[p.target::oid]) as g
         """
     ).fetchall()
     tables: dict[str, dict[str, int]] = {}
