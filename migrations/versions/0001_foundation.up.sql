@@ -19015,9 +19015,9 @@ comment on function ledger.emit_queued(ledger.capture_queue) is
 -- one that is emitted already, never than a change of the same row that was visible. A bite that fails
 -- is made again up to the statement that failed, which then fails first in the next one, and is left:
 -- so hardly anything is made more than twice, however much is stuck.
--- It ends once half a second has passed: who waits for a stream that this has locked looks for a
--- deadlock after a second (deadlock_timeout), and would be its victim if this waited for another just
--- then. One at a time: a second caller does nothing.
+-- It ends half a second after the first lock that it keeps: who waits for that looks for a deadlock
+-- after a second (deadlock_timeout), and would be its victim if this waited for another just then. One
+-- at a time: a second caller does nothing.
 create or replace function ledger.emit_captured(max_events int default 5000)
 returns int
 language plpgsql
@@ -19029,8 +19029,8 @@ as $$
 #variable_conflict use_column
 declare
   c_bite constant int := 1000;
-  c_until constant timestamptz := clock_timestamp() + interval '500 ms';
   v_bite int := c_bite;
+  v_until timestamptz;
   v_change ledger.capture_queue;
   v_ids bigint[];
   v_made int;
@@ -19051,6 +19051,9 @@ begin
     v_change := null;
     v_ids := '{}';
     v_made := 0;
+    if v_count = 0 then
+      v_until := clock_timestamp() + interval '500 ms';
+    end if;
     begin
       insert into ledger.emit_permits default values;
       for v_change in
@@ -19061,13 +19064,13 @@ begin
       loop
         v_made := v_made + ledger.emit_queued(v_change);
         v_ids := v_ids || v_change.id;
-        exit when v_count + v_made >= emit_captured.max_events or clock_timestamp() > c_until;
+        exit when v_count + v_made >= emit_captured.max_events or clock_timestamp() > v_until;
       end loop;
       v_change := null;
       delete from ledger.capture_queue as q where q.id = any(v_ids);
       delete from ledger.emit_permits as p where p.xact_id = pg_current_xact_id();
       v_count := v_count + v_made;
-      exit when v_ids = '{}' or v_count >= emit_captured.max_events or clock_timestamp() > c_until;
+      exit when v_ids = '{}' or v_count >= emit_captured.max_events or clock_timestamp() > v_until;
       v_bite := c_bite;
       continue;
     exception when others or assert_failure then
