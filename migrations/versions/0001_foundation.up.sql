@@ -16461,6 +16461,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   c_batch constant int := 20000;
+  c_captured constant int := 5000; -- whose streams are locked until they are committed
+  c_started_at constant timestamptz := clock_timestamp();
+  v_count int;
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('ledger.maintain', 7306)) then
     raise exception using
@@ -16471,7 +16474,10 @@ begin
 
   case maintenance_step.step
     when 'make partitions' then perform ledger.ensure_partitions();
-    when 'emit captured' then return ledger.emit_captured() > 0;
+    when 'emit captured' then -- which ends by itself after half a second
+      v_count := ledger.emit_captured(c_captured);
+      return v_count >= c_captured
+        or v_count > 0 and clock_timestamp() >= c_started_at + interval '500 ms';
     when 'seal' then perform ledger.seal_all();
     when 'add bounds' then perform ledger.add_bounds(maintenance_step.object);
     when 'validate bounds' then perform ledger.validate_bounds(maintenance_step.object);

@@ -174,6 +174,18 @@ def test_everything_is_rebuilt_while_events_are_made(
     assert pg.execute("select * from ledger.verify('acme')").fetchall() == []
 
 
+def test_maintenance_goes_on_to_other_steps(stock: AnyConnection, pg: AnyConnection) -> None:
+    """It takes another batch when time was too short for all, not whenever something was made."""
+    step = "select ledger.maintenance_step('emit captured')"
+    stock.execute("insert into stock values (0)")
+    assert pg.execute(step).fetchone() == (False,)
+    stock.execute("insert into stock select n from generate_series(1, 60000) as n")
+    stock.execute("insert into stock values (-1)")
+    assert pg.execute(step).fetchone() == (True,)
+    assert pg.execute(step).fetchone() == (False,)
+    assert waiting(pg) == 0
+
+
 def test_maintain_makes_them(stock: AnyConnection, pg: AnyConnection) -> None:
     stock.execute("insert into stock values (1)")
     plan = "select array_agg(step) from ledger.maintenance_plan()"
